@@ -1,0 +1,29 @@
+"""A convolutional network for MNIST digits and other small images, behind scikit-learn's interface."""
+
+from importlib import import_module
+from importlib.metadata import version
+
+from .classifier import CNNDigitClassifier
+from .datasets import load_mnist, load_mnist_sample
+from .preprocessing import ImagePreprocessor
+
+__version__ = version("sk_mnist_cnn")
+
+# Public names whose modules need TensorFlow or matplotlib, imported when first asked for.
+_LATE = {
+    "build_cnn": "network",
+    "MisclassifiedDisplay": "plotting",
+    "TrainingHistoryDisplay": "plotting",
+}
+
+__all__ = ["CNNDigitClassifier", "ImagePreprocessor", "load_mnist", "load_mnist_sample", *_LATE]
+
+
+def __getattr__(name):
+    if name in _LATE:
+        return getattr(import_module(f".{_LATE[name]}", __name__), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__():
+    return sorted({*globals(), *_LATE})

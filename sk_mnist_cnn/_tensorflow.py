@@ -1,0 +1,59 @@
+"""TensorFlow, Keras and scikeras, imported late, quietly, and set up once a process.
+
+Everything that needs them imports them from here, so that none of the start-up chatter reaches a terminal.
+Set the environment variable ``TF_CPP_MIN_LOG_LEVEL`` yourself to see it.
+"""
+
+import contextlib
+import os
+import re
+import sys
+import tempfile
+
+_CHATTER = re.compile(
+    r"WARNING: All log messages before absl"
+    r"|[IWE]\d{4} [\d:. ]+\d+ \S+:\d+\]"
+    r"|\d{4}-\d\d-\d\d [\d:. ]+: [IWE] "
+    r"|To enable the following instructions"
+)
+
+
+@contextlib.contextmanager
+def _no_chatter():
+    """Hold back what is written to standard error, and hand on all that is not TensorFlow's log.
+
+    Its libraries log before their own log level can be set, straight to file descriptor 2.
+    """
+    if "TF_CPP_MIN_LOG_LEVEL" in os.environ:
+        yield
+        return
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+    sys.stderr.flush()
+    with tempfile.TemporaryFile("w+", errors="replace") as held_back:
+        terminal = os.dup(2)
+        os.dup2(held_back.fileno(), 2)
+        try:
+            yield
+        finally:
+            sys.stderr.flush()
+            os.dup2(terminal, 2)
+            os.close(terminal)
+            held_back.seek(0)
+            for line in held_back:
+                if not _CHATTER.match(line):
+                    sys.stderr.write(line)
+
+
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+with _no_chatter():
+    import keras
+    import tensorflow as tf
+    from scikeras.wrappers import BaseWrapper
+
+if keras.backend.backend() != "tensorflow":
+    raise ImportError(
+        "sk_mnist_cnn runs Keras on TensorFlow, but Keras was imported with the "
+        f"{keras.backend.backend()!r} backend. Set KERAS_BACKEND=tensorflow before importing it."
+    )
+
+__all__ = ["BaseWrapper", "keras", "tf"]
