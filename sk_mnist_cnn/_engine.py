@@ -129,9 +129,7 @@ def predict_proba(architecture, weights, rows):
 
 def keras_model(architecture, recipe, weights):
     """An ordinary compiled Keras model of its own, with the weights given."""
-    model = architecture.build(
-        conv_dropout=recipe.conv_dropout, dense_dropout=recipe.dense_dropout, seed=0
-    )
+    model = architecture.build(conv_dropout=recipe.conv_dropout, dense_dropout=recipe.dense_dropout, seed=0)
     model.set_weights(weights)
     optimizer = _Optimizer.resolve(recipe.optimizer, recipe.learning_rate)
     model.compile(optimizer.build(), "sparse_categorical_crossentropy", metrics=["accuracy"])
@@ -209,9 +207,7 @@ class _Trainer(BaseWrapper):
             architecture=architecture,
             optimizer=optimizer.kind.from_config(dict(optimizer.config)),
             loss=keras.losses.SparseCategoricalCrossentropy(dtype=dtype),
-            compile__weighted_metrics=[
-                keras.metrics.SparseCategoricalAccuracy(name="accuracy", dtype=dtype)
-            ],
+            compile__weighted_metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy", dtype=dtype)],
             compile__steps_per_execution=steps_per_execution,
             compile__jit_compile=False,
             warm_start=True,
@@ -421,7 +417,6 @@ def _has_batch_hooks(callback):
     """Whether a Keras callback wants to be called at every batch."""
     names = ("on_batch_begin", "on_batch_end", "on_train_batch_begin", "on_train_batch_end")
     return any(
-        getattr(getattr(callback, name), "__func__", None)
-        is not getattr(keras.callbacks.Callback, name)
+        getattr(getattr(callback, name), "__func__", None) is not getattr(keras.callbacks.Callback, name)
         for name in names
     )

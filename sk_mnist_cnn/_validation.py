@@ -28,9 +28,7 @@ def check_sample_weight(sample_weight, y, name="sample_weight"):
     """
     if sample_weight is None:
         return np.ones(len(y))
-    weights = check_array(
-        sample_weight, ensure_2d=False, dtype=np.float64, input_name=name, copy=False
-    )
+    weights = check_array(sample_weight, ensure_2d=False, dtype=np.float64, input_name=name, copy=False)
     if weights.ndim == 0:
         weights = np.full(len(y), weights)
     if weights.ndim != 1:

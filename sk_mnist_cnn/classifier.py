@@ -342,9 +342,7 @@ class CNNDigitClassifier(ClassifierMixin, BaseEstimator):
         else:
             rows, y = validate_data(self, rows, y, dtype="numeric", reset=reset)
         if reset:
-            self.image_shape_ = _images.resolve_image_shape(
-                self.n_features_in_, layout, self.image_shape
-            )
+            self.image_shape_ = _images.resolve_image_shape(self.n_features_in_, layout, self.image_shape)
         else:
             _images.check_layout(layout, self.image_shape_)
         if rows.dtype.kind in "iu" and rows.max() > 1:
@@ -410,16 +408,12 @@ class CNNDigitClassifier(ClassifierMixin, BaseEstimator):
         labels = self.classes_.tolist()
         unknown = [label for label in self.class_weight if label not in labels]
         if unknown:
-            raise ValueError(
-                f"class_weight names labels that are not among the classes {labels}: {unknown}."
-            )
+            raise ValueError(f"class_weight names labels that are not among the classes {labels}: {unknown}.")
         return {i: self.class_weight.get(label, 1.0) for i, label in enumerate(labels)}
 
     def _validation_images(self, X_val, y_val, sample_weight_val):
         if y_val is None:
-            raise ValueError(
-                "y_val must be passed with X_val: the labels of the validation images."
-            )
+            raise ValueError("y_val must be passed with X_val: the labels of the validation images.")
         rows, y_val = self._validate_images(X_val, y_val, reset=False)
         y_val = self._encode_labels(y_val, reset=False)
         weights = check_sample_weight(sample_weight_val, y_val, "sample_weight_val")

@@ -235,8 +235,7 @@ def _windows(name, sizes, n_blocks):
         pair = _whole_numbers(name, size)
         if len(pair) not in (1, 2):
             raise ValueError(
-                f"Each entry of {name} must be a whole number or a (height, width) pair; "
-                f"got {size!r}."
+                f"Each entry of {name} must be a whole number or a (height, width) pair; got {size!r}."
             )
         pairs.append((pair[0], pair[-1]))
     return pairs

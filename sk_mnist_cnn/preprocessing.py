@@ -170,9 +170,7 @@ class ImagePreprocessor(TransformerMixin, BaseEstimator, auto_wrap_output_keys=N
     def _fit_rows(self, X):
         rows, layout = _images.as_rows(X)
         rows = validate_data(self, rows, dtype="numeric")
-        self.image_shape_ = _images.resolve_image_shape(
-            self.n_features_in_, layout, self.image_shape
-        )
+        self.image_shape_ = _images.resolve_image_shape(self.n_features_in_, layout, self.image_shape)
         if self.max_value == "auto":
             self.max_value_ = _images.pixel_maximum(rows)
         else:

@@ -1,0 +1,43 @@
+"""Make `mnist_sample.npz` from the whole of MNIST.
+
+From the root of a checkout: ``python -m sk_mnist_cnn.data.make_sample mnist.npz``. The sample is
+written beside this script, and the SHA-256 of its arrays, which `datasets.py` verifies, is printed.
+"""
+
+import argparse
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+
+from sk_mnist_cnn.datasets import load_mnist
+
+SEED = 0
+PER_CLASS = {"train": 800, "test": 200}
+
+
+def choose_rows(labels, per_class, rng):
+    """Draw the same number of rows of every class, in random order."""
+    classes = [np.flatnonzero(labels == digit) for digit in range(10)]
+    return rng.permutation(np.concatenate([rng.choice(rows, per_class, replace=False) for rows in classes]))
+
+
+def make_sample(source, target):
+    """Write the sample of the data set at `source` to the file `target`, and return its arrays."""
+    mnist = load_mnist(source)
+    rng = np.random.RandomState(SEED)  # its stream is frozen, that of a Generator is not
+    sample = {}
+    for part, per_class in PER_CLASS.items():
+        rows = choose_rows(mnist[f"y_{part}"], per_class, rng)
+        sample |= {f"{axis}_{part}": mnist[f"{axis}_{part}"][rows] for axis in "xy"}
+    np.savez_compressed(target, **sample)
+    return sample
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description="Make mnist_sample.npz from the whole of MNIST.")
+    parser.add_argument("source", help="an mnist.npz, or a folder with the four IDX files")
+    arguments = parser.parse_args()
+    made = make_sample(arguments.source, Path(__file__).with_name("mnist_sample.npz"))
+    for name, array in made.items():
+        print(name, array.shape, sha256(array).hexdigest())

@@ -1,0 +1,66 @@
+import os
+
+import matplotlib
+import numpy as np
+import pytest
+from sklearn.datasets import load_digits
+from sklearn.pipeline import make_pipeline
+
+from sk_mnist_cnn import CNNDigitClassifier, ImagePreprocessor, load_mnist
+
+matplotlib.use("agg")
+
+SMALL = {
+    "filters": (8, 16),
+    "kernel_size": 3,
+    "dense_units": (32, 16),
+    "optimizer": "adam",
+    "learning_rate": 0.01,
+    "batch_size": 64,
+    "epochs": 3,
+    "random_state": 0,
+}
+
+
+def small_classifier(**params):
+    """A classifier whose network trains on 8x8 digits in a moment, and well."""
+    return CNNDigitClassifier(**{**SMALL, **params})
+
+
+@pytest.fixture(scope="session")
+def digits():
+    """scikit-learn's 8x8 digits as images in [0, 1] and labels, read-only: 1,797 of them."""
+    X, y = load_digits(return_X_y=True)
+    images = (X / 16).astype(np.float32).reshape(-1, 8, 8, 1)
+    images.flags.writeable = y.flags.writeable = False
+    return images, y
+
+
+@pytest.fixture(scope="module")
+def fitted(digits):
+    """A classifier fitted on the digits, shared by a module's tests and never refitted."""
+    return small_classifier(epochs=8).fit(*digits)
+
+
+@pytest.fixture(scope="module")
+def fitted_pipeline():
+    """A pipeline fitted on raw pixels of the digits, never refitted."""
+    X, y = load_digits(return_X_y=True)
+    return make_pipeline(ImagePreprocessor(), small_classifier(epochs=8)).fit(X, y)
+
+
+@pytest.fixture(scope="session")
+def mnist():
+    """The complete MNIST, from the file that SK_MNIST_CNN_DATA names."""
+    path = os.environ.get("SK_MNIST_CNN_DATA")
+    if path is None:
+        pytest.skip("SK_MNIST_CNN_DATA does not name a full mnist.npz")
+    return load_mnist(path)
+
+
+@pytest.fixture(autouse=True)
+def _close_figures():
+    yield
+    import matplotlib.pyplot as plt
+
+    plt.close("all")
