@@ -5,6 +5,7 @@ travel as flat rows beside an ``image_shape`` of (h, w, c), which costs no copy 
 """
 
 import warnings
+from dataclasses import dataclass, replace
 from numbers import Integral
 
 import numpy as np
@@ -162,3 +163,30 @@ def unscale_pixels(rows, max_value, dtype):
         limits = np.iinfo(dtype)
         pixels = np.clip(np.rint(pixels), limits.min, limits.max)
     return pixels.astype(dtype)
+
+
+@dataclass(frozen=True)
+class LabelledImages:
+    """Images as flat rows of any dtype, and which of them take part.
+
+    They are cut and cast a batch at a time, so that a memory-mapped file is never read whole.
+    """
+
+    rows: np.ndarray
+    labels: np.ndarray
+    weights: np.ndarray
+    indices: np.ndarray
+
+    def __len__(self):
+        return len(self.indices)
+
+    def only(self, indices):
+        """The same images, of which others take part."""
+        return replace(self, indices=indices)
+
+    def batches(self, order, batch_size, image_shape, dtype):
+        """Yield (images, labels, weights)."""
+        for start in range(0, len(order), batch_size):
+            batch = order[start : start + batch_size]
+            images = self.rows[batch].astype(dtype, copy=False)
+            yield images.reshape(-1, *image_shape), self.labels[batch], self.weights[batch]

@@ -1,23 +1,31 @@
 """`CNNDigitClassifier`: the scikit-learn contract. Nothing of TensorFlow is here, see `_engine`."""
 
-import copy
+import os
 import warnings
 from dataclasses import asdict
 from numbers import Integral, Real
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
-from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
-from sklearn.utils.class_weight import compute_sample_weight
-from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from . import _images
-from ._validation import check_sample_weight, unchanged_on_error
+from ._checkpoint import Checkpoint, describe, digest, read_facts
+from ._images import LabelledImages
+from ._validation import (
+    check_classes,
+    check_sample_weight,
+    class_weights,
+    encode_labels,
+    find_classes,
+    stratified_split,
+    unchanged_on_error,
+)
 from .network import Architecture
 
+SCHEDULES = {"constant", "one_cycle", "cosine", "exponential"}
 OPTIMIZERS = {"adadelta", "adam", "adamw", "rmsprop", "sgd"}
 DTYPES = {"float32", "float64", "mixed_bfloat16", "mixed_float16"}
 
@@ -56,6 +64,12 @@ class CNNDigitClassifier(ClassifierMixin, BaseEstimator):
     learning_rate : float or "auto", default="auto"
         Step size. "auto" is 1.0 for "adadelta", as in the reference notebook (the method's own step, see
         [1]_), Keras' default for any other name (0.001 for "adam"), and an instance's own.
+    learning_rate_schedule : {"constant", "one_cycle", "cosine", "exponential"} or callable, \
+            default="constant"
+        The learning rate over the steps of one `fit`, with `learning_rate` as its peak. "one_cycle" rises
+        linearly from a tenth over the first fifth and falls to 0 on a cosine [2]_, "cosine" only falls,
+        "exponential" falls to a hundredth by the same factor at every step. A callable takes the step, from
+        0, and gives the rate. `partial_fit` has no end to plan for, and trains at the constant rate.
     batch_size : int, default=128
         Number of images a gradient step.
     epochs : int, default=10
@@ -63,6 +77,16 @@ class CNNDigitClassifier(ClassifierMixin, BaseEstimator):
     validation_split : float in [0, 1), default=0.0
         Fraction of the images set aside, shuffled and stratified, to record `val_loss` and `val_accuracy`
         in `history_`.
+    early_stopping : bool or {"val_loss", "val_accuracy"}, default=False
+        Whether to stop when the validation images' loss or accuracy has not become better for
+        `n_iter_no_change` epochs, and to keep the weights of the best epoch. True means "val_accuracy", as in
+        MLPClassifier. Without `X_val` and `validation_split`, a tenth of the images is set aside.
+    n_iter_no_change : int, default=5
+        Number of epochs without a better value before `early_stopping` ends the training.
+    augmentation : {"shift", "affine"}, keras.Layer, list of keras.Layer or None, default=None
+        Random changes to the training images, new in every epoch. "shift" moves them by up to 2 pixels;
+        "affine" by up to 2 pixels, 10 degrees and 10 % of their size; what moves in is 0. Keras preprocessing
+        layers are copied and seeded.
     class_weight : dict or "balanced" or None, default=None
         Weight of each class, by label. "balanced" is ``n_samples / (n_classes * np.bincount(y))``.
     callbacks : list of keras.callbacks.Callback or None, default=None
@@ -73,6 +97,10 @@ class CNNDigitClassifier(ClassifierMixin, BaseEstimator):
         Shape of one image, in pixels. None infers it: arrays of shape (n, h, w, c) and (n, h, w) show
         theirs; flat rows whose width is a perfect square are grey squares; any other width is read as one
         row of pixels, with a warning.
+    checkpoint : str, PathLike or None, default=None
+        File in which `fit` keeps its state after every epoch, in a folder that exists. A `fit` with the same
+        data and parameters that finds it goes on from the last whole epoch and ends as if never interrupted;
+        any other is refused. It is removed when `fit` ends well.
     dtype : {"float32", "float64", "mixed_float16", "mixed_bfloat16"}, default="float32"
         Keras dtype policy. Input of any dtype is cast to it a batch at a time.
     random_state : int, RandomState instance or None, default=None
@@ -96,6 +124,8 @@ class CNNDigitClassifier(ClassifierMixin, BaseEstimator):
         over warm starts and partial fits.
     n_iter_ : int
         Number of epochs trained.
+    best_validation_score_ : float
+        With `early_stopping`, the validation accuracy of the epoch whose weights were kept.
     model_ : keras.Model
         An ordinary compiled Keras model, rebuilt from the fitted arrays at every access: for its
         `summary()` and for export. Training it does not change the classifier.
@@ -109,6 +139,8 @@ class CNNDigitClassifier(ClassifierMixin, BaseEstimator):
     References
     ----------
     .. [1] M. D. Zeiler (2012). "ADADELTA: an adaptive learning rate method". arXiv:1212.5701.
+    .. [2] L. N. Smith, N. Topin (2019). "Super-convergence: very fast training of neural networks using
+       large learning rates". arXiv:1708.07120.
 
     Examples
     --------
@@ -134,13 +166,18 @@ class CNNDigitClassifier(ClassifierMixin, BaseEstimator):
         "activation": [str],
         "optimizer": [StrOptions(OPTIMIZERS), HasMethods(["get_config", "apply_gradients"])],
         "learning_rate": [StrOptions({"auto"}), Interval(Real, 0, None, closed="neither")],
+        "learning_rate_schedule": [StrOptions(SCHEDULES), callable],
         "batch_size": [Interval(Integral, 1, None, closed="left")],
         "epochs": [Interval(Integral, 1, None, closed="left")],
         "validation_split": [Interval(Real, 0, 1, closed="left")],
+        "early_stopping": ["boolean", StrOptions({"val_loss", "val_accuracy"})],
+        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+        "augmentation": [StrOptions({"shift", "affine"}), HasMethods("get_config"), list, tuple, None],
         "class_weight": [StrOptions({"balanced"}), dict, None],
         "callbacks": [list, tuple, None],
         "warm_start": ["boolean"],
         "image_shape": ["array-like", None],
+        "checkpoint": [str, os.PathLike, None],
         "dtype": [StrOptions(DTYPES)],
         "random_state": ["random_state"],
         "verbose": ["verbose"],
@@ -157,13 +194,18 @@ class CNNDigitClassifier(ClassifierMixin, BaseEstimator):
         activation="relu",
         optimizer="adadelta",
         learning_rate="auto",
+        learning_rate_schedule="constant",
         batch_size=128,
         epochs=10,
         validation_split=0.0,
+        early_stopping=False,
+        n_iter_no_change=5,
+        augmentation=None,
         class_weight=None,
         callbacks=None,
         warm_start=False,
         image_shape=None,
+        checkpoint=None,
         dtype="float32",
         random_state=None,
         verbose=0,
@@ -177,13 +219,18 @@ class CNNDigitClassifier(ClassifierMixin, BaseEstimator):
         self.activation = activation
         self.optimizer = optimizer
         self.learning_rate = learning_rate
+        self.learning_rate_schedule = learning_rate_schedule
         self.batch_size = batch_size
         self.epochs = epochs
         self.validation_split = validation_split
+        self.early_stopping = early_stopping
+        self.n_iter_no_change = n_iter_no_change
+        self.augmentation = augmentation
         self.class_weight = class_weight
         self.callbacks = callbacks
         self.warm_start = warm_start
         self.image_shape = image_shape
+        self.checkpoint = checkpoint
         self.dtype = dtype
         self.random_state = random_state
         self.verbose = verbose
@@ -221,18 +268,22 @@ class CNNDigitClassifier(ClassifierMixin, BaseEstimator):
         """
         with unchanged_on_error(self):
             goes_on = self.warm_start and self._is_fitted()
-            state = self._training_state if goes_on else None
             rows, y = self._validate_images(X, y, reset=not goes_on)
-            y = self._encode_labels(y, reset=not goes_on)
-            seed = self._resolve_seed(draw=not goes_on)
+            if not goes_on:
+                self.classes_ = find_classes(y)
+            state = self._training_state if goes_on else None
+            self._seed = self._resolve_seed(goes_on)
             training = self._labelled_images(rows, y, sample_weight)
             if X_val is not None:
                 validation = self._validation_images(X_val, y_val, sample_weight_val)
             else:
-                training, validation = self._split(training, seed)
-            self._train(training, validation, state=state, seed=seed)
+                training, validation = self._split(training)
+            checkpoint = self._open_checkpoint(training, validation, state)
+            self._train(training, validation, state=state, checkpoint=checkpoint)
             if not self.warm_start:
                 self._optimizer_state = None
+            if checkpoint:
+                checkpoint.remove()
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -264,19 +315,18 @@ class CNNDigitClassifier(ClassifierMixin, BaseEstimator):
             If `classes` is missing at the first call or changes later, or a label is not among them.
         """
         with unchanged_on_error(self):
-            first = not self._is_fitted()
-            rows, y = self._validate_images(X, y, reset=first)
-            self._check_classes(classes, first)
+            goes_on = self._is_fitted()
+            rows, y = self._validate_images(X, y, reset=not goes_on)
+            self.classes_ = check_classes(classes, self.classes_ if goes_on else None)
             if self.class_weight == "balanced":
                 raise ValueError(
                     'class_weight="balanced" cannot be used with partial_fit, which sees a part of the '
                     "labels at a time. Pass a dict of weights, such as compute_class_weight gives."
                 )
-            y = self._encode_labels(y, reset=False)
-            seed = self._resolve_seed(draw=first)
+            state = self._training_state if goes_on else None
+            self._seed = self._resolve_seed(goes_on)
             training = self._labelled_images(rows, y, sample_weight)
-            state = None if first else self._training_state
-            self._train(training, None, state=state, seed=seed, partial=True)
+            self._train(training, None, state=state, partial=True)
         return self
 
     def predict_proba(self, X):
@@ -354,99 +404,51 @@ class CNNDigitClassifier(ClassifierMixin, BaseEstimator):
             )
         return rows, y
 
-    def _encode_labels(self, y, *, reset):
-        """Check `y`, and give the position of each label in `classes_`."""
-        if reset:
-            check_classification_targets(y)
-            self.classes_, encoded = np.unique(y, return_inverse=True)
-            if len(self.classes_) < 2:
-                raise ValueError(
-                    "y must hold at least two classes for the classifier to tell apart; "
-                    f"got 1 class, {self.classes_[0]!r}."
-                )
-            return encoded.astype(np.int32)
-        encoded = np.searchsorted(self.classes_, y).clip(max=len(self.classes_) - 1)
-        unknown = np.unique(y[self.classes_[encoded] != y])
-        if unknown.size:
-            raise ValueError(
-                f"y holds labels that are not among the classes {self.classes_.tolist()}: "
-                f"{unknown.tolist()}. Name every class at the first call."
-            )
-        return encoded.astype(np.int32)
-
-    def _check_classes(self, classes, first):
-        if classes is None:
-            if first:
-                raise ValueError(
-                    "classes must be passed on the first call to partial_fit: every label there will be."
-                )
-            return
-        classes = np.unique(classes)
-        if first:
-            if len(classes) < 2:
-                raise ValueError(f"classes must hold at least two labels; got {classes.tolist()}.")
-            self.classes_ = classes
-        elif not np.array_equal(classes, self.classes_):
-            raise ValueError(
-                f"classes={classes.tolist()} is not what the first call to partial_fit was told, "
-                f"{self.classes_.tolist()}. Leave it out, or start with a clone."
-            )
-
     def _labelled_images(self, rows, y, sample_weight):
         """Bring images, labels and weights together; images of weight 0 take no part."""
-        weights = check_sample_weight(sample_weight, y)
-        if self.class_weight is not None:
-            weights = weights * compute_sample_weight(self._encoded_class_weight(), y)
+        labels = encode_labels(y, self.classes_)
+        weights = check_sample_weight(sample_weight, labels)
+        weights = weights * class_weights(self.class_weight, self.classes_, labels)
         indices = np.flatnonzero(weights)
         # Over the whole fit: a batch's own mean would undo the weights of its classes.
         weights = weights / weights[indices].mean()
-        return _engine().LabelledImages(rows, y, self._as_input(weights), indices)
-
-    def _encoded_class_weight(self):
-        if self.class_weight == "balanced":
-            return "balanced"
-        labels = self.classes_.tolist()
-        unknown = [label for label in self.class_weight if label not in labels]
-        if unknown:
-            raise ValueError(f"class_weight names labels that are not among the classes {labels}: {unknown}.")
-        return {i: self.class_weight.get(label, 1.0) for i, label in enumerate(labels)}
+        return LabelledImages(rows, labels, weights.astype(self._float), indices)
 
     def _validation_images(self, X_val, y_val, sample_weight_val):
         if y_val is None:
             raise ValueError("y_val must be passed with X_val: the labels of the validation images.")
         rows, y_val = self._validate_images(X_val, y_val, reset=False)
-        y_val = self._encode_labels(y_val, reset=False)
-        weights = check_sample_weight(sample_weight_val, y_val, "sample_weight_val")
-        weights = self._as_input(weights / weights.mean())
-        return _engine().LabelledImages(rows, y_val, weights, np.arange(len(rows)))
+        labels = encode_labels(y_val, self.classes_)
+        weights = check_sample_weight(sample_weight_val, labels, "sample_weight_val")
+        weights = (weights / weights.mean()).astype(self._float)
+        return LabelledImages(rows, labels, weights, np.arange(len(rows)))
 
-    def _split(self, images, seed):
-        """Set a stratified part of the training images aside, by their indices."""
-        if self.validation_split == 0:
+    def _split(self, images):
+        """Set a stratified part of the training images aside, where one is asked for."""
+        fraction = self.validation_split or (0.1 if self.early_stopping else 0)
+        if not fraction:
             return images, None
-        labels = images.labels[images.indices]
-        try:
-            kept, aside = train_test_split(
-                images.indices,
-                test_size=self.validation_split,
-                stratify=labels,
-                random_state=seed,
-            )
-        except ValueError as error:
-            classes, counts = np.unique(labels, return_counts=True)
-            rarest = counts.argmin()
-            raise ValueError(
-                f"validation_split={self.validation_split} must leave images of every class on both "
-                f"sides, but there are {len(labels)} images, {counts[rarest]} of class "
-                f"{self.classes_[classes[rarest]]!r}. Pass X_val and y_val, or validation_split=0."
-            ) from error
-        parts = (
-            _engine().LabelledImages(images.rows, images.labels, images.weights, indices)
-            for indices in (kept, aside)
-        )
-        return tuple(parts)
+        parts = stratified_split(images.indices, images.labels, self.classes_, fraction, self._seed)
+        return tuple(map(images.only, parts))
 
-    def _train(self, training, validation, *, state, seed, partial=False):
+    def _open_checkpoint(self, training, validation, state):
+        """The run's checkpoint; the run is its data, its start, its seed and its parameters."""
+        if self.checkpoint is None:
+            return None
+        ignored = {"checkpoint", "verbose", "callbacks", "random_state"}
+        run = {key: describe(value) for key, value in self.get_params().items() if key not in ignored}
+        run["random_state"] = repr(self._seed)
+        run["classes"] = repr(self.classes_.tolist())
+        for name, images in (("training", training), ("validation", validation)):
+            if images is not None:
+                run[f"{name} images"] = digest(images.rows, images.indices)
+                run[f"{name} labels"] = digest(images.labels)
+                run[f"{name} weights"] = digest(images.weights)
+        if state is not None:
+            run["fitted weights"] = digest(*state.weights, *state.optimizer)
+        return Checkpoint(self.checkpoint, run)
+
+    def _train(self, training, validation, *, state, partial=False, checkpoint=None):
         """Run the engine, and keep what it gives back."""
         architecture = Architecture.resolve(
             self.image_shape_,
@@ -468,32 +470,42 @@ class CNNDigitClassifier(ClassifierMixin, BaseEstimator):
             self._recipe(),
             training,
             validation,
-            seed=seed,
+            seed=self._seed,
             state=state,
             partial=partial,
+            checkpoint=checkpoint,
         )
-        self._seed = seed
         self._network = asdict(architecture)
         self._weights = trained.weights
         self._optimizer_state = trained.optimizer, trained.optimizer_name
         self.history_ = trained.history
         self.n_iter_ = trained.n_epochs
+        if self.early_stopping and not partial:
+            self.best_validation_score_ = trained.history["val_accuracy"][trained.best_epoch - 1]
 
-    def _resolve_seed(self, *, draw):
+    def _resolve_seed(self, goes_on):
         """The seed of this training; one that goes on keeps the seed it began with."""
-        if not draw:
+        if goes_on:
             return self._seed
+        if self.checkpoint is not None and self.random_state is None:
+            begun = read_facts(self.checkpoint)
+            if begun is not None:
+                return int(begun["run"]["random_state"])
         return int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
 
     def _recipe(self):
         return _engine().Recipe(
             optimizer=self.optimizer,
             learning_rate=self.learning_rate,
+            learning_rate_schedule=self.learning_rate_schedule,
             conv_dropout=self.conv_dropout,
             dense_dropout=self.dense_dropout,
             batch_size=self.batch_size,
             epochs=self.epochs,
-            callbacks=copy.deepcopy(self.callbacks),
+            augmentation=self.augmentation,
+            monitor="val_accuracy" if self.early_stopping is True else self.early_stopping or None,
+            patience=self.n_iter_no_change,
+            callbacks=self.callbacks,
             verbose=self.verbose,
         )
 
@@ -506,8 +518,9 @@ class CNNDigitClassifier(ClassifierMixin, BaseEstimator):
         optimizer, name = self._optimizer_state or ((), "")
         return _engine().TrainingState(self._weights, optimizer, name, self.history_)
 
-    def _as_input(self, weights):
-        return weights.astype("float64" if self.dtype == "float64" else "float32")
+    @property
+    def _float(self):
+        return "float64" if self.dtype == "float64" else "float32"
 
     def _is_fitted(self):
         return hasattr(self, "_weights")

@@ -1,0 +1,120 @@
+"""The file in which a training run survives its process."""
+
+import contextlib
+import hashlib
+import json
+import os
+import tempfile
+from pathlib import Path
+from zipfile import BadZipFile
+
+import numpy as np
+
+_CHUNK_ROWS = 4096
+
+
+class Checkpoint:
+    """One training run's file: written after every epoch, taken up again, removed at the end.
+
+    Parameters
+    ----------
+    path : str or PathLike
+        The file; its folder must exist.
+    run : dict of str to str
+        What makes two runs the same, by name: digests of the data, parameters, the seed.
+    """
+
+    def __init__(self, path, run):
+        self.path = Path(path)
+        self._run = run
+
+    def read(self):
+        """The arrays and the facts last written, or (None, None) where there is no file.
+
+        Raises
+        ------
+        ValueError
+            If the file is damaged, or holds another run.
+        """
+        meta = read_facts(self.path)
+        if meta is None:
+            return None, None
+        differing = [key for key, value in self._run.items() if meta["run"].get(key) != value]
+        if differing:
+            raise ValueError(
+                f"checkpoint={str(self.path)!r} holds another training run: {', '.join(differing)} "
+                "differ. Fit with what that run was begun with, delete the file, or name another."
+            )
+        with _open(self.path) as file:
+            arrays = {name: file[name] for name in file.files if name != "facts"}
+        return arrays, meta["facts"]
+
+    def write(self, arrays, facts):
+        """Put the state in the place of the last one, at once and whole."""
+        meta = json.dumps({"run": self._run, "facts": facts})
+        with replacing(self.path) as file:
+            np.savez(file, facts=np.array(meta), **arrays)
+
+    def remove(self):
+        """Delete the file, the run having ended well."""
+        self.path.unlink(missing_ok=True)
+
+
+def read_facts(path):
+    """What a checkpoint says of its run, without its arrays; None where there is no file."""
+    if not Path(path).exists():
+        return None
+    with _open(path) as file:
+        return json.loads(str(file["facts"]))
+
+
+@contextlib.contextmanager
+def _open(path):
+    """Open a checkpoint, naming it in whatever is wrong with it."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            yield file
+    except (BadZipFile, EOFError, KeyError, ValueError, AttributeError, TypeError) as error:
+        raise ValueError(
+            f"checkpoint={str(path)!r} is damaged or not a checkpoint of this package ({error}). "
+            "Delete it to train from the start, or name another file."
+        ) from error
+
+
+@contextlib.contextmanager
+def replacing(path):
+    """Write a file that takes its place only when it is whole and on the disk."""
+    path = Path(path)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(name, path)
+    except BaseException:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(name)
+        raise
+
+
+def describe(value):
+    """A parameter's value as text that is the same in every process."""
+    if hasattr(value, "get_config"):
+        config = {key: part for key, part in value.get_config().items() if key != "name"}
+        return f"{type(value).__qualname__} {json.dumps(config, sort_keys=True, default=str)}"
+    if callable(value):
+        return getattr(value, "__qualname__", type(value).__qualname__)
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(describe, value))}]"
+    return repr(value)
+
+
+def digest(*arrays):
+    """A SHA-256 of arrays' contents, shapes and dtypes, read a part at a time."""
+    sha = hashlib.sha256()
+    for array in arrays:
+        sha.update(f"{array.dtype.str} {array.shape}".encode())
+        for start in range(0, len(array), _CHUNK_ROWS):
+            sha.update(np.ascontiguousarray(array[start : start + _CHUNK_ROWS]).data)
+    return sha.hexdigest()

@@ -1,0 +1,285 @@
+"""A compiled network that can be trained over and over.
+
+scikeras builds, compiles and fits; the variables are set back before every run, so that nothing is traced
+twice. Who shares a trainer, and when, is decided in `_engine`.
+"""
+
+from collections import defaultdict
+from dataclasses import dataclass, field, fields
+
+import numpy as np
+
+from ._augmentation import Augmentation, reseed
+from ._optimizers import learning_rates
+from ._tensorflow import BaseWrapper, keras, tf
+from .network import initial_weights
+
+# Batches trained in one call into TensorFlow, where no callback asks for every batch.
+STEPS_PER_EXECUTION = 16
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How to train, in the words of the classifier's parameters."""
+
+    optimizer: object
+    learning_rate: float | str
+    learning_rate_schedule: object
+    conv_dropout: float
+    dense_dropout: float
+    batch_size: int
+    epochs: int
+    augmentation: object
+    monitor: str | None
+    patience: int
+    callbacks: list
+    verbose: int
+
+
+@dataclass
+class TrainingState:
+    """What a training run leaves behind, and what the next one can go on from."""
+
+    weights: tuple = ()
+    optimizer: tuple = ()
+    optimizer_name: str = ""
+    history: dict = field(default_factory=dict)
+    best_weights: tuple = ()
+    best_epoch: int = 0
+
+    @property
+    def n_epochs(self):
+        """Epochs trained so far, over all runs."""
+        return len(self.history.get("loss", ()))
+
+    def pack(self):
+        """The state as named arrays, and as facts that JSON can hold."""
+        arrays = {f"{name} {i:03}": a for name in _ARRAYS for i, a in enumerate(getattr(self, name))}
+        return arrays, {f.name: getattr(self, f.name) for f in fields(self) if f.name not in _ARRAYS}
+
+    @classmethod
+    def unpack(cls, arrays, facts):
+        """The state that was packed."""
+        stored = {
+            name: tuple(a for key, a in sorted(arrays.items()) if key.split()[0] == name) for name in _ARRAYS
+        }
+        return cls(**stored, **facts)
+
+
+_ARRAYS = ("weights", "optimizer", "best_weights")
+
+
+class Trainer(BaseWrapper):
+    """scikeras' wrapper, kept initialised; its checks and encoders stand aside, having been done before.
+
+    Made by `create`, since the constructors of scikit-learn's estimators only take parameters.
+    """
+
+    @classmethod
+    def create(cls, architecture, optimizer, augmentation, steps_per_execution):
+        """Build and compile a network, and its input pipelines."""
+        dtype = architecture.input_dtype
+        trainer = cls(
+            architecture=architecture,
+            optimizer=optimizer.kind.from_config(dict(optimizer.config)),
+            loss=keras.losses.SparseCategoricalCrossentropy(dtype=dtype),
+            compile__weighted_metrics=[keras.metrics.SparseCategoricalAccuracy("accuracy", dtype=dtype)],
+            compile__steps_per_execution=steps_per_execution,
+            compile__jit_compile=False,
+            warm_start=True,
+            shuffle=False,
+        )
+        trainer.initialize(None)
+        trainer._ensure_compiled_model()
+        trainer.model_.optimizer.build(trainer.model_.trainable_variables)
+        trainer._new_optimizer = trainer._optimizer_arrays()
+        trainer._own_rate = float(trainer.model_.optimizer.learning_rate)
+        trainer._feed = _Feed(architecture, Augmentation(augmentation))
+        trainer._validation_feed = _Feed(architecture)
+        return trainer
+
+    def load(self, state, optimizer, recipe, seed):
+        """Set every variable that training changes."""
+        model = self.model_
+        _assign(model.trainable_variables, state.weights or initial_weights(model, seed))
+        goes_on = state.optimizer and state.optimizer_name == optimizer.name
+        _assign(model.optimizer.variables, state.optimizer if goes_on else self._new_optimizer)
+        if not optimizer.has_own_schedule:
+            model.optimizer.learning_rate = optimizer.learning_rate or self._own_rate
+        for layer in model.layers:
+            if isinstance(layer, _VariableDropout):
+                layer.rate.assign(getattr(recipe, layer.name))
+        self.history_ = defaultdict(list, {name: list(values) for name, values in state.history.items()})
+        self._optimizer_name = optimizer.name
+
+    def run(self, training, validation, recipe, seed, callbacks, *, done, partial):
+        """Train from what was loaded; `done` epochs of the recipe's are behind this run already."""
+        data = self._feed.load(training, recipe.batch_size, seed)
+        options = {}
+        if validation is not None:
+            options["validation_data"] = self._validation_feed.load(validation, recipe.batch_size)
+        steps_per_epoch = len(data)
+        peak = float(self.model_.optimizer.learning_rate)
+        rates = learning_rates(recipe.learning_rate_schedule, peak, steps_per_epoch * recipe.epochs)
+        first_step = int(self.model_.optimizer.iterations.numpy()) - steps_per_epoch * done
+        self.model_.schedule(rates, first_step)
+        self.verbose = recipe.verbose
+        self._set_callbacks(callbacks)
+        try:
+            if partial:
+                self.partial_fit(data, None, **options)
+            else:
+                options.update(epochs=recipe.epochs - done, initial_epoch=self.current_epoch)
+                self.fit(data, None, **options)
+        finally:
+            self._set_callbacks(None)
+            self._feed.clear()
+            self._validation_feed.clear()
+
+    def start_epoch(self, seed, epoch):
+        """Set the order of the images, their augmentation and the dropout masks."""
+        self._feed.start_epoch(epoch)
+        for i, layer in enumerate(self.model_.layers):
+            if isinstance(layer, _VariableDropout):
+                reseed(layer.seed_generator, seed, epoch, i)
+
+    def state(self):
+        """Read the arrays back."""
+        return TrainingState(
+            weights=read(self.model_.trainable_variables),
+            optimizer=self._optimizer_arrays(),
+            optimizer_name=self._optimizer_name,
+            history={name: list(map(float, values)) for name, values in self.history_.items()},
+        )
+
+    def _optimizer_arrays(self):
+        return read(self.model_.optimizer.variables)
+
+    def _set_callbacks(self, callbacks):
+        self.callbacks = callbacks
+        self._initialize_callbacks()
+
+    def _keras_build_fn(self, architecture):
+        network = architecture.build(seed=0)
+        outputs = inputs = network.inputs[0]
+        for layer in network.layers:
+            if isinstance(layer, keras.layers.Dropout):
+                layer = _VariableDropout(name=layer.name, dtype=architecture.dtype)
+            outputs = layer(outputs)
+        return _ScheduledModel(inputs, outputs, name=network.name)
+
+    def _validate_data(self, X=None, y=None, reset=False, y_numeric=False):
+        return X, y
+
+    @property
+    def feature_encoder(self):
+        """Leaves the data set as it is."""
+        return _AsItIs()
+
+    target_encoder = feature_encoder
+
+
+class _AsItIs:
+    def fit(self, data):
+        return self
+
+    def transform(self, data):
+        return data
+
+
+class _ScheduledModel(keras.Model):
+    """A model whose learning rate follows a table, which is a variable too, so that it needs no new graph."""
+
+    def schedule(self, rates, first_step):
+        """Follow `rates` from `first_step` on; none leave the optimizer's rate alone."""
+        if not hasattr(self, "_rates"):
+            self._rates = tf.Variable(rates, shape=(None,), trainable=False)
+            self._first_step = tf.Variable(first_step, dtype=tf.int64, trainable=False)
+        self._rates.assign(rates)
+        self._first_step.assign(first_step)
+
+    def train_step(self, data):
+        rate = self.optimizer.learning_rate
+        if isinstance(rate, keras.Variable):
+            step = tf.cast(self.optimizer.iterations.value, tf.int64) - self._first_step
+            n_rates = tf.size(self._rates, out_type=tf.int64)
+            scheduled = tf.cond(
+                n_rates > 0,
+                lambda: self._rates[tf.minimum(step, n_rates - 1)],
+                lambda: tf.cast(rate.value, tf.float32),
+            )
+            rate.assign(scheduled)
+        return super().train_step(data)
+
+
+class _VariableDropout(keras.layers.Layer):
+    """Dropout whose rate is a variable, so that another rate needs no new graph."""
+
+    def build(self, input_shape):
+        self.rate = self.add_weight(
+            name="rate", shape=(), initializer="zeros", trainable=False, dtype=self.variable_dtype
+        )
+        self.seed_generator = keras.random.SeedGenerator(0)
+
+    def call(self, inputs, training=False):
+        if not training:
+            return inputs
+        rate = tf.cast(self.rate.value, inputs.dtype)
+        seed = tf.cast(self.seed_generator.next(), tf.int32)
+        return tf.nn.experimental.stateless_dropout(inputs, rate, seed=seed)
+
+
+class _Feed:
+    """A trainer's data set: one traced pipeline, whatever images are loaded into it."""
+
+    def __init__(self, architecture, augmentation=None):
+        self._image_shape, self._dtype = architecture.image_shape, architecture.input_dtype
+        self._augmentation = augmentation
+        signature = (
+            tf.TensorSpec((None, *self._image_shape), self._dtype),
+            tf.TensorSpec((None,), tf.int32),
+            tf.TensorSpec((None,), self._dtype),
+            tf.TensorSpec((2,), tf.int32),
+        )
+        dataset = tf.data.Dataset.from_generator(self._batches, output_signature=signature)
+        self._dataset = dataset.map(self._finish).prefetch(2)
+        self.clear()
+
+    def load(self, images, batch_size, seed=None):
+        """Take images, shuffled by (seed, epoch) where there is a seed, and give their data set."""
+        self._images, self._batch_size, self._seed = images, batch_size, seed
+        n_batches = -(-len(images) // batch_size)
+        return self._dataset.apply(tf.data.experimental.assert_cardinality(n_batches))
+
+    def start_epoch(self, epoch):
+        """Order and change the images from (seed, epoch) alone."""
+        self._epoch = epoch
+        self._augmentation.reseed(self._seed, epoch)
+
+    def clear(self):
+        """Let go of the images."""
+        self._images = self._seed = None
+        self._epoch = 0
+
+    def _batches(self):
+        order, seeds = self._images.indices, np.random.default_rng([self._seed or 0, self._epoch])
+        if self._seed is not None:
+            order = seeds.permutation(order)
+        batches = self._images.batches(order, self._batch_size, self._image_shape, self._dtype)
+        for images, labels, weights in batches:
+            yield images, labels, weights, seeds.integers(2**31, size=2, dtype=np.int32)
+
+    def _finish(self, images, labels, weights, seed):
+        if self._augmentation is not None:
+            images = self._augmentation(images, seed)
+        return images, labels, weights
+
+
+def read(variables):
+    """The variables' values, as arrays of their own."""
+    return tuple(np.array(variable.numpy()) for variable in variables)
+
+
+def _assign(variables, values):
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)
