@@ -14,16 +14,17 @@ import numpy as np
 
 from ._augmentation import Augmentation
 from ._callbacks import EarlyStopping, FiniteLoss, SaveCheckpoint, StartEpoch, has_batch_hooks
+from ._fork import refuse_fork, survives_fork
 from ._optimizers import Optimizer
 from ._tensorflow import keras, tf
-from ._trainer import STEPS_PER_EXECUTION, Recipe, Trainer, TrainingState
-
-__all__ = ["Recipe", "TrainingState", "keras_model", "predict_proba", "train"]
+from ._trainer import STEPS_PER_EXECUTION, Trainer
+from ._training import TrainingState
 
 # Images predicted in one call into TensorFlow.
 PREDICTION_CHUNK = 256
 
 
+@survives_fork
 def train(
     architecture, recipe, training, validation=None, *, seed, state=None, partial=False, checkpoint=None
 ):
@@ -97,6 +98,7 @@ def _resume(checkpoint, verbose):
     return state
 
 
+@survives_fork
 def predict_proba(architecture, weights, rows):
     """Class probabilities of flat rows, cast and predicted a chunk at a time.
 
@@ -122,6 +124,7 @@ def predict_proba(architecture, weights, rows):
 
 def keras_model(architecture, recipe, weights):
     """An ordinary compiled Keras model of its own, with the weights given."""
+    refuse_fork("A Keras model")
     model = architecture.build(conv_dropout=recipe.conv_dropout, dense_dropout=recipe.dense_dropout, seed=0)
     model.set_weights(weights)
     optimizer = Optimizer.resolve(recipe.optimizer, recipe.learning_rate)

@@ -1,7 +1,7 @@
 """TensorFlow, Keras and scikeras, imported late, quietly, and set up once a process.
 
 Everything that needs them imports them from here, so that none of the start-up chatter reaches a terminal.
-Set the environment variable ``TF_CPP_MIN_LOG_LEVEL`` yourself to see it.
+Set the environment variable ``TF_CPP_MIN_LOG_LEVEL`` to 0 to see it.
 """
 
 import contextlib
@@ -24,10 +24,9 @@ def _no_chatter():
 
     Its libraries log before their own log level can be set, straight to file descriptor 2.
     """
-    if "TF_CPP_MIN_LOG_LEVEL" in os.environ:
+    if os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3") != "3":
         yield
         return
-    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     sys.stderr.flush()
     with tempfile.TemporaryFile("w+", errors="replace") as held_back:
         terminal = os.dup(2)
@@ -55,5 +54,8 @@ if keras.backend.backend() != "tensorflow":
         "sk_mnist_cnn runs Keras on TensorFlow, but Keras was imported with the "
         f"{keras.backend.backend()!r} backend. Set KERAS_BACKEND=tensorflow before importing it."
     )
+
+# A network for every architecture is what the engine is for.
+tf.get_logger().addFilter(lambda record: "triggered tf.function retracing" not in record.getMessage())
 
 __all__ = ["BaseWrapper", "keras", "tf"]

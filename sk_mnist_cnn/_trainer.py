@@ -5,68 +5,17 @@ twice. Who shares a trainer, and when, is decided in `_engine`.
 """
 
 from collections import defaultdict
-from dataclasses import dataclass, field, fields
 
 import numpy as np
 
 from ._augmentation import Augmentation, reseed
 from ._optimizers import learning_rates
 from ._tensorflow import BaseWrapper, keras, tf
+from ._training import TrainingState
 from .network import initial_weights
 
 # Batches trained in one call into TensorFlow, where no callback asks for every batch.
 STEPS_PER_EXECUTION = 16
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How to train, in the words of the classifier's parameters."""
-
-    optimizer: object
-    learning_rate: float | str
-    learning_rate_schedule: object
-    conv_dropout: float
-    dense_dropout: float
-    batch_size: int
-    epochs: int
-    augmentation: object
-    monitor: str | None
-    patience: int
-    callbacks: list
-    verbose: int
-
-
-@dataclass
-class TrainingState:
-    """What a training run leaves behind, and what the next one can go on from."""
-
-    weights: tuple = ()
-    optimizer: tuple = ()
-    optimizer_name: str = ""
-    history: dict = field(default_factory=dict)
-    best_weights: tuple = ()
-    best_epoch: int = 0
-
-    @property
-    def n_epochs(self):
-        """Epochs trained so far, over all runs."""
-        return len(self.history.get("loss", ()))
-
-    def pack(self):
-        """The state as named arrays, and as facts that JSON can hold."""
-        arrays = {f"{name} {i:03}": a for name in _ARRAYS for i, a in enumerate(getattr(self, name))}
-        return arrays, {f.name: getattr(self, f.name) for f in fields(self) if f.name not in _ARRAYS}
-
-    @classmethod
-    def unpack(cls, arrays, facts):
-        """The state that was packed."""
-        stored = {
-            name: tuple(a for key, a in sorted(arrays.items()) if key.split()[0] == name) for name in _ARRAYS
-        }
-        return cls(**stored, **facts)
-
-
-_ARRAYS = ("weights", "optimizer", "best_weights")
 
 
 class Trainer(BaseWrapper):

@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from . import _images
 from ._checkpoint import Checkpoint, describe, digest, read_facts
 from ._images import LabelledImages
+from ._training import Recipe, TrainingState
 from ._validation import (
     check_classes,
     check_sample_weight,
@@ -494,7 +495,7 @@ class CNNDigitClassifier(ClassifierMixin, BaseEstimator):
         return int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
 
     def _recipe(self):
-        return _engine().Recipe(
+        return Recipe(
             optimizer=self.optimizer,
             learning_rate=self.learning_rate,
             learning_rate_schedule=self.learning_rate_schedule,
@@ -516,7 +517,7 @@ class CNNDigitClassifier(ClassifierMixin, BaseEstimator):
     @property
     def _training_state(self):
         optimizer, name = self._optimizer_state or ((), "")
-        return _engine().TrainingState(self._weights, optimizer, name, self.history_)
+        return TrainingState(self._weights, optimizer, name, self.history_)
 
     @property
     def _float(self):

@@ -1,0 +1,46 @@
+# Every target but `clean` makes its own environment in .venv; nothing else is needed than python3 and pip.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: demo test test-slow test-all lint docs bench clean
+
+demo: $(VENV)/demo.stamp
+	$(BIN)/python examples/plot_mnist_pipeline.py --output demo
+
+test: $(VENV)/test.stamp
+	$(BIN)/python -m pytest
+
+test-slow: $(VENV)/test-all.stamp
+	$(BIN)/python -m pytest -m slow
+
+test-all: $(VENV)/test-all.stamp
+	$(BIN)/python -m pytest -m ""
+
+lint: $(VENV)/lint.stamp
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+docs: $(VENV)/docs.stamp
+	$(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build/html
+
+bench: $(VENV)/bench.stamp
+	$(BIN)/python -m tests.benchmarks
+
+# An environment with one of the extras of pyproject.toml; `demo` is the package alone.
+$(VENV)/demo.stamp: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --editable .
+	touch $@
+
+$(VENV)/%.stamp: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --editable ".[$*]"
+	touch $@
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+clean:
+	rm -rf $(VENV) demo dist build docs/_build docs/gallery docs/api/generated
+	rm -rf .pytest_cache .ruff_cache .mypy_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

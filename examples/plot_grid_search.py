@@ -1,0 +1,66 @@
+"""
+Which filters, how much dropout?
+================================
+
+A grid search over the number of filters and both dropout rates, on a part of the digits that come with the
+package. The compiled network is shared between fits, so that only a new choice of filters costs a new graph.
+"""
+
+import matplotlib.pyplot as plt
+import pandas as pd
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import Pipeline
+
+from sk_mnist_cnn import CNNDigitClassifier, ImagePreprocessor, load_mnist_sample
+
+# %%
+# A Pipeline is searched like any other estimator: ``cnn__filters`` is the parameter of its step ``cnn``.
+mnist = load_mnist_sample()
+X, y = mnist.x_train[:2000], mnist.y_train[:2000]
+model = Pipeline(
+    [
+        ("images", ImagePreprocessor()),
+        ("cnn", CNNDigitClassifier(optimizer="adam", epochs=3, random_state=0)),
+    ]
+)
+grid = {
+    "cnn__filters": [(8, 16), (16, 32), (32, 64)],
+    "cnn__conv_dropout": [0.0, 0.2],
+    "cnn__dense_dropout": [0.2, 0.5],
+}
+search = GridSearchCV(model, grid, cv=3)
+search.fit(X, y)
+
+# %%
+# All candidates as a table, best first.
+results = pd.DataFrame(search.cv_results_)
+columns = [*(f"param_{name}" for name in grid), "mean_test_score", "std_test_score", "mean_fit_time"]
+results = results.sort_values("rank_test_score")[columns].rename(
+    columns=lambda name: name.removeprefix("param_cnn__")
+)
+print(results.to_string(index=False, float_format="%.4f"))
+print(f"Best: {search.best_params_}, {search.score(mnist.x_test, mnist.y_test):.2%} on the test digits")
+
+# %%
+# The same as a heat map.
+table = results.pivot_table(
+    index="filters", columns=["conv_dropout", "dense_dropout"], values="mean_test_score", sort=False
+).sort_index(axis=0, key=lambda filters: filters.map(sum)).sort_index(axis=1)
+fig, ax = plt.subplots(figsize=(7, 4), layout="constrained")
+image = ax.imshow(table, cmap="cividis")
+ax.set(
+    title="Mean accuracy of three folds",
+    xlabel="dropout after the convolutions / after the first dense layer",
+    ylabel="filters",
+)
+ax.set_xticks(range(table.shape[1]), [f"{conv} / {dense}" for conv, dense in table.columns])
+ax.set_yticks(range(table.shape[0]), [str(filters) for filters in table.index])
+middle = table.to_numpy().mean()
+for row in range(table.shape[0]):
+    for column in range(table.shape[1]):
+        score = table.iloc[row, column]
+        ax.text(
+            column, row, f"{score:.3f}", ha="center", va="center", color="white" if score < middle else "black"
+        )
+fig.colorbar(image, label="accuracy")
+plt.show()

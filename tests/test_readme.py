@@ -1,0 +1,18 @@
+"""Every Python snippet of the README runs, one after the other, as a reader would run them."""
+
+import re
+from pathlib import Path
+
+README = Path(__file__).parents[1] / "README.md"
+
+
+def test_the_snippets_run(capsys):
+    snippets = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
+    assert len(snippets) >= 2
+    namespace = {}
+    for snippet in snippets:
+        exec(compile(snippet, str(README), "exec"), namespace)
+    shown = capsys.readouterr().out
+    accuracy = float(re.search(r"accuracy +(\d\.\d+)", shown)[1])
+    assert accuracy >= 0.97
+    assert "cnn__filters" in shown
