@@ -5,18 +5,33 @@ from importlib.metadata import version
 
 from .classifier import CNNDigitClassifier
 from .datasets import load_mnist, load_mnist_sample
+from .persistence import load_model, save_model
 from .preprocessing import ImagePreprocessor
 
 __version__ = version("sk_mnist_cnn")
 
 # Public names whose modules need TensorFlow or matplotlib, imported when first asked for.
 _LATE = {
-    "build_cnn": "network",
+    "FilterDisplay": "plotting",
     "MisclassifiedDisplay": "plotting",
+    "SaliencyDisplay": "plotting",
     "TrainingHistoryDisplay": "plotting",
+    "build_cnn": "network",
 }
 
-__all__ = ["CNNDigitClassifier", "ImagePreprocessor", "load_mnist", "load_mnist_sample", *_LATE]
+__all__ = [
+    "CNNDigitClassifier",
+    "FilterDisplay",
+    "ImagePreprocessor",
+    "MisclassifiedDisplay",
+    "SaliencyDisplay",
+    "TrainingHistoryDisplay",
+    "build_cnn",
+    "load_mnist",
+    "load_mnist_sample",
+    "load_model",
+    "save_model",
+]
 
 
 def __getattr__(name):

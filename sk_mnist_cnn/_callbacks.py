@@ -59,6 +59,21 @@ class EarlyStopping(keras.callbacks.Callback):
             self.model.stop_training = True
 
 
+class Observe(keras.callbacks.Callback):
+    """Passes epochs on to scikit-learn's callbacks."""
+
+    def __init__(self, observer):
+        super().__init__()
+        self._observer = observer
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._observer.begin_epoch()
+
+    def on_epoch_end(self, epoch, logs=None):
+        if self._observer.end_epoch(lambda: {"_weights": read(self.model.trainable_variables)}):
+            self.model.stop_training = True
+
+
 class SaveCheckpoint(keras.callbacks.Callback):
     """Writes the training's state after every epoch."""
 

@@ -4,7 +4,6 @@ import contextlib
 import hashlib
 import json
 import os
-import tempfile
 from pathlib import Path
 from zipfile import BadZipFile
 
@@ -22,11 +21,21 @@ class Checkpoint:
         The file; its folder must exist.
     run : dict of str to str
         What makes two runs the same, by name: digests of the data, parameters, the seed.
+
+    Raises
+    ------
+    ValueError
+        If no such file can be written.
     """
 
     def __init__(self, path, run):
         self.path = Path(path)
         self._run = run
+        if self.path.is_dir() or not self.path.parent.is_dir():
+            raise ValueError(
+                f"checkpoint={str(path)!r} must lie in a folder that exists, and not be one itself. "
+                "Create the folder, or name another file."
+            )
 
     def read(self):
         """The arrays and the facts last written, or (None, None) where there is no file.
@@ -58,6 +67,7 @@ class Checkpoint:
     def remove(self):
         """Delete the file, the run having ended well."""
         self.path.unlink(missing_ok=True)
+        _part(self.path).unlink(missing_ok=True)
 
 
 def read_facts(path):
@@ -72,7 +82,7 @@ def read_facts(path):
 def _open(path):
     """Open a checkpoint, naming it in whatever is wrong with it."""
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as file:
             yield file
     except (BadZipFile, EOFError, KeyError, ValueError, AttributeError, TypeError) as error:
         raise ValueError(
@@ -84,18 +94,21 @@ def _open(path):
 @contextlib.contextmanager
 def replacing(path):
     """Write a file that takes its place only when it is whole and on the disk."""
-    path = Path(path)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    part = _part(path)
     try:
-        with os.fdopen(handle, "wb") as file:
+        with open(part, "wb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        os.replace(name, path)
+        os.replace(part, path)
     except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(name)
+        part.unlink(missing_ok=True)
         raise
+
+
+def _part(path):
+    """Where a file is written before it takes its place: one name, so that a killed process leaves one."""
+    return path.with_name(f"{path.name}.part")
 
 
 def describe(value):
@@ -115,6 +128,7 @@ def digest(*arrays):
     sha = hashlib.sha256()
     for array in arrays:
         sha.update(f"{array.dtype.str} {array.shape}".encode())
+        array = np.atleast_1d(array)
         for start in range(0, len(array), _CHUNK_ROWS):
             sha.update(np.ascontiguousarray(array[start : start + _CHUNK_ROWS]).data)
     return sha.hexdigest()

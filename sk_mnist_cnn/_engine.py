@@ -13,7 +13,7 @@ from dataclasses import replace
 import numpy as np
 
 from ._augmentation import Augmentation
-from ._callbacks import EarlyStopping, FiniteLoss, SaveCheckpoint, StartEpoch, has_batch_hooks
+from ._callbacks import EarlyStopping, FiniteLoss, Observe, SaveCheckpoint, StartEpoch, has_batch_hooks
 from ._fork import refuse_fork, survives_fork
 from ._optimizers import Optimizer
 from ._tensorflow import keras, tf
@@ -26,7 +26,16 @@ PREDICTION_CHUNK = 256
 
 @survives_fork
 def train(
-    architecture, recipe, training, validation=None, *, seed, state=None, partial=False, checkpoint=None
+    architecture,
+    recipe,
+    training,
+    validation=None,
+    *,
+    seed,
+    state=None,
+    partial=False,
+    checkpoint=None,
+    observer=None,
 ):
     """Train a network for `recipe.epochs` epochs, or until early stopping.
 
@@ -45,6 +54,8 @@ def train(
         Whether this is one epoch of a training whose end is not known.
     checkpoint : Checkpoint or None
         Where the state is written after every epoch, and found again.
+    observer : FitObserver or None
+        Told of every epoch.
 
     Returns
     -------
@@ -76,6 +87,8 @@ def train(
                 callbacks.append(stopping)
             if checkpoint:
                 callbacks.append(SaveCheckpoint(trainer, checkpoint, stopping))
+            if observer:
+                callbacks.append(Observe(observer))
             if not (stopping and stopping.exhausted):
                 trainer.run(training, validation, recipe, seed, callbacks, done=done, partial=partial)
             trained = trainer.state()

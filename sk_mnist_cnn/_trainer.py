@@ -4,6 +4,7 @@ scikeras builds, compiles and fits; the variables are set back before every run,
 twice. Who shares a trainer, and when, is decided in `_engine`.
 """
 
+import sys
 from collections import defaultdict
 
 import numpy as np
@@ -72,7 +73,7 @@ class Trainer(BaseWrapper):
         rates = learning_rates(recipe.learning_rate_schedule, peak, steps_per_epoch * recipe.epochs)
         first_step = int(self.model_.optimizer.iterations.numpy()) - steps_per_epoch * done
         self.model_.schedule(rates, first_step)
-        self.verbose = recipe.verbose
+        self.verbose = recipe.verbose if recipe.verbose != 1 or _is_watched() else 0
         self._set_callbacks(callbacks)
         try:
             if partial:
@@ -222,6 +223,11 @@ class _Feed:
         if self._augmentation is not None:
             images = self._augmentation(images, seed)
         return images, labels, weights
+
+
+def _is_watched():
+    """Whether a bar that redraws itself would be seen: in a terminal or a notebook."""
+    return sys.stdout.isatty() or "ipykernel" in sys.modules
 
 
 def read(variables):

@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from . import _images
 from ._checkpoint import Checkpoint, describe, digest, read_facts
 from ._images import LabelledImages
+from ._observation import CallbackSupportMixin, observe_fit
 from ._training import Recipe, TrainingState
 from ._validation import (
     check_classes,
@@ -31,7 +32,7 @@ OPTIMIZERS = {"adadelta", "adam", "adamw", "rmsprop", "sgd"}
 DTYPES = {"float32", "float64", "mixed_bfloat16", "mixed_float16"}
 
 
-class CNNDigitClassifier(ClassifierMixin, BaseEstimator):
+class CNNDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     """Convolutional neural network for MNIST digits and other small images.
 
     Blocks of convolution and max-pooling, dropout, dense layers with dropout, and a softmax, trained with
@@ -267,6 +268,7 @@ class CNNDigitClassifier(ClassifierMixin, BaseEstimator):
             If the data or a parameter cannot be used, or the loss becomes infinite or not a number. A
             classifier that was fitted stays as it was.
         """
+        observer = observe_fit(self, X, y, sample_weight)
         with unchanged_on_error(self):
             goes_on = self.warm_start and self._is_fitted()
             rows, y = self._validate_images(X, y, reset=not goes_on)
@@ -280,11 +282,13 @@ class CNNDigitClassifier(ClassifierMixin, BaseEstimator):
             else:
                 training, validation = self._split(training)
             checkpoint = self._open_checkpoint(training, validation, state)
-            self._train(training, validation, state=state, checkpoint=checkpoint)
+            self._train(training, validation, state=state, checkpoint=checkpoint, observer=observer)
             if not self.warm_start:
                 self._optimizer_state = None
             if checkpoint:
                 checkpoint.remove()
+        if observer:
+            observer.end()
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -449,7 +453,7 @@ class CNNDigitClassifier(ClassifierMixin, BaseEstimator):
             run["fitted weights"] = digest(*state.weights, *state.optimizer)
         return Checkpoint(self.checkpoint, run)
 
-    def _train(self, training, validation, *, state, partial=False, checkpoint=None):
+    def _train(self, training, validation, *, state, partial=False, checkpoint=None, observer=None):
         """Run the engine, and keep what it gives back."""
         architecture = Architecture.resolve(
             self.image_shape_,
@@ -466,6 +470,7 @@ class CNNDigitClassifier(ClassifierMixin, BaseEstimator):
                 "The network's parameters (filters, kernel_size, pool_size, dense_units, activation, dtype) "
                 "must stay as they were fitted for training to go on. Fit a clone instead."
             )
+        self._network = asdict(architecture)
         trained = _engine().train(
             architecture,
             self._recipe(),
@@ -475,8 +480,8 @@ class CNNDigitClassifier(ClassifierMixin, BaseEstimator):
             state=state,
             partial=partial,
             checkpoint=checkpoint,
+            observer=observer,
         )
-        self._network = asdict(architecture)
         self._weights = trained.weights
         self._optimizer_state = trained.optimizer, trained.optimizer_name
         self.history_ = trained.history

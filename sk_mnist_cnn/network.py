@@ -98,6 +98,12 @@ class Architecture:
     activation: str
     dtype: str
 
+    def __post_init__(self):
+        # Keras would take a configuration from these, and it may come from a file.
+        for name in ("activation", "dtype"):
+            if not isinstance(getattr(self, name), str):
+                raise TypeError(f"{name} must be a str; got {getattr(self, name)!r}.")
+
     @classmethod
     def resolve(
         cls,

@@ -1,14 +1,12 @@
-"""The Displays: figures of a training, of mistakes, of filters and of evidence. Nothing is trained here.
+"""The Displays: figures of trainings, mistakes, filters and evidence. Nothing is trained here."""
 
-Images are drawn as tiles of one axes, so that every display fits wherever an `ax` is.
-"""
-
-from itertools import cycle, islice
 from numbers import Integral
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LinearSegmentedColormap, Normalize
 from sklearn.pipeline import Pipeline
 from sklearn.utils import check_array, check_consistent_length, column_or_1d
@@ -16,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from . import _images
 
-# M. Okabe and K. Ito's colours, which the colour-blind tell apart, and a scale of two of them.
+# M. Okabe and K. Ito's colours, which the colour-blind tell apart; two of them make a scale.
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 _AGAINST_OR_FOR = LinearSegmentedColormap.from_list("against_or_for", ["#56B4E9", "#808080", "#E69F00"])
 
@@ -26,20 +24,15 @@ class TrainingHistoryDisplay:
 
     Parameters
     ----------
-    histories : dict of str or None to dict of list of float
-        By name, what every epoch gave, such as `history_` of a fitted classifier: `loss`, `accuracy`, and
-        the same of the validation images after `val_`.
+    histories : dict of (str or None) to (dict of list of float)
+        By name, what was recorded each epoch: `loss`, `accuracy`, `val_loss` and so on, as in `history_`.
 
     Attributes
     ----------
     axes_ : ndarray of Axes
-        One axes a metric.
-    ax_ : Axes
-        The first of them.
+        One axes a metric; `ax_` is the first.
     figure_ : Figure
-        Their figure.
-    lines_ : list of Line2D
-        The curves.
+        The figure.
 
     Examples
     --------
@@ -56,24 +49,19 @@ class TrainingHistoryDisplay:
         self.histories = histories
 
     def plot(self, *, metrics=None, ax=None):
-        """Draw the curves, training solid and validation dashed.
+        """Draw the curves: training solid, validation dashed.
 
         Parameters
         ----------
         metrics : str or list of str or None, default=None
             What to draw, one axes each. None is loss and accuracy, and the loss alone in a single `ax`.
         ax : Axes or sequence of Axes or None, default=None
-            Where to draw, one axes a metric; what is there already stays. None makes a figure.
+            Where to draw, beside the curves already there. None makes a figure.
 
         Returns
         -------
         self : TrainingHistoryDisplay
             The display.
-
-        Raises
-        ------
-        ValueError
-            If a metric was not recorded, or there is not one axes a metric.
         """
         if metrics is None:
             metrics = "loss" if isinstance(ax, Axes) else ("loss", "accuracy")
@@ -82,23 +70,21 @@ class TrainingHistoryDisplay:
             if unknown := [metric for metric in metrics if metric not in history]:
                 raise ValueError(f"metrics must be among those recorded, {list(history)}; got {unknown}.")
         if ax is None:
-            size = 1 + 4 * len(metrics), 3.6
-            _, ax = plt.subplots(1, len(metrics), figsize=size, layout="constrained")
+            _, ax = plt.subplots(1, len(metrics), figsize=(1 + 4 * len(metrics), 4), layout="constrained")
         self.axes_ = np.ravel(ax)
         if len(self.axes_) != len(metrics):
             raise ValueError(
                 f"ax must hold one axes for each of the metrics {metrics}; got {len(self.axes_)} axes. "
-                "Pass as many, or name fewer metrics."
+                "Pass as many axes as metrics."
             )
-        self.ax_ = self.axes_[0]
-        self.figure_ = self.ax_.figure
-        self.lines_ = []
+        self.ax_, self.figure_ = self.axes_[0], self.axes_[0].figure
         for axes, metric in zip(self.axes_, metrics, strict=True):
-            self._plot_metric(axes, metric)
+            for name, history in self.histories.items():
+                _draw_curves(axes, metric, name, history)
         return self
 
     @classmethod
-    def from_estimator(cls, estimator, *, name=None, metrics=None, ax=None):
+    def from_estimator(cls, estimator, *, name=None, **plot_params):
         """Draw how a classifier was trained.
 
         Parameters
@@ -107,26 +93,26 @@ class TrainingHistoryDisplay:
             A fitted `CNNDigitClassifier`, or a fitted Pipeline or search that ends in one.
         name : str or None, default=None
             Its name in the legend.
-        metrics, ax
-            See `plot`.
+        **plot_params : dict
+            Parameters of `plot`.
 
         Returns
         -------
         display : TrainingHistoryDisplay
             The display, drawn.
         """
-        return cls.from_estimators({name: estimator}, metrics=metrics, ax=ax)
+        return cls.from_estimators({name: estimator}, **plot_params)
 
     @classmethod
-    def from_estimators(cls, estimators, *, metrics=None, ax=None):
+    def from_estimators(cls, estimators, **plot_params):
         """Draw how several classifiers were trained, to compare them.
 
         Parameters
         ----------
         estimators : dict of str to estimator, or list of (str, estimator)
-            Fitted classifiers by name, each as `from_estimator` takes one.
-        metrics, ax
-            See `plot`.
+            Classifiers by name, each as `from_estimator` takes it.
+        **plot_params : dict
+            Parameters of `plot`.
 
         Returns
         -------
@@ -134,23 +120,7 @@ class TrainingHistoryDisplay:
             The display, drawn.
         """
         histories = {name: _fitted(est, "history_")[0] for name, est in dict(estimators).items()}
-        return cls(histories).plot(metrics=metrics, ax=ax)
-
-    def _plot_metric(self, ax, metric):
-        for name, history in self.histories.items():
-            look = len(ax.lines)
-            style = {"color": _COLOURS[look % len(_COLOURS)], "marker": "os^Dvp*"[look % 7], "markersize": 4}
-            prefix = "" if name is None else f"{name}, "
-            for key, kind, line in ((metric, "training", "-"), (f"val_{metric}", "validation", "--")):
-                if key in history:
-                    epochs = np.arange(1, len(history[key]) + 1)
-                    fill = style["color"] if line == "-" else "white"
-                    curve = ax.plot(epochs, history[key], line, label=prefix + kind, mfc=fill, **style)
-                    self.lines_ += curve
-        n_epochs = max(len(line.get_xdata()) for line in ax.lines)
-        ax.set_xticks(np.arange(1, n_epochs + 1, -(-n_epochs // 10)))
-        ax.set(xlabel="epoch", ylabel=metric)
-        ax.legend()
+        return cls(histories).plot(**plot_params)
 
 
 class MisclassifiedDisplay:
@@ -161,7 +131,7 @@ class MisclassifiedDisplay:
     images : ndarray of shape (n, h, w) or (n, h, w, 3)
         All the misclassified images, with pixels in [0, 1].
     y_true, y_pred : ndarray of shape (n,)
-        Their true and predicted labels.
+        True and predicted labels.
     y_proba : ndarray of shape (n,) or None, default=None
         Probability of each predicted label.
     indices : ndarray of shape (n,) or None, default=None
@@ -169,16 +139,10 @@ class MisclassifiedDisplay:
 
     Attributes
     ----------
-    ax_ : Axes
-        The axes.
-    figure_ : Figure
-        Its figure.
     indices_ : ndarray of int
         Positions in the data of the images shown, in the order shown.
-    images_ : list of AxesImage
-        The images shown.
-    texts_ : list of Text
-        Their labels.
+    ax_, figure_ : Axes, Figure
+        Where they are shown.
 
     Examples
     --------
@@ -188,8 +152,8 @@ class MisclassifiedDisplay:
     >>> X, y = load_digits(return_X_y=True)
     >>> clf = GaussianNB().fit(X[:900], y[:900])
     >>> display = MisclassifiedDisplay.from_estimator(clf, X[900:], y[900:], n_images=9)
-    >>> len(display.images_)
-    9
+    >>> display.indices_.shape
+    (9,)
     """
 
     def __init__(self, images, y_true, y_pred, *, y_proba=None, indices=None):
@@ -197,7 +161,7 @@ class MisclassifiedDisplay:
         self.y_true = y_true
         self.y_pred = y_pred
         self.y_proba = y_proba
-        self.indices = np.arange(len(images)) if indices is None else indices
+        self.indices = indices
 
     def plot(self, *, n_images=25, sort="confidence", ax=None):
         """Draw the images in a grid.
@@ -207,7 +171,7 @@ class MisclassifiedDisplay:
         n_images : int, default=25
             How many to show at most.
         sort : "confidence" or None, default="confidence"
-            Whether the most confident mistakes come first. Without probabilities, or with None, images come
+            Whether the most confident mistakes come first. Otherwise, and without probabilities, images come
             in the order of the data.
         ax : Axes or None, default=None
             Where to draw. None makes a figure.
@@ -216,30 +180,25 @@ class MisclassifiedDisplay:
         -------
         self : MisclassifiedDisplay
             The display.
-
-        Raises
-        ------
-        ValueError
-            If a parameter is out of range.
         """
         if not isinstance(n_images, Integral) or n_images < 1:
             raise ValueError(f"n_images must be a whole number from 1 up; got {n_images!r}.")
         if sort not in ("confidence", None):
             raise ValueError(f'sort must be "confidence" or None, for the order of the data; got {sort!r}.')
         order = np.arange(len(self.images))
-        if sort is not None and self.y_proba is not None:
+        if sort and self.y_proba is not None:
             order = np.argsort(-self.y_proba, kind="stable")
         shown = order[:n_images]
-        self.indices_ = np.asarray(self.indices)[shown]
-        key = "true → predicted" if self.y_proba is None else "true → predicted (probability)"
-        title = f"{len(shown)} of {len(order)} misclassified: {key}" if len(shown) else ""
-        tiles = _Tiles(ax, self.images[shown], self._labels(shown), title)
-        self.ax_, self.figure_, self.texts_ = tiles.ax, tiles.ax.figure, tiles.texts
-        self.images_ = tiles.draw(self.images[shown], cmap="gray", vmin=0, vmax=1)
-        if not len(shown):
-            message = self.ax_.text(0.5, 0.5, "no misclassified images", transform=self.ax_.transAxes)
-            message.set(ha="center", va="center")
-            self.texts_ = [message]
+        self.indices_ = shown if self.indices is None else self.indices[shown]
+        labels, title = _with_probability(self.y_pred, self.y_proba), "no misclassified images"
+        labels = [f"{self.y_true[i]} → {labels[i]}" for i in shown]
+        if max(map(len, labels), default=0) > 14:
+            labels = [label.replace("→ ", "→\n") for label in labels]
+        if labels:
+            key = "" if self.y_proba is None else " (probability)"
+            title = f"{len(shown)} of {len(order)} misclassified: true → predicted{key}"
+        self.ax_ = _draw_tiles(ax, self.images[shown], labels, title, cmap="gray", vmin=0, vmax=1)
+        self.figure_ = self.ax_.figure
         return self
 
     @classmethod
@@ -253,10 +212,10 @@ class MisclassifiedDisplay:
         X : array-like of shape (n, h, w, c), (n, h, w) or (n, h * w * c)
             Images as `estimator` takes them.
         y : array-like of shape (n,)
-            Their true labels.
+            True labels.
         image_shape : tuple of int, (h, w) or (h, w, c), or None, default=None
-            Shape of one image, in pixels. None takes that of the fitted network, or infers it.
-        **plot_params
+            Shape of one image, in pixels. None is the shape that `estimator` was fitted on, or infers it.
+        **plot_params : dict
             Parameters of `plot`.
 
         Returns
@@ -285,7 +244,7 @@ class MisclassifiedDisplay:
             Probability of each predicted label, or of every class, where the largest counts.
         image_shape : tuple of int, (h, w) or (h, w, c), or None, default=None
             Shape of one image, in pixels. None infers it: a square number of features is a grey square.
-        **plot_params
+        **plot_params : dict
             Parameters of `plot`.
 
         Returns
@@ -298,20 +257,12 @@ class MisclassifiedDisplay:
         check_consistent_length(images, y_true, y_pred, y_proba)
         wrong = np.flatnonzero(y_true != y_pred)
         if y_proba is not None:
-            y_proba = np.asarray(y_proba)
-            y_proba = (y_proba.max(axis=1) if y_proba.ndim > 1 else y_proba)[wrong]
+            y_proba = np.asarray(y_proba)[wrong]
+            y_proba = y_proba if y_proba.ndim == 1 else y_proba.max(axis=1)
         display = cls(
-            _displayable(images)[wrong], y_true[wrong], y_pred[wrong], y_proba=y_proba, indices=wrong
+            _displayable(images[wrong]), y_true[wrong], y_pred[wrong], y_proba=y_proba, indices=wrong
         )
         return display.plot(**plot_params)
-
-    def _labels(self, shown):
-        true, predicted = self.y_true[shown].tolist(), self.y_pred[shown].tolist()
-        if self.y_proba is not None:
-            predicted = [f"{p} ({q:.0%})" for p, q in zip(predicted, self.y_proba[shown], strict=True)]
-        labels = [f"{t} → {p}" for t, p in zip(true, predicted, strict=True)]
-        too_long = max(map(len, labels), default=0) > 14
-        return [label.replace("→ ", "→\n") if too_long else label for label in labels]
 
 
 class FilterDisplay:
@@ -322,16 +273,12 @@ class FilterDisplay:
     kernels : ndarray of shape (n_filters, h, w, c)
         Weights of the convolution.
     feature_maps : ndarray of shape (n_filters, h, w) or None, default=None
-        What the convolution, with its activation, gives for an image. These are drawn where they are given.
+        What the convolution, activation included, gives for an image. Drawn instead of the weights.
 
     Attributes
     ----------
-    ax_ : Axes
-        The axes.
-    figure_ : Figure
-        Its figure.
-    images_ : list of AxesImage
-        One image a filter.
+    ax_, figure_ : Axes, Figure
+        Where they are drawn.
 
     Examples
     --------
@@ -351,7 +298,7 @@ class FilterDisplay:
         self.feature_maps = feature_maps
 
     def plot(self, *, ax=None):
-        """Draw one tile a filter, on one scale of colours.
+        """Draw a tile a filter, all on one scale.
 
         Parameters
         ----------
@@ -364,20 +311,17 @@ class FilterDisplay:
             The display.
         """
         largest = np.abs(self.kernels).max()
+        tiles, title, unit = self.kernels.mean(axis=-1), "Filters of the first layer", "weight"
+        scale = {"cmap": "PuOr", "vmin": -largest, "vmax": largest}
         if self.feature_maps is not None:
-            pictures, title, unit = self.feature_maps, "Feature maps of the first layer", "activation"
-            scale = {"cmap": "cividis", "vmin": pictures.min(), "vmax": pictures.max()}
+            tiles, title, unit = self.feature_maps, "Feature maps of the first layer", "activation"
+            scale = {"cmap": "cividis", "vmin": tiles.min(), "vmax": tiles.max()}
         elif self.kernels.shape[-1] == 3:
-            pictures, title, unit = 0.5 + self.kernels / (2 * largest), "Filters, in RGB; grey is 0", None
-            scale = {}
-        else:
-            pictures, title, unit = self.kernels.mean(axis=-1), "Filters of the first layer", "weight"
-            scale = {"cmap": "PuOr", "vmin": -largest, "vmax": largest}
-        tiles = _Tiles(ax, pictures, list(map(str, range(len(pictures)))), title)
-        self.ax_, self.figure_ = tiles.ax, tiles.ax.figure
-        self.images_ = tiles.draw(pictures, **scale)
+            tiles, title, unit = 0.5 + self.kernels / (2 * largest), f"{title}, grey is 0", None
+        self.ax_ = _draw_tiles(ax, tiles, range(len(tiles)), title, **scale)
+        self.figure_ = self.ax_.figure
         if unit:
-            self.figure_.colorbar(self.images_[0], ax=self.ax_, label=unit, shrink=0.8)
+            self.figure_.colorbar(self.ax_.images[-1], ax=self.ax_, label=unit, shrink=0.8)
         return self
 
     @classmethod
@@ -389,8 +333,7 @@ class FilterDisplay:
         estimator : estimator
             A fitted `CNNDigitClassifier`, or a fitted Pipeline or search that ends in one.
         image : array-like of shape (h, w, c), (h, w) or (h * w * c,), or None, default=None
-            One image as `estimator` takes it, alone or in an array or frame of one. With it, the feature
-            maps are drawn.
+            One image as `estimator` takes it, or an array or frame of one, to draw the feature maps of.
         ax : Axes or None, default=None
             Where to draw. None makes a figure.
 
@@ -401,13 +344,12 @@ class FilterDisplay:
         """
         if image is not None and np.shape(image)[0] != 1:
             image = np.asarray(image)[np.newaxis]
-        model, X = _fitted(estimator, "model_", image)
-        layer = model.get_layer("conv_1")
+        model, image = _fitted(estimator, "model_", image)
+        layer, feature_maps = model.get_layer("conv_1"), None
         kernels = np.moveaxis(np.asarray(layer.kernel), -1, 0)
-        feature_maps = None
         if image is not None:
-            outputs = layer(_as_images(X, model.input_shape[1:]).astype(kernels.dtype))
-            feature_maps = np.moveaxis(np.asarray(outputs, dtype=kernels.dtype)[0], -1, 0)
+            outputs = layer(_as_images(image, model.input_shape[1:]).astype(kernels.dtype))
+            feature_maps = np.moveaxis(np.asarray(outputs).astype(kernels.dtype)[0], -1, 0)
         return cls(kernels, feature_maps=feature_maps).plot(ax=ax)
 
 
@@ -420,21 +362,15 @@ class SaliencyDisplay:
         Images, with pixels in [0, 1].
     saliency : ndarray of shape (n, h, w)
         How much each pixel speaks for the class; what is below 0 speaks against it.
-    labels : array-like of shape (n,)
+    labels : ndarray of shape (n,)
         The class in question, for each image.
     y_proba : ndarray of shape (n,) or None, default=None
         Probability of that class.
 
     Attributes
     ----------
-    ax_ : Axes
-        The axes.
-    figure_ : Figure
-        Its figure.
-    images_, heat_maps_ : list of AxesImage
-        The images, and what lies over them.
-    texts_ : list of Text
-        Their labels.
+    ax_, figure_ : Axes, Figure
+        Where they are drawn.
 
     References
     ----------
@@ -460,7 +396,7 @@ class SaliencyDisplay:
         self.y_proba = y_proba
 
     def plot(self, *, ax=None):
-        """Draw the images, and over each its heat map, scaled to its own largest value.
+        """Draw the images, each under its heat map, which is scaled to its own largest value.
 
         Parameters
         ----------
@@ -472,18 +408,15 @@ class SaliencyDisplay:
         self : SaliencyDisplay
             The display.
         """
-        labels = list(map(str, np.asarray(self.labels).tolist()))
-        if self.y_proba is not None:
-            labels = [f"{label} ({p:.0%})" for label, p in zip(labels, self.y_proba, strict=True)]
-        tiles = _Tiles(ax, self.images, labels, "Evidence for the class above each image")
-        self.ax_, self.figure_, self.texts_ = tiles.ax, tiles.ax.figure, tiles.texts
-        self.images_ = tiles.draw(self.images, cmap="gray", vmin=0, vmax=1)
         largest = np.abs(self.saliency).max(axis=(1, 2), keepdims=True)
-        heat = np.divide(self.saliency, largest, out=np.zeros(self.saliency.shape), where=largest > 0)
-        self.heat_maps_ = tiles.draw(heat, alpha=np.abs(heat), cmap=_AGAINST_OR_FOR, vmin=-1, vmax=1)
-        mappable = plt.cm.ScalarMappable(Normalize(-1, 1), _AGAINST_OR_FOR)
+        heat = self.saliency / np.where(largest > 0, largest, 1)
+        labels = _with_probability(self.labels, self.y_proba)
+        title = "Evidence for the class named"
+        self.ax_ = _draw_tiles(ax, self.images, labels, title, heat, cmap="gray", vmin=0, vmax=1)
+        self.figure_ = self.ax_.figure
+        mappable = ScalarMappable(Normalize(-1, 1), _AGAINST_OR_FOR)
         bar = self.figure_.colorbar(mappable, ax=self.ax_, ticks=[-1, 0, 1], shrink=0.8)
-        bar.ax.set_yticklabels(["against", "0", "for"])
+        bar.ax.set_yticklabels(["against", "neither", "for"])
         return self
 
     @classmethod
@@ -512,14 +445,14 @@ class SaliencyDisplay:
             The class in question, for all images or for each. None is the predicted one.
         method : {"gradient", "occlusion"}, default="gradient"
             "gradient" is the gradient of the class' log-odds times the pixel [1]_, on the image as it
-            reaches the network. "occlusion" is the probability that the class loses, on average, where a
-            patch over the pixel is hidden [2]_.
+            reaches the network. "occlusion" is the probability that the class loses, on average over the
+            patches that hide the pixel [2]_.
         patch_size : int or "auto", default="auto"
-            Height and width of the patch, in pixels. "auto" is a seventh of the image, at least 2.
+            Height and width of the patch, in pixels. "auto" is a seventh of the image, and at least 2.
         background : float, default=0
-            The pixel value that says nothing: what a patch is filled with, and from where the pixel counts.
+            The pixel value that says nothing: it fills a patch, and gradients count from it.
         image_shape : tuple of int, (h, w) or (h, w, c), or None, default=None
-            Shape of one image, in pixels. None takes that of the fitted network, or infers it.
+            Shape of one image, in pixels. None is the shape that `estimator` was fitted on, or infers it.
         ax : Axes or None, default=None
             Where to draw. None makes a figure.
 
@@ -527,20 +460,14 @@ class SaliencyDisplay:
         -------
         display : SaliencyDisplay
             The display, drawn.
-
-        Raises
-        ------
-        ValueError
-            If `estimator` cannot answer, or `method` or `y` is unknown.
         """
         if method not in ("gradient", "occlusion"):
             raise ValueError(f'method must be "gradient" or "occlusion"; got {method!r}.')
         if not hasattr(estimator, "predict_proba"):
-            raise ValueError(f"estimator must have predict_proba, for its evidence; got {estimator!r}.")
+            raise ValueError(f"estimator must have predict_proba, to tell what it loses; got {estimator!r}.")
         probabilities = estimator.predict_proba(X)
-        if y is None:
-            positions = probabilities.argmax(axis=1)
-        else:
+        positions = probabilities.argmax(axis=1)
+        if y is not None:
             y = np.full(len(probabilities), y) if np.ndim(y) == 0 else column_or_1d(y)
             check_consistent_length(probabilities, y)
             positions = _positions("y", y, estimator.classes_)
@@ -554,47 +481,6 @@ class SaliencyDisplay:
         y_proba = probabilities[np.arange(len(positions)), positions]
         display = cls(_displayable(images), saliency, estimator.classes_[positions], y_proba=y_proba)
         return display.plot(ax=ax)
-
-
-class _Tiles:
-    """Cells of one axes, a unit wide and in rows, for images of one shape with a label above each."""
-
-    def __init__(self, ax, images, labels, title):
-        n_tiles, height, width = images.shape[:3]
-        fewest = max(1, int(np.ceil(n_tiles**0.5)))
-        columns = min(range(fewest, 2 * fewest), key=lambda n: -n_tiles % n)
-        tallness = np.clip(height / width, 0.25, 4)
-        line = 0.2 * (1 + any("\n" in label for label in labels))
-        across, down = 1.1, tallness + line + 0.1
-        extent = columns * across, max(1, -(-n_tiles // columns)) * down
-        if ax is None:
-            inches = np.clip(4.5 / extent[0], 1.1, 3)
-            size = np.clip(np.multiply(extent, inches), 2, 16)
-            _, ax = plt.subplots(figsize=size + (1.5, 0.5), layout="constrained")
-        ax.set(xlim=(0, extent[0]), ylim=(-extent[1], 0), aspect="equal", title=title)
-        ax.set_axis_off()
-        self.ax = ax
-        self._extents = []
-        for i in range(n_tiles):
-            left, top = 0.05 + i % columns * across, -(i // columns * down + line)
-            self._extents.append((left, left + 1, top - tallness, top))
-        box = ax.get_window_extent()
-        unit = 72 / ax.figure.dpi * min(box.width / extent[0], box.height / extent[1])
-        longest = max((len(part) for label in labels for part in label.split("\n")), default=1)
-        fontsize = min(10, 1.6 * unit / longest, 0.15 * unit)
-        self.texts = [
-            ax.text(left + 0.5, top + 0.02, label, ha="center", va="bottom", fontsize=fontsize)
-            for (left, _, _, top), label in zip(self._extents, labels, strict=True)
-        ]
-
-    def draw(self, images, alphas=None, **params):
-        alphas = [None] * len(images) if alphas is None else alphas
-        return [
-            self.ax.imshow(
-                image, extent=extent, alpha=alpha, interpolation="nearest", aspect="equal", **params
-            )
-            for image, extent, alpha in zip(images, self._extents, alphas, strict=True)
-        ]
 
 
 def _steps(estimator):
@@ -613,8 +499,8 @@ def _fitted(estimator, attribute, X=None):
     value = getattr(last, attribute, None)  # once: every `model_` is a new model
     if value is None:
         raise ValueError(
-            f"estimator must be a fitted CNNDigitClassifier, or a Pipeline or search that ends in one, for "
-            f"its {attribute}; got {estimator!r}. Pass one, and a search with refit=True."
+            "estimator must be a fitted CNNDigitClassifier, or a Pipeline or search (with refit=True) that "
+            f"ends in one, for its {attribute}; got {estimator!r}."
         )
     for step in transformers if X is not None else ():
         X = step.transform(X)
@@ -632,43 +518,126 @@ def _as_images(X, image_shape=None, estimator=None):
 
 
 def _displayable(images):
-    """Grey (n, h, w) or RGB (n, h, w, 3), on one scale of [0, 1] for all images."""
+    """Grey (n, h, w) or RGB (n, h, w, 3), on one scale of [0, 1]."""
     images = images.astype(float)
-    low, high = min(0, images.min()), images.max()
+    low, high = images.min(initial=0), images.max(initial=0)
     images = (images - low) / ((high - low) or 1)
     return images if images.shape[-1] == 3 else images.mean(axis=-1)
 
 
 def _positions(name, labels, classes):
     """The position of each label in `classes`."""
-    matches = np.asarray(labels)[:, np.newaxis] == classes
-    if not matches.any(axis=1).all():
-        unknown = np.unique(labels[~matches.any(axis=1)]).tolist()
+    labels = np.asarray(labels)
+    matches = labels[:, np.newaxis] == classes
+    known = matches.any(axis=1)
+    if not known.all():
+        unknown = np.unique(labels[~known]).tolist()
         raise ValueError(f"{name} must hold labels among the classes {classes.tolist()}; got {unknown}.")
     return matches.argmax(axis=1)
 
 
+def _with_probability(labels, y_proba):
+    if y_proba is None:
+        return [str(label) for label in labels]
+    return [f"{label} ({p:.0%})" for label, p in zip(labels, y_proba, strict=True)]
+
+
 def _gradients(model, images, positions, background):
-    """Gradient of the log-odds, from before the softmax, where they do not level off, times the pixel."""
+    """Gradients times pixels, of log-odds from before the softmax: behind it they level off."""
     from ._tensorflow import keras, tf
 
     last = model.layers[-1]
     features = keras.Model(model.inputs, last.input)
-    inputs = tf.constant(images.astype(last.kernel.dtype))
-    of_class = tf.one_hot(positions, model.output_shape[-1], on_value=True, off_value=False, dtype=bool)
+    pixels = tf.constant(images, dtype=last.kernel.dtype)
+    of_class = tf.one_hot(positions, model.output_shape[-1], on_value=True, off_value=False)
     with tf.GradientTape() as tape:
-        tape.watch(inputs)
-        logits = tf.cast(features(inputs), last.kernel.dtype) @ last.kernel + last.bias
+        tape.watch(pixels)
+        logits = tf.cast(features(pixels), last.kernel.dtype) @ last.kernel + last.bias
         others = tf.where(of_class, -np.inf, logits)
         log_odds = logits[of_class] - tf.reduce_logsumexp(others, axis=1)
-    return np.sum(tape.gradient(log_odds, inputs) * (inputs - background), axis=-1)
+    return np.sum(tape.gradient(log_odds, pixels) * (pixels - background), axis=-1)
 
 
 def _occlusions(estimator, X, images, positions, background, patch_size):
-    """Probability lost, on average over the patches that hide a pixel."""
+    """Probability lost, on average over the patches that hide a pixel, as what the other classes win."""
     height, width = images.shape[1:3]
     if patch_size == "auto":
         patch_size = max(2, min(height, width) // 7)
-    patch = np.minimum(patch_size, (height, width))
-    corners = list(np.ndindex(*(images.shape[1:3] - patch + 1)))
-    ...
+    if not isinstance(patch_size, Integral) or patch_size < 1:
+        raise ValueError(f'patch_size must be a whole number from 1 up or "auto"; got {patch_size!r}.')
+    rows, columns = _windows(height, patch_size), _windows(width, patch_size)
+    masks = (rows[:, np.newaxis, :, np.newaxis] & columns[:, np.newaxis, :]).reshape(-1, height, width)
+
+    def others(images, position):
+        batch = images.reshape(-1, *np.shape(X)[1:])
+        if hasattr(X, "columns"):
+            batch = pd.DataFrame(batch, columns=list(X.columns))
+        return np.delete(estimator.predict_proba(batch), position, axis=1).sum(axis=1)
+
+    saliency = []
+    for image, position in zip(images, positions, strict=True):
+        hidden = np.where(masks[..., np.newaxis], background, image).astype(images.dtype)
+        lost = others(hidden, position) - others(image, position)
+        saliency.append(np.tensordot(lost, masks, axes=1) / masks.sum(axis=0))
+    return np.array(saliency)
+
+
+def _windows(length, size):
+    """Masks of the windows of `size` that slide along `length`, a quarter of themselves at a time."""
+    size = min(size, length)
+    starts = np.append(np.arange(0, length - size, max(1, size // 4)), length - size)[:, np.newaxis]
+    pixels = np.arange(length)
+    return (starts <= pixels) & (pixels < starts + size)
+
+
+def _draw_curves(ax, metric, name, history):
+    """Draw a metric of training and validation into one axes, in the next colour."""
+    look = len(ax.lines) % len(_COLOURS)
+    style = {"color": _COLOURS[look], "marker": "os^Dvp*"[look], "markersize": 4}
+    prefix = "" if name is None else f"{name}, "
+    for key, kind, line, fill in [
+        (metric, "training", "-", _COLOURS[look]),
+        (f"val_{metric}", "validation", "--", "white"),
+    ]:
+        if key in history:
+            epochs = np.arange(1, len(history[key]) + 1)
+            ax.plot(epochs, history[key], line, markerfacecolor=fill, label=prefix + kind, **style)
+    n_epochs = max(len(line.get_xdata()) for line in ax.lines)
+    ax.set_xticks(np.arange(1, n_epochs + 1, -(-n_epochs // 10)))
+    ax.set(xlabel="epoch", ylabel=metric)
+    ax.legend(fontsize="small")
+
+
+def _draw_tiles(ax, images, labels, title, heat=None, **params):
+    """Draw images in the cells of one axes, each a unit wide, with its label above and its heat over it."""
+    labels = [str(label) for label in labels]
+    fewest = max(1, int(np.ceil(len(images) ** 0.5)))
+    n_columns = min(range(fewest, 2 * fewest), key=lambda n: -len(images) % n)  # the fewest empty cells
+    n_rows = max(1, -(-len(images) // n_columns))
+    tallness = np.clip(images.shape[1] / images.shape[2], 0.25, 4)
+    margin = 0.4 if any("\n" in label for label in labels) else 0.2
+    width, height = 1.1 * n_columns, (tallness + margin + 0.1) * n_rows
+    if ax is None:
+        inches = np.clip(5 / width, 1.1, 3)
+        size = np.clip([inches * width + 1, inches * height + 0.5], (5, 2), 16)
+        _, ax = plt.subplots(figsize=size, layout="constrained")
+    ax.set_title(title, fontsize="medium", y=None if labels else 0.5)
+    ax.set_axis_off()
+    fontsize = _label_size(ax, width, height, labels)
+    for i, label in enumerate(labels):
+        left, top = 0.05 + i % n_columns * 1.1, -(i // n_columns) * (height / n_rows) - margin
+        place = {"extent": (left, left + 1, top - tallness, top), "interpolation": "nearest"}
+        ax.imshow(images[i], **place, **params)
+        if heat is not None:
+            ax.imshow(heat[i], alpha=np.abs(heat[i]), cmap=_AGAINST_OR_FOR, vmin=-1, vmax=1, **place)
+        ax.text(left + 0.5, top + 0.03, label, ha="center", va="bottom", fontsize=fontsize)
+    ax.set(xlim=(0, width), ylim=(-height, 0), aspect="equal")
+    return ax
+
+
+def _label_size(ax, width, height, labels):
+    """The font size, in points, at which the longest label is no wider than its cell, and at most 10."""
+    box = ax.get_window_extent()
+    cell = min(box.width / width, box.height / height) * 72 / ax.figure.dpi
+    longest = max((len(line) for label in labels for line in label.split("\n")), default=1)
+    return min(10, 1.7 * cell / longest, 0.14 * cell)

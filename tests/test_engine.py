@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 from conftest import small_classifier
+from tensorflow.python.framework.config import is_op_determinism_enabled
 
 from sk_mnist_cnn import _engine
 from sk_mnist_cnn._images import LabelledImages
@@ -187,7 +188,7 @@ def test_no_global_random_state_is_touched(digits):
         clf.set_params(optimizer="sgd", learning_rate=1e30).fit(X, y)
     assert (random.getstate(), np.random.get_state()[1].tolist()) == before  # noqa: NPY002
     np.testing.assert_array_equal(tf.random.uniform((3,)).numpy(), expected)
-    assert not tf.config.experimental.is_op_determinism_enabled()
+    assert not is_op_determinism_enabled()
 
 
 def test_threads_predict_while_others_fit(digits):

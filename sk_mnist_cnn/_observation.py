@@ -1,0 +1,45 @@
+"""scikit-learn's own callbacks, told of every epoch. They came with scikit-learn 1.9."""
+
+try:
+    from sklearn.callback import CallbackSupportMixin
+except ImportError:
+
+    class CallbackSupportMixin:
+        """Stands in where scikit-learn has no callbacks."""
+
+
+def observe_fit(estimator, X, y, sample_weight):
+    """Begin to tell the callbacks of a fit; None where there are none."""
+    if not hasattr(estimator, "_skl_callbacks"):
+        return None
+    return FitObserver(estimator, X, y, sample_weight)
+
+
+class FitObserver:
+    """Passes the beginning and the end of a fit, and of each of its epochs, on to the callbacks."""
+
+    def __init__(self, estimator, X, y, sample_weight):
+        metadata = None if sample_weight is None else {"sample_weight": sample_weight}
+        self._facts = {"estimator": estimator, "X": X, "y": y, "metadata": metadata}
+        self._fit = estimator._init_callback_context(max_subtasks=estimator.epochs)
+        self._fit.call_on_fit_task_begin(**self._facts)
+        self._epoch = None
+
+    def begin_epoch(self):
+        """Tell that an epoch begins."""
+        self._epoch = self._fit.subcontext(task_name="epoch")
+        self._epoch.call_on_fit_task_begin(**self._facts)
+
+    def end_epoch(self, fitted):
+        """Tell that an epoch has ended, and whether a callback asks to stop.
+
+        Parameters
+        ----------
+        fitted : callable
+            Gives the attributes that an estimator fitted so far would have.
+        """
+        return self._epoch.call_on_fit_task_end(**self._facts, reconstruction_attributes=fitted)
+
+    def end(self):
+        """Tell that the fit has ended well."""
+        self._fit.call_on_fit_task_end(**self._facts, reconstruction_attributes={})
