@@ -5,18 +5,19 @@ from importlib.metadata import version
 
 from .classifier import CNNDigitClassifier
 from .datasets import load_mnist, load_mnist_sample
-from .persistence import load_model, save_model
 from .preprocessing import ImagePreprocessor
 
 __version__ = version("sk_mnist_cnn")
 
-# Public names whose modules need TensorFlow or matplotlib, imported when first asked for.
+# Public names whose modules take long to import, and are imported when first asked for.
 _LATE = {
     "FilterDisplay": "plotting",
     "MisclassifiedDisplay": "plotting",
     "SaliencyDisplay": "plotting",
     "TrainingHistoryDisplay": "plotting",
     "build_cnn": "network",
+    "load_model": "persistence",
+    "save_model": "persistence",
 }
 
 __all__ = [

@@ -70,8 +70,9 @@ def train(
             "brings a schedule of its own. Pass a number as its learning_rate, or leave one of them out."
         )
     callbacks = copy.deepcopy(list(recipe.callbacks or ()))
-    steps = 1 if any(map(has_batch_hooks, callbacks)) else STEPS_PER_EXECUTION
-    key = architecture, optimizer.name, Augmentation.name(recipe.augmentation), steps
+    devices = tf.distribute.get_strategy() if tf.distribute.has_strategy() else None
+    steps = 1 if devices or any(map(has_batch_hooks, callbacks)) else STEPS_PER_EXECUTION
+    key = architecture, optimizer.name, Augmentation.name(recipe.augmentation), steps, devices
     start = state or TrainingState()
     reached = _resume(checkpoint, recipe.verbose) or start
     done = reached.n_epochs - start.n_epochs
@@ -182,7 +183,7 @@ class _Predictor:
 
         weights = [tf.TensorSpec(w.shape, w.dtype) for w in network.trainable_variables]
         images = tf.TensorSpec((None, *architecture.image_shape), self._dtype)
-        self._function = tf.function(probabilities).get_concrete_function(weights, images)
+        self._function = tf.function(probabilities, autograph=False).get_concrete_function(weights, images)
 
     def __call__(self, weights, rows):
         images = rows.astype(self._dtype, copy=False).reshape(-1, *self._image_shape)

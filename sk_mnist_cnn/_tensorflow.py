@@ -55,6 +55,18 @@ if keras.backend.backend() != "tensorflow":
         f"{keras.backend.backend()!r} backend. Set KERAS_BACKEND=tensorflow before importing it."
     )
 
+
+def _share_gpus():
+    """Let GPUs give memory as it is needed, so that processes side by side find room on a card."""
+    for gpu in tf.config.list_physical_devices("GPU"):
+        # Too late where TensorFlow has been used already, and then it is its user's choice.
+        with contextlib.suppress(RuntimeError, ValueError):
+            tf.config.experimental.set_memory_growth(gpu, True)
+
+
+with _no_chatter():
+    _share_gpus()
+
 # A network for every architecture is what the engine is for.
 tf.get_logger().addFilter(lambda record: "triggered tf.function retracing" not in record.getMessage())
 

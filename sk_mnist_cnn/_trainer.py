@@ -43,7 +43,7 @@ class Trainer(BaseWrapper):
         trainer._ensure_compiled_model()
         trainer.model_.optimizer.build(trainer.model_.trainable_variables)
         trainer._new_optimizer = trainer._optimizer_arrays()
-        trainer._own_rate = float(trainer.model_.optimizer.learning_rate)
+        trainer._own_rate = float(trainer.model_.optimizer.learning_rate.numpy())
         trainer._feed = _Feed(architecture, Augmentation(augmentation))
         trainer._validation_feed = _Feed(architecture)
         return trainer
@@ -69,7 +69,7 @@ class Trainer(BaseWrapper):
         if validation is not None:
             options["validation_data"] = self._validation_feed.load(validation, recipe.batch_size)
         steps_per_epoch = len(data)
-        peak = float(self.model_.optimizer.learning_rate)
+        peak = float(self.model_.optimizer.learning_rate.numpy())
         rates = learning_rates(recipe.learning_rate_schedule, peak, steps_per_epoch * recipe.epochs)
         first_step = int(self.model_.optimizer.iterations.numpy()) - steps_per_epoch * done
         self.model_.schedule(rates, first_step)
@@ -219,6 +219,7 @@ class _Feed:
         for images, labels, weights in batches:
             yield images, labels, weights, seeds.integers(2**31, size=2, dtype=np.int32)
 
+    @tf.autograph.experimental.do_not_convert
     def _finish(self, images, labels, weights, seed):
         if self._augmentation is not None:
             images = self._augmentation(images, seed)

@@ -3,7 +3,6 @@
 import contextlib
 
 import numpy as np
-from sklearn.model_selection import train_test_split
 from sklearn.utils import check_array, check_consistent_length
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets
@@ -146,6 +145,8 @@ def stratified_split(indices, positions, classes, fraction, seed):
     ValueError
         If a class has too few samples to stand on both sides.
     """
+    from sklearn.model_selection import train_test_split  # takes a fifth of the package's import
+
     present = positions[indices]
     try:
         return train_test_split(indices, test_size=fraction, stratify=present, random_state=seed)

@@ -4,9 +4,11 @@ import multiprocessing
 import random
 import subprocess
 import sys
+import textwrap
 import threading
 import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -243,3 +245,45 @@ def test_the_start_up_messages_reach_no_terminal():
     code = "from sk_mnist_cnn import build_cnn; build_cnn((8, 8, 1), 2, kernel_size=3)"
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert shown.stdout + shown.stderr == ""
+
+
+def test_gpus_are_shared_where_there_are_any(monkeypatch):
+    from sk_mnist_cnn import _tensorflow
+
+    grown = []
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: ["first", "busy", "last"])
+
+    def set_memory_growth(gpu, enable):
+        if gpu == "busy":
+            raise RuntimeError("Physical devices cannot be modified after being initialized")
+        grown.append((gpu, enable))
+
+    monkeypatch.setattr(tf.config.experimental, "set_memory_growth", set_memory_growth)
+    _tensorflow._share_gpus()
+    assert grown == [("first", True), ("last", True)]
+
+
+DEVICES = """
+    import sys
+    sys.path.insert(0, {tests!r})
+    import numpy as np, tensorflow as tf
+    cpu = tf.config.list_physical_devices("CPU")[0]
+    tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+    from conftest import small_classifier
+    from sklearn.datasets import load_digits
+    X, y = load_digits(return_X_y=True)
+    params = dict(optimizer="sgd", learning_rate=0.05, conv_dropout=0, dense_dropout=0, epochs=2)
+    params.update(batch_size=100, validation_split=0.2)
+    one = small_classifier(**params).fit(X / 16, y)
+    with tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]).scope():
+        two = small_classifier(**params).fit(X / 16, y)
+    for a, b in zip(one._weights, two._weights):
+        np.testing.assert_allclose(a, b, atol=2e-3)
+    np.testing.assert_allclose(one.history_["val_loss"], two.history_["val_loss"], rtol=1e-3)
+"""
+
+
+@pytest.mark.slow
+def test_two_devices_train_what_one_trains():
+    script = textwrap.dedent(DEVICES.format(tests=str(Path(__file__).parent)))
+    subprocess.run([sys.executable, "-c", script], check=True)

@@ -1,0 +1,64 @@
+"""Long runs: memory stays flat, and nothing waits for ever."""
+
+import gc
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import small_classifier
+
+pytestmark = pytest.mark.slow
+STATUS = Path("/proc/self/status")
+
+
+def resident_megabytes():
+    """The memory that this process holds now."""
+    gc.collect()
+    line = next(line for line in STATUS.read_text().splitlines() if line.startswith("VmRSS"))
+    return int(line.split()[1]) / 1024
+
+
+@pytest.mark.skipif(not STATUS.exists(), reason="the system does not tell a process' memory in /proc")
+def test_memory_does_not_grow_with_fits(digits):
+    X, y = digits[0][:200], digits[1][:200]
+    for seed in range(8):
+        small_classifier(random_state=seed, validation_split=0.2).fit(X, y).predict(X)
+    before = resident_megabytes()
+    for seed in range(100):
+        small_classifier(random_state=seed, validation_split=0.2).fit(X, y).predict(X)
+    assert resident_megabytes() - before < 50
+
+
+@pytest.mark.skipif(not STATUS.exists(), reason="the system does not tell a process' memory in /proc")
+def test_ten_thousand_rows_in_eight_threads_while_two_fit(digits):
+    X, y = digits
+    clf = small_classifier(epochs=1).fit(X, y)
+    expected = [clf.predict_proba(X[i : i + 1]) for i in range(50)]
+    over = threading.Event()
+    weights = []
+
+    def fit():
+        while not over.is_set():
+            weights.append(small_classifier(epochs=2).fit(X, y)._weights[-1])
+
+    def predict(call):
+        i = call % 50
+        return np.array_equal(clf.predict_proba(X[i : i + 1]), expected[i])
+
+    fits = [threading.Thread(target=fit) for _ in range(2)]
+    for thread in fits:
+        thread.start()
+    with ThreadPoolExecutor(8) as pool:
+        assert all(pool.map(predict, range(1000)))
+        before = resident_megabytes()
+        assert all(pool.map(predict, range(10_000)))
+        grown = resident_megabytes() - before
+    over.set()
+    for thread in fits:
+        thread.join(timeout=120)
+        assert not thread.is_alive()
+    assert grown < 30
+    assert len(weights) > 2
+    assert all(np.array_equal(weights[0], other) for other in weights)
