@@ -2,12 +2,12 @@
 From the notebook's recipe to better ones
 =========================================
 
-The same network of 186,110 parameters, trained in four ways. The first is the notebook's; the others differ from it
-in nothing but parameters of the classifier, so that they can be searched over like any other. They were chosen on a
-part of the training digits, and meet the test digits here for the first time.
+The same network of 186,110 parameters, trained in four ways. The first is the notebook's; the others differ
+from it in nothing but parameters of the classifier, so that they can be searched over like any other. They
+were chosen on a part of the training digits, and meet the test digits here for the first time.
 
-``python examples/plot_recipes.py --seeds 3``, with ``SK_MNIST_CNN_DATA`` naming a full ``mnist.npz``, makes the table
-of the documentation; by default a part of the digits that come with the package are used, once.
+``python examples/plot_recipes.py --seeds 3``, with ``SK_MNIST_CNN_DATA`` naming a full ``mnist.npz``, makes
+the table of the documentation; by default a part of the digits that come with the package are used, once.
 """
 
 import argparse
@@ -22,9 +22,9 @@ from sklearn.pipeline import make_pipeline
 from sk_mnist_cnn import CNNDigitClassifier, ImagePreprocessor, load_mnist, load_mnist_sample
 
 # %%
-# One cycle of the learning rate, up and down, takes Adam in 3 epochs to where Adadelta needs ten. Digits that are
-# moved, turned and resized a little in every epoch are never seen twice, so that longer training keeps helping and
-# less dropout is needed.
+# One cycle of the learning rate, up and down, takes Adam in 3 epochs to where Adadelta needs ten. Digits that
+# are moved, turned and resized a little in every epoch are never seen twice, so that longer training keeps
+# helping and less dropout is needed.
 one_cycle = {"optimizer": "adam", "learning_rate": 0.003, "learning_rate_schedule": "one_cycle"}
 RECIPES = {
     "notebook": {"validation_split": 0.2},

@@ -191,7 +191,7 @@ class _Predictor:
 
 
 # Weights as TensorFlow has them, by the identity of their first array, whose end is theirs.
-_tensors = {}
+_tensors: dict[int, list] = {}
 
 
 def _as_tensors(weights):

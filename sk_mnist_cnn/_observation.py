@@ -1,11 +1,15 @@
 """scikit-learn's own callbacks, told of every epoch. They came with scikit-learn 1.9."""
 
-try:
-    from sklearn.callback import CallbackSupportMixin
-except ImportError:
 
-    class CallbackSupportMixin:
-        """Stands in where scikit-learn has no callbacks."""
+def _callback_support():
+    try:
+        from sklearn.callback import CallbackSupportMixin
+    except ImportError:
+        return type("NoCallbackSupport", (), {})
+    return CallbackSupportMixin
+
+
+CallbackSupportMixin = _callback_support()
 
 
 def observe_fit(estimator, X, y, sample_weight):

@@ -2,10 +2,13 @@
 
 import os
 import warnings
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from numbers import Integral, Real
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
@@ -26,6 +29,9 @@ from ._validation import (
     unchanged_on_error,
 )
 from .network import Architecture
+
+if TYPE_CHECKING:
+    import keras
 
 SCHEDULES = {"constant", "one_cycle", "cosine", "exponential"}
 OPTIMIZERS = {"adadelta", "adam", "adamw", "rmsprop", "sgd"}
@@ -187,30 +193,30 @@ class CNNDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
 
     def __init__(
         self,
-        filters=(32, 64),
-        kernel_size=5,
-        pool_size=2,
-        conv_dropout=0.2,
-        dense_units=(120, 84),
-        dense_dropout=0.5,
-        activation="relu",
-        optimizer="adadelta",
-        learning_rate="auto",
-        learning_rate_schedule="constant",
-        batch_size=128,
-        epochs=10,
-        validation_split=0.0,
-        early_stopping=False,
-        n_iter_no_change=5,
-        augmentation=None,
-        class_weight=None,
-        callbacks=None,
-        warm_start=False,
-        image_shape=None,
-        checkpoint=None,
-        dtype="float32",
-        random_state=None,
-        verbose=0,
+        filters: ArrayLike = (32, 64),
+        kernel_size: int | ArrayLike = 5,
+        pool_size: int | ArrayLike = 2,
+        conv_dropout: float = 0.2,
+        dense_units: ArrayLike = (120, 84),
+        dense_dropout: float = 0.5,
+        activation: str = "relu",
+        optimizer: "str | keras.optimizers.Optimizer" = "adadelta",
+        learning_rate: float | str = "auto",
+        learning_rate_schedule: str | Callable[[int], float] = "constant",
+        batch_size: int = 128,
+        epochs: int = 10,
+        validation_split: float = 0.0,
+        early_stopping: bool | str = False,
+        n_iter_no_change: int = 5,
+        augmentation: "str | keras.Layer | Sequence[keras.Layer] | None" = None,
+        class_weight: dict | str | None = None,
+        callbacks: "Sequence[keras.callbacks.Callback] | None" = None,
+        warm_start: bool = False,
+        image_shape: Sequence[int] | None = None,
+        checkpoint: str | os.PathLike | None = None,
+        dtype: str = "float32",
+        random_state: int | np.random.RandomState | None = None,
+        verbose: int = 0,
     ):
         self.filters = filters
         self.kernel_size = kernel_size
@@ -238,7 +244,16 @@ class CNNDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         self.verbose = verbose
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y, sample_weight=None, *, X_val=None, y_val=None, sample_weight_val=None):
+    def fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        *,
+        X_val: ArrayLike | None = None,
+        y_val: ArrayLike | None = None,
+        sample_weight_val: ArrayLike | None = None,
+    ) -> Self:
         """Train the network.
 
         Parameters
@@ -292,7 +307,13 @@ class CNNDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(self, X, y, classes=None, sample_weight=None):
+    def partial_fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        classes: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+    ) -> Self:
         """Train for one epoch on a batch of images, going on from what was learnt.
 
         The optimizer's state is kept between calls. It is not kept by a plain `fit`, so the first
@@ -334,7 +355,7 @@ class CNNDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             self._train(training, None, state=state, partial=True)
         return self
 
-    def predict_proba(self, X):
+    def predict_proba(self, X: ArrayLike) -> np.ndarray:
         """Give the probability of each class.
 
         Parameters
@@ -351,7 +372,7 @@ class CNNDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         rows, _ = self._validate_images(X, reset=False)
         return _engine().predict_proba(self._fitted_architecture, self._weights, rows)
 
-    def predict_log_proba(self, X):
+    def predict_log_proba(self, X: ArrayLike) -> np.ndarray:
         """Give the logarithm of each class' probability.
 
         Parameters
@@ -367,7 +388,7 @@ class CNNDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         probabilities = self.predict_proba(X)
         return np.log(np.maximum(probabilities, np.finfo(probabilities.dtype).tiny))
 
-    def predict(self, X):
+    def predict(self, X: ArrayLike) -> np.ndarray:
         """Give the most probable label.
 
         Parameters
@@ -384,7 +405,7 @@ class CNNDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         return self.classes_[positions]
 
     @property
-    def model_(self):
+    def model_(self) -> "keras.Model":
         """An ordinary compiled Keras model with the fitted weights."""
         check_is_fitted(self)
         return _engine().keras_model(self._fitted_architecture, self._recipe(), self._weights)

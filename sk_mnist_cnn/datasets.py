@@ -40,7 +40,9 @@ _IDX_NAMES = {
 _DAMAGE = (ValueError, EOFError, RuntimeError, zipfile.BadZipFile, gzip.BadGzipFile, zlib.error)
 
 
-def load_mnist(path=None, *, return_X_y=False, as_frame=False):
+def load_mnist(
+    path: str | os.PathLike | None = None, *, return_X_y: bool = False, as_frame: bool = False
+) -> Bunch | tuple:
     """Load the 70,000 handwritten digits of MNIST.
 
     Wherever they come from, the arrays are checked against the SHA-256 of the original ones.
@@ -91,17 +93,17 @@ def load_mnist(path=None, *, return_X_y=False, as_frame=False):
         ):
             _verify(arrays, _MNIST)
     else:
-        path = _existing(path)
+        source = _existing(path)
         with _explained(
-            f"`path` must lead to the original MNIST, got {str(path)!r}",
+            f"`path` must lead to the original MNIST, got {str(source)!r}",
             "Pass an intact mnist.npz or folder of IDX files, or None for a download.",
         ):
-            arrays = _read_idx_folder(path) if path.is_dir() else _read_npz(path)
+            arrays = _read_idx_folder(source) if source.is_dir() else _read_npz(source)
             _verify(arrays, _MNIST)
     return _package(arrays, return_X_y, as_frame)
 
 
-def load_mnist_sample(*, return_X_y=False, as_frame=False):
+def load_mnist_sample(*, return_X_y: bool = False, as_frame: bool = False) -> Bunch | tuple:
     """Load the 10,000 MNIST digits that ship with the package.
 
     They are 800 training and 200 test images of each digit, drawn at random from MNIST's training

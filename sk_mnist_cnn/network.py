@@ -3,24 +3,29 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from numbers import Integral
+from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import ArrayLike
+
+if TYPE_CHECKING:
+    import keras
 
 
 def build_cnn(
-    input_shape,
-    n_classes,
+    input_shape: Sequence[int],
+    n_classes: int,
     *,
-    filters=(32, 64),
-    kernel_size=5,
-    pool_size=2,
-    conv_dropout=0.2,
-    dense_units=(120, 84),
-    dense_dropout=0.5,
-    activation="relu",
-    dtype="float32",
-    seed=None,
-):
+    filters: ArrayLike = (32, 64),
+    kernel_size: int | ArrayLike = 5,
+    pool_size: int | ArrayLike = 2,
+    conv_dropout: float = 0.2,
+    dense_units: ArrayLike = (120, 84),
+    dense_dropout: float = 0.5,
+    activation: str = "relu",
+    dtype: str = "float32",
+    seed: int | None = None,
+) -> "keras.Sequential":
     """Build the convolutional network, with its initial weights.
 
     One block of convolution ("valid" padding) and max-pooling for every entry of `filters`, dropout,

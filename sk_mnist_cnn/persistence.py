@@ -12,7 +12,7 @@ import json
 import os
 import re
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from importlib.metadata import version
@@ -40,7 +40,7 @@ _SCIKIT_LEARN_PARTS = (
 )
 
 
-def save_model(estimator, path):
+def save_model(estimator: BaseEstimator, path: str | os.PathLike) -> None:
     """Save an estimator, fitted or not, to a file that can be loaded without running code.
 
     Parameters
@@ -75,10 +75,10 @@ def save_model(estimator, path):
     ...     load_model(Path(folder, "model.skops"))
     CNNDigitClassifier(epochs=3)
     """
-    skops_io, path = _skops_io(), _as_path(path)
-    if not path.parent.is_dir():
+    skops_io, target = _skops_io(), _as_path(path)
+    if not target.parent.is_dir():
         raise FileNotFoundError(
-            f"`path` must lie in a folder that exists, got {str(path)!r}. Create it first."
+            f"`path` must lie in a folder that exists, got {str(target)!r}. Create it first."
         )
     if not hasattr(estimator, "get_params") or isinstance(estimator, type):
         raise TypeError(f"`estimator` must be a scikit-learn estimator, got {estimator!r}. Pass an instance.")
@@ -89,11 +89,11 @@ def save_model(estimator, path):
     ):
         data = _pack(skops_io.dumps(_without_cycles(estimator)))
         _load(io.BytesIO(data), skops_io.get_untrusted_types(data=data))
-    with replacing(path) as file:
+    with replacing(target) as file:
         file.write(data)
 
 
-def load_model(path, *, trusted=None):
+def load_model(path: str | os.PathLike, *, trusted: Sequence[str | type] | None = None) -> BaseEstimator:
     """Load a model that `save_model` has written.
 
     Another version of sk_mnist_cnn or scikit-learn than the one it was saved with gives a UserWarning.
@@ -140,13 +140,13 @@ def load_model(path, *, trusted=None):
     >>> load_model("model.skops").predict(images)  # doctest: +SKIP
     """
     _skops_io()
-    path = _as_path(path)
+    source = _as_path(path)
     if not isinstance(trusted, list | tuple | set | None):
         raise TypeError(f"`trusted` must be a list of names or None, got {trusted!r}. Pass a list.")
     with (
-        path.open("rb") as file,
+        source.open("rb") as file,
         _explained(
-            f"`path` must be an intact file written by save_model, got {str(path)!r}",
+            f"`path` must be an intact file written by save_model, got {str(source)!r}",
             "Use another copy, or save the model again.",
         ),
     ):

@@ -1,8 +1,11 @@
 """Transformers that bring images into the form the classifier takes. The rules stand in `_images`."""
 
+from collections.abc import Sequence
 from numbers import Real
+from typing import Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
@@ -56,12 +59,12 @@ class ImagePreprocessor(TransformerMixin, BaseEstimator, auto_wrap_output_keys=N
         "max_value": [StrOptions({"auto"}), Interval(Real, 0, None, closed="neither")],
     }
 
-    def __init__(self, image_shape=None, max_value="auto"):
+    def __init__(self, image_shape: Sequence[int] | None = None, max_value: float | str = "auto"):
         self.image_shape = image_shape
         self.max_value = max_value
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None):
+    def fit(self, X: ArrayLike, y: object = None) -> Self:
         """Learn the images' shape and scale.
 
         Parameters
@@ -85,7 +88,7 @@ class ImagePreprocessor(TransformerMixin, BaseEstimator, auto_wrap_output_keys=N
             self._fit_rows(X)
         return self
 
-    def fit_transform(self, X, y=None):
+    def fit_transform(self, X: ArrayLike, y: object = None) -> np.ndarray:
         """Fit to `X`, and give it reshaped and scaled, validating it once.
 
         Parameters
@@ -104,7 +107,7 @@ class ImagePreprocessor(TransformerMixin, BaseEstimator, auto_wrap_output_keys=N
         with unchanged_on_error(self):
             return self._scale(self._fit_rows(X))
 
-    def transform(self, X):
+    def transform(self, X: ArrayLike) -> np.ndarray:
         """Give `X` reshaped and scaled.
 
         Parameters
@@ -130,7 +133,7 @@ class ImagePreprocessor(TransformerMixin, BaseEstimator, auto_wrap_output_keys=N
         self._check_range(rows)
         return self._scale(rows)
 
-    def inverse_transform(self, X):
+    def inverse_transform(self, X: ArrayLike) -> np.ndarray:
         """Give images back in the layout, scale and dtype that were fitted.
 
         Parameters
@@ -150,7 +153,7 @@ class ImagePreprocessor(TransformerMixin, BaseEstimator, auto_wrap_output_keys=N
         pixels = _images.unscale_pixels(rows, self.max_value_, self._fitted_dtype)
         return pixels.reshape(len(pixels), *self._fitted_layout)
 
-    def set_output(self, *, transform=None):
+    def set_output(self, *, transform: str | None = None) -> Self:
         """Accepted and without effect: images are four-dimensional, and no frame can hold them.
 
         It is here so that ``Pipeline.set_output`` reaches the other steps.
