@@ -43,9 +43,13 @@ print(f"Best: {search.best_params_}, {search.score(mnist.x_test, mnist.y_test):.
 
 # %%
 # The same as a heat map.
-table = results.pivot_table(
-    index="filters", columns=["conv_dropout", "dense_dropout"], values="mean_test_score", sort=False
-).sort_index(axis=0, key=lambda filters: filters.map(sum)).sort_index(axis=1)
+table = (
+    results.pivot_table(
+        index="filters", columns=["conv_dropout", "dense_dropout"], values="mean_test_score", sort=False
+    )
+    .sort_index(axis=0, key=lambda filters: filters.map(sum))
+    .sort_index(axis=1)
+)
 fig, ax = plt.subplots(figsize=(7, 4), layout="constrained")
 image = ax.imshow(table, cmap="cividis")
 ax.set(
@@ -60,7 +64,12 @@ for row in range(table.shape[0]):
     for column in range(table.shape[1]):
         score = table.iloc[row, column]
         ax.text(
-            column, row, f"{score:.3f}", ha="center", va="center", color="white" if score < middle else "black"
+            column,
+            row,
+            f"{score:.3f}",
+            ha="center",
+            va="center",
+            color="white" if score < middle else "black",
         )
 fig.colorbar(image, label="accuracy")
 plt.show()

@@ -135,6 +135,14 @@ class TestTrainingHistory:
         assert len(ticks) <= 10
         assert_array_equal(ticks, ticks.astype(int))
 
+    def test_what_some_epochs_lack_is_named_and_not_drawn(self):
+        history = {**HISTORY, "val_loss": [1.0, 0.5]}
+        display = TrainingHistoryDisplay({"a": history}).plot()
+        legend = [text.get_text() for text in display.ax_.get_legend().get_texts()]
+        assert legend == ["a, training", "a, validation: 2 of 3 epochs, not drawn"]
+        assert [len(line.get_xdata()) for line in display.ax_.lines] == [3, 0]
+        assert_array_equal(display.ax_.get_xticks(), [1, 2, 3])
+
     def test_through_pipeline_and_search(self, fitted_pipeline, digits):
         X, y = digits[0][:200] * 16, digits[1][:200]
         small = clone(fitted_pipeline).set_params(cnndigitclassifier__epochs=1)
