@@ -19,10 +19,10 @@ from sk_mnist_cnn import (
     ImagePreprocessor,
     MisclassifiedDisplay,
     TrainingHistoryDisplay,
+    evaluation_report,
     load_mnist,
     load_mnist_sample,
 )
-from sk_mnist_cnn.reporting import evaluation_report
 
 # %%
 # The digits: images of 28x28 grey pixels from 0 to 255, already split into training and test sets.

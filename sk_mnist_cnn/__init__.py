@@ -11,23 +11,27 @@ __version__ = version("sk_mnist_cnn")
 
 # Public names whose modules take long to import, and are imported when first asked for.
 _LATE = {
+    "EvaluationReport": "reporting",
     "FilterDisplay": "plotting",
     "MisclassifiedDisplay": "plotting",
     "SaliencyDisplay": "plotting",
     "TrainingHistoryDisplay": "plotting",
     "build_cnn": "network",
+    "evaluation_report": "reporting",
     "load_model": "persistence",
     "save_model": "persistence",
 }
 
 __all__ = [
     "CNNDigitClassifier",
+    "EvaluationReport",
     "FilterDisplay",
     "ImagePreprocessor",
     "MisclassifiedDisplay",
     "SaliencyDisplay",
     "TrainingHistoryDisplay",
     "build_cnn",
+    "evaluation_report",
     "load_mnist",
     "load_mnist_sample",
     "load_model",

@@ -92,7 +92,7 @@ def random_affine(images, shift, degrees, zoom, seed):
 
 
 def _as_list(layers):
-    return [layers] if isinstance(layers, keras.Layer) else list(layers)
+    return list(layers) if isinstance(layers, list | tuple) else [layers]
 
 
 def _config(layer):

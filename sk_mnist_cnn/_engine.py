@@ -69,7 +69,7 @@ def train(
             f"learning_rate_schedule={recipe.learning_rate_schedule!r} cannot be used with an optimizer that "
             "brings a schedule of its own. Pass a number as its learning_rate, or leave one of them out."
         )
-    callbacks = copy.deepcopy(list(recipe.callbacks or ()))
+    callbacks = _copies(recipe.callbacks)
     devices = tf.distribute.get_strategy() if tf.distribute.has_strategy() else None
     steps = 1 if devices or any(map(has_batch_hooks, callbacks)) else STEPS_PER_EXECUTION
     key = architecture, optimizer.name, Augmentation.name(recipe.augmentation), steps, devices
@@ -99,6 +99,14 @@ def train(
     if stopping:
         trained.weights, trained.best_epoch = stopping.best_weights, start.n_epochs + stopping.best_epoch
     return trained
+
+
+def _copies(callbacks):
+    """Callbacks of our own, since Keras leaves its model in them."""
+    for callback in callbacks or ():
+        if not isinstance(callback, keras.callbacks.Callback):
+            raise ValueError(f"callbacks must hold instances of keras.callbacks.Callback; got {callback!r}.")
+    return copy.deepcopy(list(callbacks or ()))
 
 
 def _resume(checkpoint, verbose):
@@ -144,6 +152,7 @@ def keras_model(architecture, recipe, weights):
     optimizer = Optimizer.resolve(recipe.optimizer, recipe.learning_rate)
     loss = keras.losses.SparseCategoricalCrossentropy(dtype=architecture.input_dtype)
     model.compile(optimizer.build(), loss, metrics=["accuracy"])
+    model.optimizer.build(model.trainable_variables)
     return model
 
 

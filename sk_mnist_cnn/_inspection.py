@@ -1,8 +1,14 @@
 """The Displays of what a network goes by: filters and evidence. `plotting` has the others, and these."""
 
+from collections.abc import Sequence
+from typing import Any, Self
+
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator
 from sklearn.utils import check_consistent_length, column_or_1d
 
 from ._evidence import gradients, occlusions
@@ -38,11 +44,11 @@ class FilterDisplay:
     (4, 4, 4)
     """
 
-    def __init__(self, kernels, *, feature_maps=None):
+    def __init__(self, kernels: np.ndarray, *, feature_maps: np.ndarray | None = None) -> None:
         self.kernels = kernels
         self.feature_maps = feature_maps
 
-    def plot(self, *, ax=None):
+    def plot(self, *, ax: Axes | None = None) -> Self:
         """Draw a tile a filter, all on one scale.
 
         Parameters
@@ -62,7 +68,7 @@ class FilterDisplay:
             tiles, title, unit = self.feature_maps, "Feature maps of the first layer", "activation"
             scale = {"cmap": "cividis", "vmin": tiles.min(), "vmax": tiles.max()}
         elif self.kernels.shape[-1] == 3:
-            tiles, title, unit = 0.5 + self.kernels / (2 * largest), f"{title}, grey is 0", None
+            tiles, title, unit = 0.5 + self.kernels / (2 * largest), f"{title}, grey is 0", ""
         self.ax_ = draw_tiles(ax, tiles, range(len(tiles)), title, **scale)
         self.figure_ = self.ax_.figure
         if unit:
@@ -70,7 +76,9 @@ class FilterDisplay:
         return self
 
     @classmethod
-    def from_estimator(cls, estimator, image=None, *, ax=None):
+    def from_estimator(
+        cls, estimator: BaseEstimator, image: ArrayLike | None = None, *, ax: Axes | None = None
+    ) -> Self:
         """Draw the filters of a classifier's first layer.
 
         Parameters
@@ -134,13 +142,20 @@ class SaliencyDisplay:
     (4, 8, 8)
     """
 
-    def __init__(self, images, saliency, labels, *, y_proba=None):
+    def __init__(
+        self,
+        images: np.ndarray,
+        saliency: np.ndarray,
+        labels: np.ndarray,
+        *,
+        y_proba: np.ndarray | None = None,
+    ) -> None:
         self.images = images
         self.saliency = saliency
         self.labels = labels
         self.y_proba = y_proba
 
-    def plot(self, *, ax=None):
+    def plot(self, *, ax: Axes | None = None) -> Self:
         """Draw the images, each under its heat map, which is scaled to its own largest value.
 
         Parameters
@@ -167,16 +182,16 @@ class SaliencyDisplay:
     @classmethod
     def from_estimator(
         cls,
-        estimator,
-        X,
-        y=None,
+        estimator: BaseEstimator,
+        X: ArrayLike,
+        y: Any = None,
         *,
-        method="gradient",
-        patch_size="auto",
-        background=0,
-        image_shape=None,
-        ax=None,
-    ):
+        method: str = "gradient",
+        patch_size: int | str = "auto",
+        background: float = 0,
+        image_shape: Sequence[int] | None = None,
+        ax: Axes | None = None,
+    ) -> Self:
         """Draw which pixels a classifier goes by.
 
         Parameters

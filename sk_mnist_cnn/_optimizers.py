@@ -23,6 +23,10 @@ class Optimizer:
     @classmethod
     def resolve(cls, optimizer, learning_rate):
         """Read a name or a Keras instance; a `learning_rate` other than "auto" always applies."""
+        if not isinstance(optimizer, str | keras.optimizers.Optimizer):
+            raise ValueError(
+                f"optimizer must be a name or an instance of keras.optimizers.Optimizer; got {optimizer!r}."
+            )
         if isinstance(optimizer, str):
             kind, config = type(keras.optimizers.get(optimizer)), {}
             own_rate = ADADELTA_RATE if kind is keras.optimizers.Adadelta else None
@@ -47,12 +51,12 @@ class Optimizer:
         """Whether a Keras `LearningRateSchedule` came with the instance."""
         return "learning_rate" in self.config
 
-    def build(self):
-        """Make the Keras optimizer."""
+    def build(self, *, scale_loss=False):
+        """Make the Keras optimizer; half precision needs a loss that is scaled up, lest gradients vanish."""
         optimizer = self.kind.from_config(dict(self.config))
         if self.learning_rate is not None:
             optimizer.learning_rate = self.learning_rate
-        return optimizer
+        return keras.optimizers.LossScaleOptimizer(optimizer) if scale_loss else optimizer
 
 
 def one_cycle(position):
@@ -103,7 +107,10 @@ def learning_rates(schedule, peak, n_steps):
         return np.empty(0, np.float32)
     if not callable(schedule):
         return np.float32(peak * SCHEDULES[schedule](np.arange(n_steps) / n_steps))
-    rates = np.array([float(schedule(step)) for step in range(n_steps)])
+    try:
+        rates = np.array([float(schedule(step)) for step in range(n_steps)])
+    except TypeError as error:
+        raise ValueError("learning_rate_schedule must give a number for every step.") from error
     if not np.all(np.isfinite(rates) & (rates >= 0)):
         worst = np.flatnonzero(~(np.isfinite(rates) & (rates >= 0)))[0]
         raise ValueError(

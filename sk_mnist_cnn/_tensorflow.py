@@ -6,6 +6,7 @@ Set the environment variable ``TF_CPP_MIN_LOG_LEVEL`` to 0 to see it.
 
 import contextlib
 import os
+import random
 import re
 import sys
 import tempfile
@@ -16,6 +17,14 @@ _CHATTER = re.compile(
     r"|\d{4}-\d\d-\d\d [\d:. ]+: [IWE] "
     r"|To enable the following instructions"
 )
+
+
+@contextlib.contextmanager
+def _same_random_state():
+    """Undo what older TensorFlows draw from Python's generator while they are imported."""
+    state = random.getstate()
+    yield
+    random.setstate(state)
 
 
 @contextlib.contextmanager
@@ -44,7 +53,7 @@ def _no_chatter():
 
 
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-with _no_chatter():
+with _no_chatter(), _same_random_state():
     import keras
     import tensorflow as tf
     from scikeras.wrappers import BaseWrapper

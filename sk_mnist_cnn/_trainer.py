@@ -31,7 +31,7 @@ class Trainer(BaseWrapper):
         dtype = architecture.input_dtype
         trainer = cls(
             architecture=architecture,
-            optimizer=optimizer.kind.from_config(dict(optimizer.config)),
+            optimizer=optimizer.build(scale_loss=architecture.dtype == "mixed_float16"),
             loss=keras.losses.SparseCategoricalCrossentropy(dtype=dtype),
             compile__weighted_metrics=[keras.metrics.SparseCategoricalAccuracy("accuracy", dtype=dtype)],
             compile__steps_per_execution=steps_per_execution,
@@ -55,7 +55,8 @@ class Trainer(BaseWrapper):
         goes_on = state.optimizer and state.optimizer_name == optimizer.name
         _assign(model.optimizer.variables, state.optimizer if goes_on else self._new_optimizer)
         if not optimizer.has_own_schedule:
-            model.optimizer.learning_rate = optimizer.learning_rate or self._own_rate
+            rate = optimizer.learning_rate
+            model.optimizer.learning_rate = self._own_rate if rate is None else rate
         for layer in model.layers:
             if isinstance(layer, _VariableDropout):
                 layer.rate.assign(getattr(recipe, layer.name))
@@ -137,6 +138,7 @@ class _AsItIs:
         return data
 
 
+@keras.saving.register_keras_serializable("sk_mnist_cnn")
 class _ScheduledModel(keras.Model):
     """A model whose learning rate follows a table, which is a variable too, so that it needs no new graph."""
 
@@ -162,6 +164,7 @@ class _ScheduledModel(keras.Model):
         return super().train_step(data)
 
 
+@keras.saving.register_keras_serializable("sk_mnist_cnn")
 class _VariableDropout(keras.layers.Layer):
     """Dropout whose rate is a variable, so that another rate needs no new graph."""
 
@@ -222,7 +225,7 @@ class _Feed:
     @tf.autograph.experimental.do_not_convert
     def _finish(self, images, labels, weights, seed):
         if self._augmentation is not None:
-            images = self._augmentation(images, seed)
+            images = tf.ensure_shape(self._augmentation(images, seed), (None, *self._image_shape))
         return images, labels, weights
 
 

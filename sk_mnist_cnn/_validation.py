@@ -1,6 +1,7 @@
 """Labels, weights and splits: checked, and brought into the form that training takes."""
 
 import contextlib
+from numbers import Real
 
 import numpy as np
 from sklearn.utils import check_array, check_consistent_length
@@ -32,7 +33,8 @@ def find_classes(y):
     classes = np.unique(y)
     if len(classes) < 2:
         raise ValueError(
-            f"y must hold at least two classes for the classifier to tell apart; got 1 class, {classes[0]!r}."
+            "y must hold at least two classes for the classifier to tell apart; "
+            f"got 1 class, {classes.tolist()[0]!r}."
         )
     return classes
 
@@ -98,8 +100,6 @@ def check_sample_weight(sample_weight, y, name="sample_weight"):
     if sample_weight is None:
         return np.ones(len(y))
     weights = check_array(sample_weight, ensure_2d=False, dtype=np.float64, input_name=name)
-    if weights.ndim == 0:
-        weights = np.full(len(y), weights)
     if weights.ndim != 1:
         raise ValueError(f"{name} must be one number a sample; got shape {weights.shape}.")
     check_consistent_length(weights, y)
@@ -132,7 +132,7 @@ def class_weights(class_weight, classes, positions):
         if unknown:
             raise ValueError(f"class_weight names labels that are not among the classes {labels}: {unknown}.")
         class_weight = {i: class_weight.get(label, 1.0) for i, label in enumerate(labels)}
-        if not all(np.isfinite(weight) and weight >= 0 for weight in class_weight.values()):
+        if not all(isinstance(weight, Real) and 0 <= weight < np.inf for weight in class_weight.values()):
             raise ValueError(f"class_weight must hold finite numbers from 0 up; got {class_weight}.")
     return compute_sample_weight(class_weight, positions)
 
@@ -155,6 +155,6 @@ def stratified_split(indices, positions, classes, fraction, seed):
         rarest = counts.argmin()
         raise ValueError(
             f"validation_split={fraction} must leave images of every class on both sides, but there are "
-            f"{len(present)} images, {counts[rarest]} of class {classes[occurring[rarest]]!r}. "
+            f"{len(present)} images, {counts[rarest]} of class {classes.tolist()[occurring[rarest]]!r}. "
             "Pass X_val and y_val, or validation_split=0 without early_stopping."
         ) from error

@@ -287,12 +287,13 @@ class CNNDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         with unchanged_on_error(self):
             goes_on = self.warm_start and self._is_fitted()
             rows, y = self._validate_images(X, y, reset=not goes_on)
+            _warn_of_raw_pixels(rows)
             if not goes_on:
                 self.classes_ = find_classes(y)
             state = self._training_state if goes_on else None
             self._seed = self._resolve_seed(goes_on)
             training = self._labelled_images(rows, y, sample_weight)
-            if X_val is not None:
+            if X_val is not None or y_val is not None or sample_weight_val is not None:
                 validation = self._validation_images(X_val, y_val, sample_weight_val)
             else:
                 training, validation = self._split(training)
@@ -343,6 +344,7 @@ class CNNDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         with unchanged_on_error(self):
             goes_on = self._is_fitted()
             rows, y = self._validate_images(X, y, reset=not goes_on)
+            _warn_of_raw_pixels(rows)
             self.classes_ = check_classes(classes, self.classes_ if goes_on else None)
             if self.class_weight == "balanced":
                 raise ValueError(
@@ -370,6 +372,7 @@ class CNNDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         """
         check_is_fitted(self)
         rows, _ = self._validate_images(X, reset=False)
+        _warn_of_raw_pixels(rows)
         return _engine().predict_proba(self._fitted_architecture, self._weights, rows)
 
     def predict_log_proba(self, X: ArrayLike) -> np.ndarray:
@@ -421,13 +424,6 @@ class CNNDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             self.image_shape_ = _images.resolve_image_shape(self.n_features_in_, layout, self.image_shape)
         else:
             _images.check_layout(layout, self.image_shape_)
-        if rows.dtype.kind in "iu" and rows.max() > 1:
-            warnings.warn(
-                f"X holds whole-number pixels up to {rows.max()}, but the network learns best from "
-                "pixels in [0, 1]. Put an ImagePreprocessor before the classifier in a Pipeline.",
-                UserWarning,
-                stacklevel=3,
-            )
         return rows, y
 
     def _labelled_images(self, rows, y, sample_weight):
@@ -436,13 +432,20 @@ class CNNDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         weights = check_sample_weight(sample_weight, labels)
         weights = weights * class_weights(self.class_weight, self.classes_, labels)
         indices = np.flatnonzero(weights)
+        if not indices.size:
+            raise ValueError(
+                "class_weight and sample_weight must leave some image a weight; together all are zero."
+            )
         # Over the whole fit: a batch's own mean would undo the weights of its classes.
         weights = weights / weights[indices].mean()
         return LabelledImages(rows, labels, weights.astype(self._float), indices)
 
     def _validation_images(self, X_val, y_val, sample_weight_val):
-        if y_val is None:
-            raise ValueError("y_val must be passed with X_val: the labels of the validation images.")
+        if X_val is None or y_val is None:
+            raise ValueError(
+                "y_val must be passed with X_val, and neither it nor sample_weight_val without: "
+                "validation takes images and their labels."
+            )
         rows, y_val = self._validate_images(X_val, y_val, reset=False)
         labels = encode_labels(y_val, self.classes_)
         weights = check_sample_weight(sample_weight_val, labels, "sample_weight_val")
@@ -507,6 +510,7 @@ class CNNDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         self._optimizer_state = trained.optimizer, trained.optimizer_name
         self.history_ = trained.history
         self.n_iter_ = trained.n_epochs
+        vars(self).pop("best_validation_score_", None)
         if self.early_stopping and not partial:
             self.best_validation_score_ = trained.history["val_accuracy"][trained.best_epoch - 1]
 
@@ -530,11 +534,18 @@ class CNNDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             batch_size=self.batch_size,
             epochs=self.epochs,
             augmentation=self.augmentation,
-            monitor="val_accuracy" if self.early_stopping is True else self.early_stopping or None,
+            monitor=self._monitor,
             patience=self.n_iter_no_change,
             callbacks=self.callbacks,
             verbose=self.verbose,
         )
+
+    @property
+    def _monitor(self):
+        """What early stopping watches; None without it."""
+        if isinstance(self.early_stopping, str):
+            return self.early_stopping
+        return "val_accuracy" if self.early_stopping else None
 
     @property
     def _fitted_architecture(self):
@@ -556,6 +567,16 @@ class CNNDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
         return tags
+
+
+def _warn_of_raw_pixels(rows):
+    if rows.dtype.kind in "iu" and rows.max() > 1:
+        warnings.warn(
+            f"X holds whole-number pixels up to {rows.max()}, but the network learns best from pixels in "
+            "[0, 1]. Put an ImagePreprocessor before the classifier in a Pipeline.",
+            UserWarning,
+            stacklevel=3,
+        )
 
 
 def _engine():

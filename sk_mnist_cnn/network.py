@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from numbers import Integral
+from numbers import Integral, Real
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -76,6 +76,9 @@ def build_cnn(
     >>> build_cnn((28, 28, 1), 10).count_params()
     186110
     """
+    for name, rate in (("conv_dropout", conv_dropout), ("dense_dropout", dense_dropout)):
+        if not (isinstance(rate, Real) and 0 <= rate < 1):
+            raise ValueError(f"{name} must be a number in [0, 1); got {rate!r}.")
     architecture = Architecture.resolve(
         input_shape,
         n_classes,
@@ -123,6 +126,11 @@ class Architecture:
         dtype,
     ):
         """Check the sizes, and clip every window to the feature map it slides over."""
+        image_shape = _whole_numbers("input_shape", image_shape)
+        if len(image_shape) != 3:
+            raise ValueError(f"input_shape must be (height, width, channels); got {image_shape}.")
+        if not isinstance(n_classes, Integral) or n_classes < 2:
+            raise ValueError(f"n_classes must be a whole number from 2 up; got {n_classes!r}.")
         filters = _whole_numbers("filters", filters)
         kernels = _windows("kernel_size", kernel_size, len(filters))
         pools = _windows("pool_size", pool_size, len(filters))
@@ -135,7 +143,7 @@ class Architecture:
             height_width = height_width // pool
             blocks.append((n_filters, tuple(kernel.tolist()), tuple(pool.tolist())))
         return cls(
-            image_shape=tuple(map(int, image_shape)),
+            image_shape=image_shape,
             n_classes=int(n_classes),
             blocks=tuple(blocks),
             dense_units=_whole_numbers("dense_units", dense_units),
@@ -232,14 +240,16 @@ def _whole_numbers(name, values):
     return tuple(map(int, values))
 
 
-def _windows(name, sizes, n_blocks):
+def _windows(name, given, n_blocks):
     """One (height, width) pair a block, from an int or one entry a block."""
-    if isinstance(sizes, Integral):
-        sizes = [sizes] * n_blocks
-    if not isinstance(sizes, Sequence | np.ndarray) or len(sizes) != n_blocks:
+    try:
+        sizes = [given] * n_blocks if isinstance(given, Integral) else list(given)
+    except TypeError:
+        sizes = []
+    if len(sizes) != n_blocks:
         raise ValueError(
             f"{name} must be a whole number or have one entry for each of the {n_blocks} blocks "
-            f"of filters; got {sizes!r}."
+            f"of filters; got {given!r}."
         )
     pairs = []
     for size in sizes:

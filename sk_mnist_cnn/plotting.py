@@ -1,10 +1,14 @@
 """The Displays of trainings and mistakes, and at hand those of `_inspection`. Nothing is trained here."""
 
+from collections.abc import Mapping, Sequence
 from numbers import Integral
+from typing import Any, Self
 
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator
 from sklearn.utils import check_consistent_length, column_or_1d
 
 from ._inputs import as_images, at_network, positions_of, predictions
@@ -45,10 +49,10 @@ class TrainingHistoryDisplay:
     ['loss', 'accuracy']
     """
 
-    def __init__(self, histories):
+    def __init__(self, histories: Mapping) -> None:
         self.histories = histories
 
-    def plot(self, *, metrics=None, ax=None):
+    def plot(self, *, metrics: str | Sequence[str] | None = None, ax: Any = None) -> Self:
         """Draw the curves: training solid, validation dashed.
 
         Parameters
@@ -84,7 +88,7 @@ class TrainingHistoryDisplay:
         return self
 
     @classmethod
-    def from_estimator(cls, estimator, *, name=None, **plot_params):
+    def from_estimator(cls, estimator: BaseEstimator, *, name: str | None = None, **plot_params: Any) -> Self:
         """Draw how a classifier was trained.
 
         Parameters
@@ -104,7 +108,7 @@ class TrainingHistoryDisplay:
         return cls.from_estimators({name: estimator}, **plot_params)
 
     @classmethod
-    def from_estimators(cls, estimators, **plot_params):
+    def from_estimators(cls, estimators: Mapping | Sequence[tuple], **plot_params: Any) -> Self:
         """Draw how several classifiers were trained, to compare them.
 
         Parameters
@@ -156,14 +160,22 @@ class MisclassifiedDisplay:
     (9,)
     """
 
-    def __init__(self, images, y_true, y_pred, *, y_proba=None, indices=None):
+    def __init__(
+        self,
+        images: np.ndarray,
+        y_true: np.ndarray,
+        y_pred: np.ndarray,
+        *,
+        y_proba: np.ndarray | None = None,
+        indices: np.ndarray | None = None,
+    ) -> None:
         self.images = images
         self.y_true = y_true
         self.y_pred = y_pred
         self.y_proba = y_proba
         self.indices = indices
 
-    def plot(self, *, n_images=25, sort="confidence", ax=None):
+    def plot(self, *, n_images: int = 25, sort: str | None = "confidence", ax: Axes | None = None) -> Self:
         """Draw the images in a grid.
 
         Parameters
@@ -202,7 +214,15 @@ class MisclassifiedDisplay:
         return self
 
     @classmethod
-    def from_estimator(cls, estimator, X, y, *, image_shape=None, **plot_params):
+    def from_estimator(
+        cls,
+        estimator: BaseEstimator,
+        X: ArrayLike,
+        y: ArrayLike,
+        *,
+        image_shape: Sequence[int] | None = None,
+        **plot_params: Any,
+    ) -> Self:
         """Draw what a classifier gets wrong.
 
         Parameters
@@ -231,7 +251,16 @@ class MisclassifiedDisplay:
         return cls.from_predictions(images, y, y_pred, y_proba=y_proba, **plot_params)
 
     @classmethod
-    def from_predictions(cls, X, y_true, y_pred, *, y_proba=None, image_shape=None, **plot_params):
+    def from_predictions(
+        cls,
+        X: ArrayLike,
+        y_true: ArrayLike,
+        y_pred: ArrayLike,
+        *,
+        y_proba: ArrayLike | None = None,
+        image_shape: Sequence[int] | None = None,
+        **plot_params: Any,
+    ) -> Self:
         """Draw the images whose predicted label is not the true one.
 
         Parameters
@@ -253,13 +282,13 @@ class MisclassifiedDisplay:
             The display, drawn.
         """
         images = as_images(X, image_shape)
-        y_true, y_pred = column_or_1d(y_true), column_or_1d(y_pred)
-        check_consistent_length(images, y_true, y_pred, y_proba)
-        wrong = np.flatnonzero(y_true != y_pred)
+        true, predicted = column_or_1d(y_true), column_or_1d(y_pred)
+        check_consistent_length(images, true, predicted, y_proba)
+        wrong = np.flatnonzero(true != predicted)
         if y_proba is not None:
             y_proba = np.asarray(y_proba)[wrong]
             y_proba = y_proba if y_proba.ndim == 1 else y_proba.max(axis=1)
-        display = cls(as_pixels(images[wrong]), y_true[wrong], y_pred[wrong], y_proba=y_proba, indices=wrong)
+        display = cls(as_pixels(images[wrong]), true[wrong], predicted[wrong], y_proba=y_proba, indices=wrong)
         return display.plot(**plot_params)
 
 

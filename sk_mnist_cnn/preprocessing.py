@@ -149,6 +149,11 @@ class ImagePreprocessor(TransformerMixin, BaseEstimator, auto_wrap_output_keys=N
         check_is_fitted(self)
         rows, layout = _images.as_rows(X)
         rows = check_array(rows, dtype="numeric", input_name="X")
+        if rows.shape[1] != self.n_features_in_:
+            raise ValueError(
+                f"X holds images of {rows.shape[1]} features, but {self.n_features_in_} were fitted, "
+                f"those of shape {self.image_shape_}. Pass what transform has given."
+            )
         _images.check_layout(layout, self.image_shape_)
         pixels = _images.unscale_pixels(rows, self.max_value_, self._fitted_dtype)
         return pixels.reshape(len(pixels), *self._fitted_layout)

@@ -1,0 +1,406 @@
+"""The architecture alone, and its initial weights. Nothing is trained here."""
+
+import dataclasses
+import random
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+from sk_mnist_cnn import build_cnn
+from sk_mnist_cnn._tensorflow import keras
+from sk_mnist_cnn.network import Architecture, initial_weights
+
+MNIST = (28, 28, 1)
+TINY = {"filters": (4, 8), "kernel_size": 3, "dense_units": (8, 8)}
+# Keras' own, about its variables, on NumPy 2.
+KERAS_SAVES_WITH_A_WARNING = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+DTYPES = ["float32", "float64", "mixed_float16", "mixed_bfloat16"]
+
+
+@pytest.fixture(scope="module")
+def reference():
+    """The network of the reference notebook, never trained."""
+    return build_cnn(MNIST, 10, seed=0)
+
+
+def kernels(network):
+    return [layer.kernel_size for layer in network.layers if isinstance(layer, keras.layers.Conv2D)]
+
+
+def pools(network):
+    return [layer.pool_size for layer in network.layers if isinstance(layer, keras.layers.MaxPooling2D)]
+
+
+def same_weights(one, two):
+    pairs = zip(one.get_weights(), two.get_weights(), strict=True)
+    return all(np.array_equal(a, b) for a, b in pairs)
+
+
+def probabilities(network, n_images=3):
+    images = np.random.default_rng(0).random((n_images, *network.input_shape[1:]))
+    return keras.ops.convert_to_numpy(network(images, training=False))
+
+
+def test_the_reference_network_has_186110_parameters(reference):
+    assert reference.count_params() == 186_110
+    counts = [layer.count_params() for layer in reference.layers if layer.count_params()]
+    assert counts == [832, 51_264, 123_000, 10_164, 850]
+
+
+def test_the_reference_network_layer_by_layer(reference):
+    assert reference.input_shape == (None, 28, 28, 1)
+    assert [(type(layer).__name__, layer.output.shape[1:]) for layer in reference.layers] == [
+        ("Conv2D", (24, 24, 32)),
+        ("MaxPooling2D", (12, 12, 32)),
+        ("Conv2D", (8, 8, 64)),
+        ("MaxPooling2D", (4, 4, 64)),
+        ("Dropout", (4, 4, 64)),
+        ("Flatten", (1024,)),
+        ("Dense", (120,)),
+        ("Dropout", (120,)),
+        ("Dense", (84,)),
+        ("Dense", (10,)),
+    ]
+
+
+def test_the_reference_networks_settings(reference):
+    layers = {layer.name: layer for layer in reference.layers}
+    assert kernels(reference) == [(5, 5), (5, 5)]
+    assert pools(reference) == [(2, 2), (2, 2)]
+    assert [layers["conv_dropout"].rate, layers["dense_dropout"].rate] == [0.2, 0.5]
+    activations = [layer.activation.__name__ for layer in reference.layers if layer.count_params()]
+    assert activations == ["relu", "relu", "relu", "relu", "softmax"]
+    for name in ("conv_1", "conv_2"):
+        assert layers[name].padding == "valid"
+        assert layers[name].strides == (1, 1)
+    assert not reference.compiled
+
+
+def test_initial_weights_are_glorot_uniform_and_biases_zero(reference):
+    for kernel, bias in zip(*[iter(reference.get_weights())] * 2, strict=True):
+        field = int(np.prod(kernel.shape[:-2]))
+        limit = np.sqrt(6 / (field * (kernel.shape[-2] + kernel.shape[-1])))
+        assert 0.9 * limit < np.abs(kernel).max() <= limit * (1 + 1e-6)
+        assert abs(kernel.mean()) < 0.1 * limit
+        assert not bias.any()
+
+
+def test_probabilities_sum_to_one(reference):
+    p = probabilities(reference, 5)
+    assert p.shape == (5, 10)
+    assert_allclose(p.sum(axis=1), 1, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("params", "expected"),
+    [
+        ({"filters": (8,)}, 8 * 10 + 6 * 6 * 8 // 4 * 8 + 8 + 72 + 90),
+        ({"filters": (4, 8, 2)}, None),
+        ({"dense_units": ()}, 40 + 4 * 9 * 8 + 8 + 8 * 10 + 10),
+        ({"dense_units": (5, 6, 7)}, 40 + 296 + 45 + 36 + 49 + 80),
+        ({"kernel_size": 1}, None),
+        ({"pool_size": 1}, None),
+        ({"conv_dropout": 0.0}, None),
+        ({"dense_dropout": 0.9}, None),
+        ({"activation": "tanh"}, None),
+    ],
+    ids=str,
+)
+def test_every_size_is_a_parameter(params, expected):
+    network = build_cnn((8, 8, 1), 10, **{**TINY, **params})
+    if expected is not None:
+        assert network.count_params() == expected
+    for name, value in {**TINY, **params}.items():
+        match name:
+            case "filters":
+                assert [c.filters for c in network.layers if isinstance(c, keras.layers.Conv2D)] == [*value]
+            case "dense_units":
+                dense = [d.units for d in network.layers if isinstance(d, keras.layers.Dense)]
+                assert dense == [*value, 10]
+            case "kernel_size":
+                assert kernels(network)[0] == (value, value)
+            case "pool_size":
+                assert pools(network)[0] == (value, value)
+            case "activation":
+                assert network.get_layer("conv_1").activation.__name__ == value
+                assert network.get_layer("dense_2").activation.__name__ == value
+                assert network.get_layer("probabilities").activation.__name__ == "softmax"
+            case _:
+                assert network.get_layer(name).rate == value
+
+
+def test_without_dense_layers_there_is_no_dense_dropout():
+    names = [layer.name for layer in build_cnn((8, 8, 1), 10, **{**TINY, "dense_units": ()}).layers]
+    assert names == ["conv_1", "pool_1", "conv_2", "pool_2", "conv_dropout", "flatten", "probabilities"]
+
+
+@pytest.mark.parametrize("n_classes", [2, 3, 26])
+def test_one_output_a_class(n_classes):
+    assert build_cnn((8, 8, 1), n_classes, **TINY).output_shape == (None, n_classes)
+
+
+@pytest.mark.parametrize("name", ["kernel_size", "pool_size"])
+@pytest.mark.parametrize(
+    ("sizes", "expected"),
+    [
+        (3, [(3, 3), (3, 3)]),
+        (np.int64(3), [(3, 3), (3, 3)]),
+        ((3, 2), [(3, 3), (2, 2)]),  # one entry a block, never height and width
+        ([3, 2], [(3, 3), (2, 2)]),
+        (np.array([3, 2]), [(3, 3), (2, 2)]),
+        (range(2, 4), [(2, 2), (3, 3)]),
+        (((3, 2), 1), [(3, 2), (1, 1)]),
+        ([[3, 2], [1, 4]], [(3, 2), (1, 4)]),
+        (np.array([[3, 2], [1, 4]]), [(3, 2), (1, 4)]),
+        (((3,), (2,)), [(3, 3), (2, 2)]),
+        pytest.param(pd.Series([3, 2]), [(3, 3), (2, 2)], id="Series"),
+    ],
+    ids=repr,
+)
+def test_windows_are_one_number_or_one_entry_a_block(name, sizes, expected):
+    network = build_cnn((64, 64, 1), 2, **{**TINY, name: sizes})
+    found = {"kernel_size": kernels, "pool_size": pools}[name](network)
+    assert found == expected
+
+
+@pytest.mark.parametrize("name", ["kernel_size", "pool_size"])
+@pytest.mark.parametrize("sizes", [((4, 3),), [[4, 3]], np.array([[4, 3]])], ids=repr)
+def test_a_pair_inside_a_sequence_is_height_and_width_of_the_only_block(name, sizes):
+    network = build_cnn((16, 16, 1), 2, **{**TINY, "filters": [4], name: sizes})
+    assert {"kernel_size": kernels, "pool_size": pools}[name](network) == [(4, 3)]
+
+
+@pytest.mark.parametrize("kind", [tuple, list, np.array])
+def test_sizes_are_taken_from_anything_array_like_and_never_changed(kind):
+    sizes = {name: kind([3, 4]) for name in ("filters", "kernel_size", "pool_size", "dense_units")}
+    before = {name: kind(value) for name, value in sizes.items()}
+    build_cnn((28, 28, 1), 2, **sizes)
+    for name, value in sizes.items():
+        assert type(value) is type(before[name])
+        assert_array_equal(value, before[name])
+
+
+def test_windows_are_clipped_on_8x8_digits():
+    network = build_cnn((8, 8, 1), 10)
+    assert kernels(network) == [(5, 5), (2, 2)]
+    assert pools(network) == [(2, 2), (1, 1)]
+    assert network.get_layer("flatten").output.shape == (None, 64)
+
+
+@pytest.mark.parametrize(
+    ("input_shape", "expected_kernels", "expected_pools"),
+    [
+        ((1, 10, 1), [(1, 5), (1, 3)], [(1, 2), (1, 1)]),
+        ((10, 1, 1), [(5, 1), (3, 1)], [(2, 1), (1, 1)]),
+        ((1, 1, 1), [(1, 1), (1, 1)], [(1, 1), (1, 1)]),
+        ((1, 784, 1), [(1, 5), (1, 5)], [(1, 2), (1, 2)]),
+        ((3, 30, 2), [(3, 5), (1, 5)], [(1, 2), (1, 2)]),
+    ],
+)
+def test_windows_are_clipped_to_one_pixel_high_rows(input_shape, expected_kernels, expected_pools):
+    network = build_cnn(input_shape, 2, filters=(2, 2), dense_units=(4,))
+    assert kernels(network) == expected_kernels
+    assert pools(network) == expected_pools
+    assert np.isfinite(probabilities(network)).all()
+
+
+def test_many_blocks_on_a_small_image():
+    network = build_cnn((8, 8, 1), 2, filters=(2,) * 8, dense_units=(4,))
+    assert network.get_layer("pool_8").output.shape == (None, 1, 1, 2)
+
+
+def test_colour_images_of_64_by_64():
+    network = build_cnn((64, 64, 3), 10)
+    assert network.get_layer("conv_1").kernel.shape == (5, 5, 3, 32)
+    assert network.get_layer("flatten").output.shape == (None, 13 * 13 * 64)
+    assert probabilities(network, 2).shape == (2, 10)
+
+
+def test_descriptions_of_one_network_are_equal_after_clipping():
+    def resolve(kernel_size, filters=(4, 8)):
+        sizes = {"pool_size": 2, "dense_units": [8], "activation": "relu", "dtype": "float32"}
+        return Architecture.resolve((8, 8, 1), 10, filters=filters, kernel_size=kernel_size, **sizes)
+
+    assert resolve((5, 5)) == resolve((5, 2)) == resolve(np.array([5, 99]), filters=np.array([4, 8]))
+    assert hash(resolve((5, 5))) == hash(resolve([[5, 5], [2, 2]]))
+    assert resolve((5, 5)) != resolve((5, 1))
+    assert Architecture(**dataclasses.asdict(resolve(5))) == resolve(5)
+
+
+def test_a_seed_reproduces_the_weights_and_another_differs(reference):
+    assert same_weights(build_cnn(MNIST, 10, seed=0), reference)
+    other = build_cnn(MNIST, 10, seed=1)
+    for mine, yours in zip(other.get_weights()[::2], reference.get_weights()[::2], strict=True):
+        assert not np.array_equal(mine, yours)
+
+
+def test_without_a_seed_every_network_differs():
+    one, two = (build_cnn((8, 8, 1), 10, **TINY) for _ in range(2))
+    assert not same_weights(one, two)
+
+
+def test_layers_of_one_shape_draw_different_weights():
+    network = build_cnn((8, 8, 1), 8, **{**TINY, "dense_units": (8, 8)}, seed=0)
+    first, second = network.get_layer("dense_1"), network.get_layer("dense_2")
+    assert first.kernel.shape == second.kernel.shape
+    assert not np.array_equal(first.get_weights()[0], second.get_weights()[0])
+
+
+def test_a_seed_fixes_the_dropout_masks():
+    images = np.ones((16, 8, 8, 1), np.float32)
+    outputs = []
+    for seed in (3, 3, 4):
+        network = build_cnn((8, 8, 1), 10, **TINY, conv_dropout=0.5, seed=seed)
+        network.set_weights([np.full(w.shape, 0.1) for w in network.get_weights()])
+        network.get_layer("probabilities").set_weights([np.eye(8, 10), np.zeros(10)])
+        outputs.append(np.asarray(network(images, training=True)))
+    assert_array_equal(outputs[0], outputs[1])
+    assert not np.array_equal(outputs[0], outputs[2])
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("seed", [0, 7, 2**31 - 1, 2**40])
+def test_initial_weights_are_those_of_a_new_network_bit_for_bit(dtype, seed):
+    shape = (8, 8, 1)
+    network = build_cnn(shape, 10, **TINY, dtype=dtype, seed=123)
+    network.set_weights([w + 1 for w in network.get_weights()])
+    weights = initial_weights(network, seed)
+    expected = build_cnn(shape, 10, **TINY, dtype=dtype, seed=seed).get_weights()
+    assert len(weights) == len(expected)
+    for mine, new in zip(weights, expected, strict=True):
+        assert mine.dtype == new.dtype
+        assert_array_equal(mine, new)
+
+
+def test_initial_weights_of_the_reference_network(reference):
+    for mine, new in zip(initial_weights(reference, 0), reference.get_weights(), strict=True):
+        assert_array_equal(mine, new)
+
+
+@pytest.mark.parametrize("params", [{"filters": (4,)}, {"dense_units": ()}, {"dense_units": (8,)}], ids=str)
+def test_initial_weights_of_other_depths(params):
+    one, two = (build_cnn((8, 8, 1), 10, **{**TINY, **params}, seed=seed) for seed in (5, 6))
+    for mine, new in zip(initial_weights(two, 5), one.get_weights(), strict=True):
+        assert_array_equal(mine, new)
+
+
+@pytest.mark.parametrize("seed", [None, 0])
+def test_no_global_random_state_is_touched(seed):
+    random.seed(0)
+    np.random.seed(0)  # noqa: NPY002
+    python, numpy = random.getstate(), np.random.get_state()  # noqa: NPY002
+    network = build_cnn((8, 8, 1), 10, **TINY, seed=seed)
+    initial_weights(network, seed)
+    assert random.getstate() == python
+    for mine, found in zip(np.random.get_state(), numpy, strict=True):  # noqa: NPY002
+        assert_array_equal(mine, found)
+
+
+def test_no_global_random_state_is_used():
+    networks = []
+    for value in (0, 1):
+        random.seed(value)
+        np.random.seed(value)  # noqa: NPY002
+        networks.append(build_cnn((8, 8, 1), 10, **TINY, seed=5))
+    assert same_weights(*networks)
+
+
+@KERAS_SAVES_WITH_A_WARNING
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_saved_networks_load_without_custom_objects(dtype, tmp_path):
+    network = build_cnn((8, 8, 1), 10, **TINY, dtype=dtype, seed=0)
+    network.save(tmp_path / "network.keras")
+    loaded = keras.saving.load_model(tmp_path / "network.keras", custom_objects={}, safe_mode=True)
+    assert same_weights(loaded, network)
+    assert [layer.name for layer in loaded.layers] == [layer.name for layer in network.layers]
+    assert_array_equal(probabilities(loaded), probabilities(network))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_dtype_policies(dtype):
+    network = build_cnn((8, 8, 1), 10, **TINY, dtype=dtype, seed=0)
+    full = "float64" if dtype == "float64" else "float32"
+    compute = dtype.removeprefix("mixed_")
+    assert {str(w.dtype) for w in network.get_weights()} == {full}
+    assert {layer.compute_dtype for layer in network.layers[:-1]} == {compute}
+    p = probabilities(network)
+    assert p.dtype == full
+    assert_allclose(p.sum(axis=1), 1, rtol=1e-6)
+
+
+def test_mixed_precision_is_close_to_full_precision():
+    full, *mixed = (
+        probabilities(build_cnn((8, 8, 1), 10, **TINY, dtype=dtype, seed=0))
+        for dtype in ("float32", "mixed_float16", "mixed_bfloat16")
+    )
+    for p in mixed:
+        assert_allclose(p, full, atol=0.02)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "shown"),
+    [
+        ("filters", 0, "(0,)"),
+        ("filters", [8, 0], "(8, 0)"),
+        ("filters", (8, -1), "(8, -1)"),
+        ("filters", (8.0, 16.0), "(8.0, 16.0)"),
+        ("filters", "ab", "'a'"),
+        ("filters", [[8], [16]], "[8]"),
+        ("filters", None, "None"),
+        ("dense_units", [0], "(0,)"),
+        ("dense_units", (8, 2.5), "2.5"),
+        ("dense_units", "ab", "'a'"),
+        ("kernel_size", 0, "0"),
+        ("kernel_size", 2.5, "2.5"),
+        ("kernel_size", (3,), "(3,)"),
+        ("kernel_size", (3, 3, 3), "(3, 3, 3)"),
+        ("kernel_size", (), "()"),
+        ("kernel_size", (3, 0), "0"),
+        ("kernel_size", (3, (1, 2, 3)), "(1, 2, 3)"),
+        ("kernel_size", ((), 3), "()"),
+        ("kernel_size", "33", "'3'"),
+        ("kernel_size", None, "None"),
+        ("pool_size", -1, "-1"),
+        ("pool_size", (2,), "(2,)"),
+        ("pool_size", ((2, 2, 2), 2), "(2, 2, 2)"),
+        ("pool_size", (2, 1.5), "1.5"),
+        ("activation", "nope", "nope"),
+    ],
+    ids=repr,
+)
+def test_errors_name_the_parameter_and_the_value(name, value, shown):
+    with pytest.raises(ValueError, match=name) as raised:
+        build_cnn((8, 8, 1), 10, **{**TINY, name: value})
+    assert shown in str(raised.value)
+
+
+@pytest.mark.parametrize("name", ["kernel_size", "pool_size"])
+def test_the_number_of_blocks_is_part_of_the_message(name):
+    with pytest.raises(ValueError, match=rf"{name} must be a whole number or .* each of the 2 blocks"):
+        build_cnn((8, 8, 1), 10, **{**TINY, name: (1, 1, 1)})
+
+
+@pytest.mark.parametrize("input_shape", [(28, 28), (0, 28, 1), (28, 28, 1, 1), (28.5, 28, 1)], ids=repr)
+def test_errors_name_the_input_shape(input_shape):
+    with pytest.raises(ValueError, match="input_shape"):
+        build_cnn(input_shape, 10, **TINY)
+
+
+@pytest.mark.parametrize("n_classes", [0, 1, 2.5])
+def test_errors_name_the_number_of_classes(n_classes):
+    with pytest.raises(ValueError, match="n_classes"):
+        build_cnn((8, 8, 1), n_classes, **TINY)
+
+
+@pytest.mark.parametrize("name", ["conv_dropout", "dense_dropout"])
+@pytest.mark.parametrize("rate", [-0.1, 1.0, 1.5])
+def test_errors_name_the_dropout_rate(name, rate):
+    with pytest.raises(ValueError, match=name):
+        build_cnn((8, 8, 1), 10, **TINY, **{name: rate})
+
+
+def test_sizes_after_the_classes_are_keyword_only():
+    with pytest.raises(TypeError, match="positional"):
+        build_cnn((8, 8, 1), 10, (4, 8))
