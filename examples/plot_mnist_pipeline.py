@@ -3,8 +3,8 @@ The whole notebook in one Pipeline
 ==================================
 
 Load MNIST, scale it, train the reference network, and look at what it got wrong: every step of the classic
-Keras notebook, with scikit-learn's tools. It runs on the 10,000 digits that come with the package, or on all of
-MNIST where the environment variable ``SK_MNIST_CNN_DATA`` names an ``mnist.npz``.
+Keras notebook, with scikit-learn's tools. It runs on the 10,000 digits that come with the package, or on all
+of MNIST where the environment variable ``SK_MNIST_CNN_DATA`` names an ``mnist.npz``.
 """
 
 import argparse
@@ -31,9 +31,9 @@ mnist = load_mnist(full_data) if full_data else load_mnist_sample()
 print(f"{len(mnist.x_train):,} digits to train on, {len(mnist.x_test):,} to test on")
 
 # %%
-# One estimator from raw pixels to labels. A tenth of the training digits is set aside, to see after every epoch
-# how well the network does on digits that it does not learn from. An epoch of the sample has a seventh of the
-# steps that one of all MNIST has, so it gets 15 epochs, and MNIST ten.
+# One estimator from raw pixels to labels. A tenth of the training digits is set aside, to see after every
+# epoch how well the network does on digits that it does not learn from. An epoch of the sample has a seventh of
+# the steps that one of all MNIST has, so it gets 15 epochs, and MNIST ten.
 epochs = 10 if full_data else 15
 model = Pipeline(
     [

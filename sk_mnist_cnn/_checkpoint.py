@@ -36,6 +36,14 @@ class Checkpoint:
                 f"checkpoint={str(path)!r} must lie in a folder that exists, and not be one itself. "
                 "Create the folder, or name another file."
             )
+        try:
+            _part(self.path).touch()
+            _part(self.path).unlink()
+        except OSError as error:
+            raise ValueError(
+                f"checkpoint={str(path)!r} must lie in a folder that can be written to ({error}). "
+                "Change its permissions, or name another file."
+            ) from error
 
     def read(self):
         """The arrays and the facts last written, or (None, None) where there is no file.

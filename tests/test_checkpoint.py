@@ -192,6 +192,13 @@ def test_a_missing_folder_is_named_before_anything_is_trained(digits, tmp_path):
         clf.fit(*digits)
 
 
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs a folder that not even root can write to")
+def test_a_folder_that_cannot_be_written_to_is_named_before_anything_is_trained(digits):
+    clf = small_classifier(checkpoint="/proc/self/run.ckpt", callbacks=[StopAfter(0)])
+    with pytest.raises(ValueError, match=r"checkpoint='/proc/self/run\.ckpt' must lie in a folder that can"):
+        clf.fit(*digits)
+
+
 def test_a_full_disk_leaves_the_last_whole_epoch(digits, path, monkeypatch):
     clf = interrupt(small_classifier(checkpoint=path), *digits, after=2)
     before = path.read_bytes()
@@ -217,6 +224,31 @@ def test_digests_tell_contents_shapes_and_dtypes_apart():
     changed = rows.copy()
     changed[4999, 1] = 0
     assert digest(rows) != digest(changed)
+
+
+QUOTA = """
+    import resource, sys
+    sys.path.insert(0, {tests!r})
+    from conftest import small_classifier
+    from sklearn.datasets import load_digits
+    X, y = load_digits(return_X_y=True)
+    clf = small_classifier(epochs=2).fit(X / 16, y)
+    before = clf.predict_proba(X / 16)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+    clf.set_params(checkpoint={path!r})
+    try:
+        clf.fit(X / 16, y)
+    except OSError as error:
+        print(type(error).__name__, (clf.predict_proba(X / 16) == before).all())
+"""
+
+
+def test_a_quota_that_is_used_up_stops_the_fit_and_nothing_else(path):
+    pytest.importorskip("resource", reason="only Unix has quotas on a process")
+    script = textwrap.dedent(QUOTA.format(tests=str(Path(__file__).parent), path=str(path)))
+    shown = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert shown.stdout == "OSError True\n"
+    assert list(path.parent.iterdir()) == []
 
 
 SCRIPT = """

@@ -16,7 +16,7 @@ from sk_mnist_cnn._tensorflow import keras
 class RecordRates(keras.callbacks.Callback):
     """Keeps the learning rate after every batch, in a list that copies share."""
 
-    rates: list = []  # noqa: RUF012
+    rates: list = []
 
     def on_train_batch_end(self, batch, logs=None):
         self.rates.append(float(self.model.optimizer.learning_rate))
