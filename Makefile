@@ -2,8 +2,9 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+TEST_EXTRAS := test
 
-.PHONY: demo test test-slow test-all lint docs bench clean
+.PHONY: demo test test-slow test-all test-oldest lint docs bench clean
 
 demo: $(VENV)/demo.stamp
 	$(BIN)/python examples/plot_mnist_pipeline.py --output demo
@@ -13,6 +14,9 @@ test: $(VENV)/test.stamp
 
 test-slow: $(VENV)/test-all.stamp
 	$(BIN)/python -m pytest -m slow
+
+test-oldest:
+	$(MAKE) test VENV=.venv-oldest TEST_EXTRAS=test,oldest
 
 test-all: $(VENV)/test-all.stamp
 	$(BIN)/python -m pytest -m ""
@@ -33,6 +37,10 @@ $(VENV)/demo.stamp: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --editable .
 	touch $@
 
+$(VENV)/test.stamp: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --editable ".[$(TEST_EXTRAS)]"
+	touch $@
+
 $(VENV)/%.stamp: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --editable ".[$*]"
 	touch $@
@@ -41,6 +49,6 @@ $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
 clean:
-	rm -rf $(VENV) demo dist build docs/_build docs/gallery docs/api/generated
+	rm -rf .venv .venv-oldest demo dist build docs/_build docs/gallery docs/api/generated
 	rm -rf .pytest_cache .ruff_cache .mypy_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
