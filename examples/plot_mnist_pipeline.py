@@ -32,8 +32,8 @@ print(f"{len(mnist.x_train):,} digits to train on, {len(mnist.x_test):,} to test
 
 # %%
 # One estimator from raw pixels to labels. A tenth of the training digits is set aside, to see after every
-# epoch how well the network does on digits that it does not learn from. An epoch of the sample has a seventh of
-# the steps that one of all MNIST has, so it gets 15 epochs, and MNIST ten.
+# epoch how well the network does on digits that it does not learn from. An epoch of the sample has a seventh
+# of the steps that one of all MNIST has, so it gets 15 epochs, and MNIST ten.
 epochs = 10 if full_data else 15
 model = Pipeline(
     [

@@ -563,6 +563,10 @@ class CNNDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     def _is_fitted(self):
         return hasattr(self, "_weights")
 
+    def __dir__(self):
+        # scikit-learn's HTML and dir() evaluate every name listed here; `model_` would be built each time.
+        return [name for name in object.__dir__(self) if name != "model_" and hasattr(self, name)]
+
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
