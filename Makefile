@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 TEST_EXTRAS := test
 
-.PHONY: demo test test-slow test-all test-oldest lint docs bench clean
+.PHONY: demo test test-slow test-all test-oldest lint docs bench compatibility clean
 
 demo: $(VENV)/demo.stamp
 	$(BIN)/python examples/plot_mnist_pipeline.py --output demo
@@ -25,6 +25,11 @@ lint: $(VENV)/lint.stamp
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+compatibility: $(VENV)/test-all.stamp
+	$(BIN)/python docs/compatibility newest
+	$(MAKE) .venv-oldest/test.stamp VENV=.venv-oldest TEST_EXTRAS=test,oldest
+	.venv-oldest/bin/python docs/compatibility oldest
 
 docs: $(VENV)/docs.stamp
 	$(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build/html

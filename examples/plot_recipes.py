@@ -29,8 +29,8 @@ one_cycle = {"optimizer": "adam", "learning_rate": 0.003, "learning_rate_schedul
 RECIPES = {
     "notebook": {"validation_split": 0.2},
     "fast": {**one_cycle, "epochs": 3},
-    "strong": {**one_cycle, "epochs": 7, "augmentation": "shift", "dense_dropout": 0.2},
-    "best": {**one_cycle, "epochs": 20, "augmentation": "affine", "dense_dropout": 0.2},
+    "strong": {**one_cycle, "epochs": 7, "augmentation": "affine", "dense_dropout": 0.2},
+    "best": {**one_cycle, "epochs": 18, "augmentation": "affine", "dense_dropout": 0.2},
 }
 
 # %%

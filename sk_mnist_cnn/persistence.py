@@ -26,7 +26,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import Bunch
 from sklearn.utils.metadata_routing import MetadataRequest
 
-from . import classifier, preprocessing
+from . import classifier, normalization, preprocessing
 from ._checkpoint import replacing
 
 # What fitted searches, ensembles and watched estimators keep, beside estimators.
@@ -69,7 +69,7 @@ def save_model(estimator: BaseEstimator, path: str | os.PathLike) -> None:
     >>> from pathlib import Path
     >>> from tempfile import TemporaryDirectory
     >>> from sk_mnist_cnn import CNNDigitClassifier
-    >>> from sk_mnist_cnn.persistence import load_model, save_model
+    >>> from sk_mnist_cnn import load_model, save_model
     >>> with TemporaryDirectory() as folder:
     ...     save_model(CNNDigitClassifier(epochs=3), Path(folder, "model.skops"))
     ...     load_model(Path(folder, "model.skops"))
@@ -136,7 +136,7 @@ def load_model(path: str | os.PathLike, *, trusted: Sequence[str | type] | None 
 
     Examples
     --------
-    >>> from sk_mnist_cnn.persistence import load_model
+    >>> from sk_mnist_cnn import load_model
     >>> load_model("model.skops").predict(images)  # doctest: +SKIP
     """
     _skops_io()
@@ -303,7 +303,7 @@ def _check_schema(state, sizes, readers):
 @cache
 def _trusted_names():
     """Names of what is trusted besides skops' own choice, see the module's docstring."""
-    modules = classifier, preprocessing, model_selection
+    modules = classifier, normalization, preprocessing, model_selection
     classes = [item for module in modules for item in vars(module).values() if isinstance(item, type)]
     scorers = [metrics.get_scorer(name) for name in metrics.get_scorer_names()]
     requests = MetadataRequest(owner="")

@@ -1,0 +1,338 @@
+"""What an exported file says is what the estimator says, in onnxruntime."""
+
+import builtins
+import pickle
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.exceptions import NotFittedError
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import FunctionTransformer
+
+from sk_mnist_cnn import CNNDigitClassifier, ImagePreprocessor, exporting, load_mnist_sample
+from sk_mnist_cnn.exporting import export_onnx
+
+onnx = pytest.importorskip("onnx")
+onnxruntime = pytest.importorskip("onnxruntime")
+
+QUICK = {
+    "filters": (4, 6),
+    "kernel_size": 3,
+    "dense_units": (8, 8),
+    "optimizer": "adam",
+    "learning_rate": 0.01,
+    "epochs": 1,
+    "random_state": 0,
+}
+ELEMENTWISE = sorted(set(exporting._ACTIVATIONS))
+NOT_IN_ONNX = {
+    "glu",
+    "log_softmax",
+    "softmax",
+    "sparse_plus",
+    "sparsemax",
+    "squareplus",
+    "threshold",
+}
+
+
+def quick_classifier(**params):
+    return CNNDigitClassifier(**{**QUICK, **params})
+
+
+def pixels(*shape, n_images=20):
+    return np.random.default_rng(0).integers(0, 256, (n_images, *shape), dtype=np.uint8)
+
+
+def labels_of(n_images=20, values=(0, 1, 2, 3)):
+    return np.resize(np.array(values), n_images)
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "model.onnx"
+
+
+@pytest.fixture(scope="module")
+def raw():
+    """Raw 8-bit images of 8x8 pixels, read-only."""
+    images = pixels(8, 8)
+    images.flags.writeable = False
+    return images
+
+
+@pytest.fixture(scope="module")
+def pipeline(raw):
+    """A pipeline fitted on them, never refitted."""
+    return make_pipeline(ImagePreprocessor(), quick_classifier()).fit(raw, labels_of())
+
+
+def run(path, X):
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    return session.run(["label", "probabilities"], {"X": X})
+
+
+def assert_agrees(estimator, path, X, X_onnx=None, atol=1e-5):
+    export_onnx(estimator, path)
+    labels, probabilities = run(path, X if X_onnx is None else X_onnx)
+    assert_allclose(probabilities, estimator.predict_proba(X), rtol=0, atol=atol)
+    assert_array_equal(labels, estimator.predict(X))
+    return labels, probabilities
+
+
+@pytest.mark.parametrize(
+    ("shape", "params"),
+    [
+        ((8, 8), {}),
+        ((1, 30), {"kernel_size": [(1, 5), (1, 3)]}),
+        ((9, 7, 3), {"filters": (4,), "kernel_size": [(2, 3)], "pool_size": [(3, 1)], "dense_units": (5,)}),
+        ((6, 5, 2), {"filters": ()}),
+        ((8, 8), {"dense_units": ()}),
+        ((10, 10, 3), {"filters": (3, 4, 5), "kernel_size": (3, 2, 9), "pool_size": 1, "activation": "gelu"}),
+    ],
+    ids=["grey", "one row", "non-square", "no blocks", "no dense layers", "three blocks"],
+)
+def test_networks_of_every_form(shape, params, path):
+    X = pixels(*shape)
+    model = make_pipeline(ImagePreprocessor(), quick_classifier(**params)).fit(X, labels_of())
+    assert_agrees(model, path, X)
+
+
+def test_any_number_of_images(pipeline, raw, path):
+    _, together = assert_agrees(pipeline, path, raw)
+    for n_images in (1, 7):
+        labels, probabilities = run(path, raw[:n_images])
+        assert labels.shape == (n_images,)
+        assert_allclose(probabilities, together[:n_images], atol=1e-6)
+
+
+@pytest.mark.parametrize("layout", [(8, 8, 1), (8, 8), (64,)])
+def test_the_layout_is_the_fitted_one(layout, raw, path):
+    X = raw.reshape(len(raw), *layout)
+    model = make_pipeline(ImagePreprocessor(), quick_classifier()).fit(X, labels_of())
+    assert_agrees(model, path, X)
+    (x,) = onnxruntime.InferenceSession(path).get_inputs()
+    assert (x.name, x.type, x.shape) == ("X", "tensor(uint8)", ["n", *layout])
+
+
+@pytest.mark.parametrize("dtype", ["?", "u2", "i8", "f2", "f4", ">f8"])
+def test_the_dtype_is_the_fitted_one(dtype, raw, path):
+    X = raw > 100 if dtype == "?" else raw.astype(dtype)
+    model = make_pipeline(ImagePreprocessor(), quick_classifier()).fit(X, labels_of())
+    assert_agrees(model, path, X, X_onnx=X.astype(X.dtype.newbyteorder("=")))
+
+
+def test_a_frame_is_exported_as_rows(raw, path):
+    frame = pd.DataFrame(raw.reshape(len(raw), -1).astype(np.int64)).add_prefix("pixel")
+    model = make_pipeline(ImagePreprocessor(), quick_classifier()).fit(frame, labels_of())
+    assert_agrees(model, path, frame, X_onnx=frame.to_numpy())
+
+
+def test_max_value_is_the_fitted_one(raw, path):
+    X = raw / 2.0
+    model = make_pipeline(ImagePreprocessor(max_value=300), quick_classifier()).fit(X, labels_of())
+    assert_agrees(model, path, X)
+
+
+def test_a_classifier_alone_takes_scaled_images(pipeline, raw, path):
+    images = pipeline[0].transform(raw)
+    assert_agrees(pipeline[-1], path, images)
+    (x,) = onnxruntime.InferenceSession(path).get_inputs()
+    assert (x.type, x.shape) == ("tensor(float)", ["n", 8, 8, 1])
+
+
+def test_passthrough_and_a_second_preprocessor(pipeline, raw, path):
+    preprocessor, classifier = pipeline[0], pipeline[1]
+    again = ImagePreprocessor(max_value=2).fit(preprocessor.transform(raw))
+    steps = ["passthrough", preprocessor, None, again, classifier]
+    assert_agrees(Pipeline([(f"step{i}", step) for i, step in enumerate(steps)]), path, raw)
+
+
+@pytest.mark.parametrize(
+    ("values", "dtype"),
+    [
+        ((3, -7, 2**40, 0), np.int64),
+        (np.array([1, 2, 3, 200], np.uint8), np.int64),
+        (np.array([1, 2, 3, 2**64 - 1], np.uint64), np.uint64),
+        ((0.0, 1.0, 2.0, 5.0), np.float64),
+        (np.array([0, 1, 2, 5], np.float32), np.float32),
+        (["nought", "one", "two", "vierzig, ça"], object),
+        (np.array(["", "b", "cc", "d"], object), object),
+    ],
+    ids=str,
+)
+def test_labels_of_every_type(values, dtype, raw, path):
+    model = make_pipeline(ImagePreprocessor(), quick_classifier())
+    model.fit(raw, labels_of(values=values))
+    labels, _ = assert_agrees(model, path, raw)
+    assert labels.dtype == dtype
+
+
+def test_boolean_labels(raw, path):
+    model = make_pipeline(ImagePreprocessor(), quick_classifier()).fit(raw, labels_of(values=[False, True]))
+    labels, probabilities = assert_agrees(model, path, raw)
+    assert labels.dtype == bool
+    assert probabilities.shape == (len(raw), 2)
+
+
+def test_labels_that_onnx_cannot_hold(raw, path):
+    days = labels_of(values=np.array(["2024-01-01", "2024-01-02"], "datetime64[ns]"))
+    model = make_pipeline(ImagePreprocessor(), quick_classifier()).fit(raw, days)
+    with pytest.raises(ValueError, match=r"labels that are numbers, .* got labels of dtype datetime64"):
+        export_onnx(model, path)
+
+
+@pytest.mark.parametrize(("dtype", "atol"), [("float64", 1e-5), ("mixed_float16", 1e-3)])
+def test_other_dtypes_are_computed_in_float32(dtype, atol, raw, path):
+    model = make_pipeline(ImagePreprocessor(), quick_classifier(dtype=dtype)).fit(raw, labels_of())
+    export_onnx(model, path)
+    _, probabilities = run(path, raw)
+    assert probabilities.dtype == np.float32
+    assert_allclose(probabilities, model.predict_proba(raw), rtol=0, atol=atol)
+
+
+@pytest.mark.parametrize("name", ELEMENTWISE)
+def test_activations_are_those_of_keras(name):
+    import keras
+
+    x = np.concatenate([np.linspace(-8, 8, 161), [-0.5, 0.5, -1, 1]]).astype(np.float32)
+    graph = exporting._Graph()
+    graph.declare(graph.inputs, "x", onnx.TensorProto.FLOAT)
+    graph.add("Identity", exporting._activation(name)(graph, "x"), output="y")
+    graph.declare(graph.outputs, "y", onnx.TensorProto.FLOAT)
+    parts = onnx.helper.make_graph(graph.nodes, "activation", graph.inputs, graph.outputs, graph.constants)
+    opsets = [onnx.helper.make_opsetid("", exporting._OPSET)]
+    model = onnx.helper.make_model(parts, opset_imports=opsets, ir_version=exporting._IR_VERSION)
+    (y,) = onnxruntime.InferenceSession(model.SerializeToString()).run(None, {"x": x})
+    expected = keras.ops.convert_to_numpy(keras.activations.get(name)(x))
+    assert_allclose(y, expected, rtol=1e-5, atol=1e-6)
+
+
+def test_every_activation_of_keras_is_known_or_refused():
+    from keras.src.activations import ALL_OBJECTS_DICT
+
+    assert set(ELEMENTWISE) <= set(ALL_OBJECTS_DICT)
+    assert set(ALL_OBJECTS_DICT) - set(ELEMENTWISE) <= NOT_IN_ONNX
+
+
+def test_an_activation_that_onnx_lacks(raw, path):
+    model = make_pipeline(ImagePreprocessor(), quick_classifier(filters=(), activation="sparsemax"))
+    model.fit(raw, labels_of())
+    with pytest.raises(ValueError, match=r"activation='sparsemax' .* Fit with one of celu, elu, .*tanh"):
+        export_onnx(model, path)
+    assert not list(path.parent.iterdir())
+
+
+def test_what_the_file_says_of_itself(pipeline, path):
+    export_onnx(pipeline, path)
+    model = onnx.load(path)
+    onnx.checker.check_model(model, full_check=True)
+    assert model.producer_name == "sk_mnist_cnn"
+    assert model.producer_version
+    assert [(opset.domain, opset.version) for opset in model.opset_import] == [("", 17)]
+    assert model.ir_version == 8
+    first = path.read_bytes()
+    export_onnx(pipeline, str(path))
+    assert path.read_bytes() == first
+
+
+def test_a_step_that_cannot_be_exported(pipeline, raw, path):
+    invert = FunctionTransformer(lambda X: 255 - X)
+    model = Pipeline([("invert", invert), *pipeline.steps])
+    with pytest.raises(ValueError, match=r"FunctionTransformer as its step 'invert'.*pipeline\[1:\]"):
+        export_onnx(model, path)
+    export_onnx(model[1:], path)
+    assert_array_equal(run(path, 255 - raw)[0], model.predict(raw))
+
+
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        LogisticRegression(),
+        ImagePreprocessor(),
+        make_pipeline(ImagePreprocessor(), "passthrough"),
+        CNNDigitClassifier,
+        "model.skops",
+    ],
+    ids=["another classifier", "a preprocessor", "no classifier", "a class", "a path"],
+)
+def test_what_is_no_digit_classifier(estimator, path):
+    with pytest.raises(TypeError, match=r"(?s)`estimator` must be .* Pass its fitted CNNDigitClassifier"):
+        export_onnx(estimator, path)
+
+
+def test_a_search_is_exported_as_its_best_estimator(pipeline, raw, path):
+    search = GridSearchCV(pipeline, {"cnndigitclassifier__epochs": [1]}, cv=2).fit(raw, labels_of())
+    with pytest.raises(TypeError, match="Pass its best_estimator_"):
+        export_onnx(search, path)
+    assert_agrees(search.best_estimator_, path, raw)
+
+
+@pytest.mark.parametrize("estimator", [CNNDigitClassifier(), make_pipeline(CNNDigitClassifier())])
+def test_what_is_not_fitted(estimator, path):
+    with pytest.raises(NotFittedError):
+        export_onnx(estimator, path)
+
+
+def test_paths_that_cannot_be_written(pipeline, tmp_path):
+    with pytest.raises(TypeError, match="`path` must be a str or a PathLike, got 3"):
+        export_onnx(pipeline, 3)
+    with pytest.raises(FileNotFoundError, match="`path` must lie in a folder that exists"):
+        export_onnx(pipeline, tmp_path / "missing" / "model.onnx")
+    with pytest.raises(FileNotFoundError, match="not be one itself"):
+        export_onnx(pipeline, tmp_path)
+
+
+def test_an_older_file_stays_when_writing_fails(pipeline, path, monkeypatch):
+    path.write_bytes(b"older")
+
+    def full_disk(fd):
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr("os.fsync", full_disk)
+    with pytest.raises(OSError, match="No space"):
+        export_onnx(pipeline, path)
+    assert path.read_bytes() == b"older"
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_without_onnx_it_says_how_to_install_it(pipeline, path, monkeypatch):
+    real_import = builtins.__import__
+
+    def hiding(name, *args, **kwargs):
+        if name.partition(".")[0] == "onnx":
+            raise ImportError(name)
+        return real_import(name, *args, **kwargs)
+
+    monkeypatch.setattr(builtins, "__import__", hiding)
+    with pytest.raises(ImportError, match=r'pip install "sk_mnist_cnn\[onnx\]"'):
+        export_onnx(pipeline, path)
+
+
+def test_neither_onnx_nor_tensorflow_is_imported_before_it_is_needed(pipeline, path, tmp_path):
+    script = (
+        "import pickle, sys; from sk_mnist_cnn.exporting import export_onnx; "
+        "assert 'onnx' not in sys.modules; "
+        "export_onnx(pickle.load(open(sys.argv[1], 'rb')), sys.argv[2]); "
+        "assert 'tensorflow' not in sys.modules"
+    )
+    pickled = tmp_path / "model.pkl"
+    pickled.write_bytes(pickle.dumps(pipeline))
+    subprocess.run([sys.executable, "-c", script, pickled, path], check=True, timeout=120)
+    assert path.stat().st_size > 0
+
+
+@pytest.mark.slow
+def test_the_shipped_digits(path):
+    mnist = load_mnist_sample()
+    model = make_pipeline(ImagePreprocessor(), CNNDigitClassifier(epochs=1, random_state=0))
+    model.fit(mnist.x_train, mnist.y_train)
+    labels, probabilities = assert_agrees(model, path, mnist.x_test)
+    assert probabilities.shape == (2000, 10)
+    assert (labels == mnist.y_test).mean() > 0.8
