@@ -78,24 +78,19 @@ def train(
     done = reached.n_epochs - start.n_epochs
     stopping = recipe.monitor and EarlyStopping(recipe.monitor, recipe.patience, reached, done)
     with _training_lock:
-        trainer = _trainers.get(
-            key, lambda: Trainer.create(architecture, optimizer, recipe.augmentation, steps)
-        )
-        try:
-            trainer.load(reached, optimizer, recipe, seed)
-            callbacks = [StartEpoch(trainer, seed), FiniteLoss(), *callbacks]
-            if stopping:
-                callbacks.append(stopping)
-            if checkpoint:
-                callbacks.append(SaveCheckpoint(trainer, checkpoint, stopping))
-            if observer:
-                callbacks.append(Observe(observer))
-            if not (stopping and stopping.exhausted):
-                trainer.run(training, validation, recipe, seed, callbacks, done=done, partial=partial)
-            trained = trainer.state()
-        except BaseException:
-            _trainers.discard(key)
-            raise
+        trainer = _trainers.take(key) or Trainer.create(architecture, optimizer, recipe.augmentation, steps)
+        trainer.load(reached, optimizer, recipe, seed)
+        callbacks = [StartEpoch(trainer, seed), FiniteLoss(), *callbacks]
+        if stopping:
+            callbacks.append(stopping)
+        if checkpoint:
+            callbacks.append(SaveCheckpoint(trainer, checkpoint, stopping))
+        if observer:
+            callbacks.append(Observe(observer))
+        if not (stopping and stopping.exhausted):
+            trainer.run(training, validation, recipe, seed, callbacks, done=done, partial=partial)
+        trained = trainer.state()
+        _trainers.put(key, trainer)
     if stopping:
         trained.weights, trained.best_epoch = stopping.best_weights, start.n_epochs + stopping.best_epoch
     return trained
@@ -135,7 +130,8 @@ def predict_proba(architecture, weights, rows):
     ndarray of shape (n, n_classes)
     """
     with _tracing_lock:
-        predictor = _predictors.get(architecture, lambda: _Predictor(architecture))
+        predictor = _predictors.take(architecture) or _Predictor(architecture)
+        _predictors.put(architecture, predictor)
     tensors = _as_tensors(weights)
     probabilities = np.empty((len(rows), architecture.n_classes), architecture.input_dtype)
     for start in range(0, len(rows), PREDICTION_CHUNK):
@@ -157,25 +153,26 @@ def keras_model(architecture, recipe, weights):
 
 
 class _Pool:
-    """Things that are costly to build, by what they were built from; the least recently used goes."""
+    """Things that are costly to build, by what they were built from; the least recently used goes.
+
+    What is in use is taken out, so that nothing else can use it, and what has failed is never put back.
+    """
 
     def __init__(self, size):
         self._size = size
         self._items = OrderedDict()
 
-    def get(self, key, build):
-        if key not in self._items:
-            self._items[key] = build()
-            if len(self._items) > self._size:
-                self._items.popitem(last=False)
-        self._items.move_to_end(key)
-        return self._items[key]
+    def take(self, key):
+        return self._items.pop(key, None)
 
-    def discard(self, key):
-        self._items.pop(key, None)
+    def put(self, key, item):
+        self._items[key] = item
+        if len(self._items) > self._size:
+            self._items.popitem(last=False)
 
 
-_trainers, _training_lock = _Pool(16), threading.Lock()
+# A callback may fit another estimator, in the thread that holds the lock already.
+_trainers, _training_lock = _Pool(16), threading.RLock()
 _predictors, _tracing_lock = _Pool(32), threading.Lock()
 
 

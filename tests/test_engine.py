@@ -96,11 +96,11 @@ def test_the_pool_is_bounded_and_drops_the_least_recently_used():
     pool = _engine._Pool(2)
     built = []
 
-    def get(key):
-        return pool.get(key, lambda: built.append(key) or key)
-
     for key in "abacab":
-        get(key)
+        item = pool.take(key)
+        if item is None:
+            built.append(key)
+        pool.put(key, item or key)
     assert built == ["a", "b", "c", "b"]
 
 
@@ -165,6 +165,17 @@ def test_an_interrupted_fit_leaves_the_estimator_and_the_process_as_they_were(di
     clf.set_params(callbacks=None, random_state=0)
     assert vars(clf) == before
     assert_same_weights(clf, small_classifier().fit(X, y))
+
+
+class _FitAnother(keras.callbacks.Callback):
+    def on_epoch_begin(self, epoch, logs=None):
+        images = np.eye(64, dtype=np.float32)
+        small_classifier(random_state=epoch).fit(images, np.arange(64) % 10)
+
+
+def test_a_callback_may_fit_an_estimator_of_the_same_architecture(digits):
+    with_callback = small_classifier(callbacks=[_FitAnother()]).fit(*digits)
+    assert_same_weights(with_callback, small_classifier().fit(*digits))
 
 
 def test_a_diverging_fit_names_the_epoch_and_the_remedy(digits):
