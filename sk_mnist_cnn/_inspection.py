@@ -125,12 +125,6 @@ class SaliencyDisplay:
     ax_, figure_ : Axes, Figure
         Where they are drawn.
 
-    References
-    ----------
-    .. [1] A. Shrikumar et al. (2016). "Not just a black box: learning important features through
-       propagating activation differences". arXiv:1605.01713.
-    .. [2] M. D. Zeiler, R. Fergus (2014). "Visualizing and understanding convolutional networks". ECCV.
-
     Examples
     --------
     >>> from sklearn.datasets import load_digits
@@ -220,6 +214,17 @@ class SaliencyDisplay:
         -------
         display : SaliencyDisplay
             The display, drawn.
+
+        Raises
+        ------
+        ValueError
+            If `method` is another, or `estimator` cannot be asked in that way.
+
+        References
+        ----------
+        .. [1] A. Shrikumar et al. (2016). "Not just a black box: learning important features through
+           propagating activation differences". arXiv:1605.01713.
+        .. [2] M. D. Zeiler, R. Fergus (2014). "Visualizing and understanding convolutional networks". ECCV.
         """
         if method not in ("gradient", "occlusion"):
             raise ValueError(f'method must be "gradient" or "occlusion"; got {method!r}.')

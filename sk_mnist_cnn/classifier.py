@@ -123,7 +123,7 @@ class CNNDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         Class labels.
     n_features_in_ : int
         ``h * w * c``, whatever the layout of the images seen in `fit`.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Column names, where `fit` saw a frame with string column names.
     image_shape_ : tuple of (h, w, c)
         Shape of one image, in pixels.
@@ -339,7 +339,8 @@ class CNNDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If `classes` is missing at the first call or changes later, or a label is not among them.
+            If `classes` is missing at the first call or changes later, a label is not among them, or
+            `class_weight` is "balanced", which needs all labels at once.
         """
         with unchanged_on_error(self):
             goes_on = self._is_fitted()

@@ -28,7 +28,7 @@ def export_onnx(estimator: CNNDigitClassifier | Pipeline, path: str | os.PathLik
         A fitted classifier, or a fitted pipeline that ends in one, with nothing but ImagePreprocessor and
         "passthrough" before it.
     path : str or PathLike
-        The file, by custom "*.onnx", in a folder that exists. It takes the place of an older one when it is
+        The file, by custom `*.onnx`, in a folder that exists. It takes the place of an older one when it is
         complete.
 
     Raises

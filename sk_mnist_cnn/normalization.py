@@ -40,7 +40,7 @@ class MNISTNormalizer(TransformerMixin, BaseEstimator):
 
     Attributes
     ----------
-    n_features_in_, feature_names_in_ : int, ndarray of shape (n_features_in_,)
+    n_features_in_, feature_names_in_ : int, ndarray of shape (`n_features_in_`,)
         Only where `fit` saw flat rows, and a frame with string column names.
 
     See Also

@@ -48,10 +48,12 @@ def save_model(estimator: BaseEstimator, path: str | os.PathLike) -> None:
     estimator : estimator object
         A classifier, a Pipeline, a search, or anything else that skops can write.
     path : str or PathLike
-        The file, by custom "*.skops". It takes the place of an older one when it is complete.
+        The file, by custom `*.skops`. It takes the place of an older one when it is complete.
 
     Raises
     ------
+    FileNotFoundError
+        If the file's folder does not exist.
     ImportError
         If skops is not installed.
     TypeError

@@ -37,7 +37,7 @@ class ImagePreprocessor(TransformerMixin, BaseEstimator, auto_wrap_output_keys=N
         The pixel value that becomes 1.
     n_features_in_ : int
         ``h * w * c``, whatever the layout of the images seen in `fit`.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Column names, where `fit` saw a frame with string column names.
 
     See Also
