@@ -11,11 +11,11 @@ AUGMENTATIONS = {"shift": (2, 0, 0.0), "affine": (2, 10, 0.1)}
 
 
 class Augmentation:
-    """None, a name of `AUGMENTATIONS`, or Keras preprocessing layers, made into a function of a batch."""
+    """A name of `AUGMENTATIONS`, or Keras preprocessing layers, made into a function of a batch."""
 
     def __init__(self, augmentation):
         self._ranges = AUGMENTATIONS[augmentation] if isinstance(augmentation, str) else None
-        self._layers = [] if self._ranges or augmentation is None else _copies(augmentation)
+        self._layers = [] if self._ranges else _copies(augmentation)
 
     @staticmethod
     def name(augmentation):

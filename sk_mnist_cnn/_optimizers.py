@@ -12,6 +12,15 @@ from ._tensorflow import keras
 ADADELTA_RATE = 1.0
 
 
+BY_NAME = {
+    "adadelta": keras.optimizers.Adadelta,
+    "adam": keras.optimizers.Adam,
+    "adamw": keras.optimizers.AdamW,
+    "rmsprop": keras.optimizers.RMSprop,
+    "sgd": keras.optimizers.SGD,
+}
+
+
 @dataclass(frozen=True)
 class Optimizer:
     """An optimizer's class and settings, apart from its learning rate."""
@@ -28,8 +37,8 @@ class Optimizer:
                 f"optimizer must be a name or an instance of keras.optimizers.Optimizer; got {optimizer!r}."
             )
         if isinstance(optimizer, str):
-            kind, config = type(keras.optimizers.get(optimizer)), {}
-            own_rate = ADADELTA_RATE if kind is keras.optimizers.Adadelta else None
+            kind, config = BY_NAME[optimizer], {}
+            own_rate = ADADELTA_RATE if optimizer == "adadelta" else None
         else:
             kind, config = type(optimizer), optimizer.get_config()
             del config["name"]

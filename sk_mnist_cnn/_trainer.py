@@ -44,7 +44,7 @@ class Trainer(BaseWrapper):
         trainer.model_.optimizer.build(trainer.model_.trainable_variables)
         trainer._new_optimizer = trainer._optimizer_arrays()
         trainer._own_rate = float(trainer.model_.optimizer.learning_rate.numpy())
-        trainer._feed = _Feed(architecture, Augmentation(augmentation))
+        trainer._feed = _Feed(architecture, augmentation and Augmentation(augmentation))
         trainer._validation_feed = _Feed(architecture)
         return trainer
 
@@ -192,10 +192,14 @@ class _Feed:
             tf.TensorSpec((None, *self._image_shape), self._dtype),
             tf.TensorSpec((None,), tf.int32),
             tf.TensorSpec((None,), self._dtype),
-            tf.TensorSpec((2,), tf.int32),
         )
-        dataset = tf.data.Dataset.from_generator(self._batches, output_signature=signature)
-        self._dataset = dataset.map(self._finish).prefetch(2)
+        if augmentation is None:
+            dataset = tf.data.Dataset.from_generator(self._batches, output_signature=signature)
+        else:
+            signature += (tf.TensorSpec((2,), tf.int32),)
+            dataset = tf.data.Dataset.from_generator(self._seeded_batches, output_signature=signature)
+            dataset = dataset.map(self._augment)
+        self._dataset = dataset.prefetch(2)
         self.clear()
 
     def load(self, images, batch_size, seed=None):
@@ -207,7 +211,8 @@ class _Feed:
     def start_epoch(self, epoch):
         """Order and change the images from (seed, epoch) alone."""
         self._epoch = epoch
-        self._augmentation.reseed(self._seed, epoch)
+        if self._augmentation is not None:
+            self._augmentation.reseed(self._seed, epoch)
 
     def clear(self):
         """Let go of the images."""
@@ -215,17 +220,19 @@ class _Feed:
         self._epoch = 0
 
     def _batches(self):
-        order, seeds = self._images.indices, np.random.default_rng([self._seed or 0, self._epoch])
+        order = self._images.indices
         if self._seed is not None:
-            order = seeds.permutation(order)
-        batches = self._images.batches(order, self._batch_size, self._image_shape, self._dtype)
-        for images, labels, weights in batches:
-            yield images, labels, weights, seeds.integers(2**31, size=2, dtype=np.int32)
+            order = np.random.default_rng([self._seed, self._epoch]).permutation(order)
+        return self._images.batches(order, self._batch_size, self._image_shape, self._dtype)
+
+    def _seeded_batches(self):
+        seeds = np.random.default_rng([self._seed, self._epoch, 1])
+        for batch in self._batches():
+            yield *batch, seeds.integers(2**31, size=2, dtype=np.int32)
 
     @tf.autograph.experimental.do_not_convert
-    def _finish(self, images, labels, weights, seed):
-        if self._augmentation is not None:
-            images = tf.ensure_shape(self._augmentation(images, seed), (None, *self._image_shape))
+    def _augment(self, images, labels, weights, seed):
+        images = tf.ensure_shape(self._augmentation(images, seed), (None, *self._image_shape))
         return images, labels, weights
 
 

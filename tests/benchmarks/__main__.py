@@ -1,0 +1,53 @@
+"""The command line."""
+
+import argparse
+import shlex
+from pathlib import Path
+
+from . import cases, libraries, machine, plot, table
+from .measuring import Results
+
+OUTPUT = Path(__file__).parents[2] / "docs" / "benchmarks"
+
+
+def main(arguments=None):
+    options = parse(arguments)
+    peers = () if options.without_peers else libraries.PEERS
+    results = Results(machine.describe(command(options)))
+    for name in options.cases:
+        print(f"{name} ...", flush=True)
+        case = cases.ALL[name](peers, cases.QUICK if options.quick else cases.FULL)
+        results.cases.append(case)
+        print(table.as_text(case), flush=True)
+        write(results, options.output)  # after every case, so that a run that is stopped leaves what it has
+
+
+def parse(arguments):
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
+    parser.add_argument("cases", nargs="*", metavar="case", help=f"of {', '.join(cases.ALL)}; default: all")
+    parser.add_argument("--quick", action="store_true", help="a tiny run, to see that everything works")
+    parser.add_argument("--without-peers", action="store_true", help="measure sk_mnist_cnn alone")
+    parser.add_argument("--output", type=Path, default=OUTPUT, help="folder for the results")
+    options = parser.parse_args(arguments)
+    options.cases = options.cases or list(cases.ALL)
+    if unknown := set(options.cases) - cases.ALL.keys():
+        parser.error(f"no such case: {', '.join(sorted(unknown))}; there are {', '.join(cases.ALL)}")
+    return options
+
+
+def command(options):
+    """The command that repeats this run, wherever its results go."""
+    flags = ["--quick"] * options.quick + ["--without-peers"] * options.without_peers
+    names = options.cases if options.cases != list(cases.ALL) else []
+    return shlex.join(["python", "-m", "tests.benchmarks", *names, *flags])
+
+
+def write(results, folder):
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "results.json").write_text(results.as_json() + "\n", encoding="utf-8")
+    (folder / "results.rst").write_text(table.as_rst(results), encoding="utf-8")
+    plot.draw(results).savefig(folder / "benchmarks.png", dpi=120)
+
+
+if __name__ == "__main__":
+    main()

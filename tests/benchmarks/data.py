@@ -1,0 +1,12 @@
+"""The images: the sample of MNIST that ships with the package, scaled and in float32."""
+
+import numpy as np
+
+
+def digits(n_images, library):
+    """The first images in the library's layout, and their labels; 8,000 of them are training images."""
+    from sk_mnist_cnn import ImagePreprocessor, load_mnist_sample
+
+    X, y = load_mnist_sample(return_X_y=True)
+    images = ImagePreprocessor().fit_transform(X[:n_images])
+    return library.images(images), y[:n_images].astype(np.int64)

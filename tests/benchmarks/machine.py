@@ -1,0 +1,38 @@
+"""What a run's figures depend on."""
+
+import os
+import platform
+from datetime import date
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+PACKAGES = ("sk_mnist_cnn", "tensorflow", "keras", "scikeras", "scikit-learn", "numpy", "torch", "skorch")
+
+
+def describe(command):
+    """Machine, versions, date and command."""
+    return {
+        "command": command,
+        "date": date.today().isoformat(),
+        "cpu": cpu_model(),
+        "cores": os.cpu_count(),
+        "system": platform.platform(terse=True),
+        "python": platform.python_version(),
+        "versions": {name: installed for name in PACKAGES if (installed := _version(name))},
+    }
+
+
+def cpu_model():
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    models = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return models[0] if models else platform.processor() or platform.machine()
+
+
+def _version(package):
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None

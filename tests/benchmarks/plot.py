@@ -1,0 +1,35 @@
+"""Results as one figure: a panel a case, a bar a row, whiskers over the rounds."""
+
+from statistics import median
+
+from matplotlib.figure import Figure
+
+from .table import number
+
+COLUMNS = 2
+OURS, OTHERS = "tab:blue", "0.75"
+
+
+def draw(results):
+    n_rows = -(-len(results.cases) // COLUMNS)
+    figure = Figure(figsize=(11, 2.4 * n_rows), layout="constrained")
+    for i, case in enumerate(results.cases, 1):
+        _panel(figure.add_subplot(n_rows, COLUMNS, i), case)
+    return figure
+
+
+def _panel(ax, case):
+    rows = [row for row in case.rows if row.values]
+    middle = [median(row.values) for row in rows]
+    below = [m - min(row.values) for m, row in zip(middle, rows, strict=True)]
+    above = [max(row.values) - m for m, row in zip(middle, rows, strict=True)]
+    labels = [row.label.replace(", ", "\n", 1) for row in rows]
+    colours = [OURS if "sk_mnist_cnn" in row.label else OTHERS for row in rows]
+    bars = ax.barh(labels, middle, xerr=[below, above], color=colours, error_kw={"elinewidth": 1})
+    ax.bar_label(bars, fmt=number, padding=4, fontsize=8)
+    ax.margins(x=0.15)
+    ax.invert_yaxis()
+    ax.tick_params(labelsize=8)
+    ax.spines[["top", "right"]].set_visible(False)
+    better = "more" if case.higher_is_better else "less"
+    ax.set_title(f"{case.title} ({case.unit}, {better} is better)", fontsize=10, loc="left")

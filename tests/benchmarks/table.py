@@ -1,0 +1,64 @@
+"""Results as text: for the terminal, and as reStructuredText for the documentation to include."""
+
+from statistics import median
+
+HEADER = "", "median", "range", "first row is better by"
+
+
+def as_text(case):
+    lines = [f"{case.title} ({case.unit})"]
+    lines += ["  ".join(part for part in row if part) for row in _rows(case)]
+    return "\n  ".join(lines)
+
+
+def as_rst(results):
+    """A fragment without headings, one table a case."""
+    parts = [_machine(results.machine), *map(_rst_case, results.cases)]
+    return "\n\n".join([".. This file is written by tests/benchmarks.", *parts]) + "\n"
+
+
+def _machine(machine):
+    versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
+    return (
+        f"Measured with ``{machine['command']}`` on {machine['date']}: {machine['cores']} cores of "
+        f"{machine['cpu']}, {machine['system']}, Python {machine['python']}, {versions}.\n\n"
+        "In every round all take their turn. Given are the median over the rounds and their range; the ratio "
+        "of the first row's median to each other's, above 1 where the first row is the better one; and, in "
+        "brackets, that ratio's range over the rounds."
+    )
+
+
+def _rst_case(case):
+    cells = [HEADER, *_rows(case)]
+    lines = [case.description, "", f".. list-table:: {case.title}, {case.unit}", "   :header-rows: 1", ""]
+    for row in cells:
+        lines += [
+            f"   {'-' if i else '* -'} {cell}".replace("   - ", "     - ") for i, cell in enumerate(row)
+        ]
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def _rows(case):
+    for row in case.rows:
+        label = f"{row.label} ({row.note})" if row.note and row.values else row.label
+        if not row.values:
+            yield label, row.note, "", ""
+            continue
+        low, high = min(row.values), max(row.values)
+        spread = f"{number(low)} - {number(high)}" if high > low else ""
+        yield label, number(median(row.values)), spread, "" if row is case.rows[0] else _advantage(case, row)
+
+
+def _advantage(case, row):
+    overall, rounds = case.advantages(row)
+    if overall is None:
+        return ""
+    low_high = f" ({min(rounds):.2f} - {max(rounds):.2f})" if len(rounds) > 1 else ""
+    return f"{overall:.2f}{low_high}"
+
+
+def number(value):
+    """A value with three significant digits, and no exponent."""
+    if abs(value) >= 100:
+        return f"{value:,.0f}"
+    return f"{value:.3g}" if abs(value) >= 0.1 or not value else f"{value:.3f}"
