@@ -22,9 +22,9 @@ def _machine(machine):
     return (
         f"Measured with ``{machine['command']}`` on {machine['date']}: {machine['cores']} cores of "
         f"{machine['cpu']}, {machine['system']}, Python {machine['python']}, {versions}.\n\n"
-        "In every round all take their turn. Given are the median over the rounds and their range; the ratio "
-        "of the first row's median to each other's, above 1 where the first row is the better one; and, in "
-        "brackets, that ratio's range over the rounds."
+        "In every round all take their turn. Given are the median over the rounds and their range; and by "
+        "how much the first row is better than each other in the same round, above 1 where it is, again as "
+        "the median and, in brackets, the range."
     )
 
 
@@ -50,11 +50,11 @@ def _rows(case):
 
 
 def _advantage(case, row):
-    overall, rounds = case.advantages(row)
-    if overall is None:
+    ratios = case.advantages(row)
+    if not ratios:
         return ""
-    low_high = f" ({min(rounds):.2f} - {max(rounds):.2f})" if len(rounds) > 1 else ""
-    return f"{overall:.2f}{low_high}"
+    low_high = f" ({min(ratios):.2f} - {max(ratios):.2f})" if len(ratios) > 1 else ""
+    return f"{median(ratios):.2f}{low_high}"
 
 
 def number(value):
