@@ -16,7 +16,7 @@ def describe(command):
         "date": date.today().isoformat(),
         "cpu": cpu_model(),
         "cores": os.cpu_count(),
-        "system": platform.platform(terse=True),
+        "system": platform.system(),
         "python": platform.python_version(),
         "versions": {name: installed for name in PACKAGES if (installed := _version(name))},
     }
