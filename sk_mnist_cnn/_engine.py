@@ -23,6 +23,9 @@ from ._training import TrainingState
 # Images predicted in one call into TensorFlow.
 PREDICTION_CHUNK = 256
 
+# Trained weights stay far below; above it predictions are checked.
+_LARGE_WEIGHT = 1e3
+
 
 @survives_fork
 def train(
@@ -93,7 +96,20 @@ def train(
         _trainers.put(key, trainer)
     if stopping:
         trained.weights, trained.best_epoch = stopping.best_weights, start.n_epochs + stopping.best_epoch
+    _refuse_overflow(architecture, trained.weights, training)
     return trained
+
+
+def _refuse_overflow(architecture, weights, training):
+    """Refuse weights so large that they give no probabilities, which the loss before the last step hides."""
+    if all(np.abs(array).max(initial=0) < _LARGE_WEIGHT for array in weights):
+        return
+    rows = training.rows[training.indices[:PREDICTION_CHUNK]]
+    if not np.isfinite(predict_proba(architecture, weights, rows)).all():
+        raise ValueError(
+            "The weights became so large that predictions are not finite. Lower learning_rate, and see that "
+            "the pixels are scaled to [0, 1], as ImagePreprocessor does."
+        )
 
 
 def _copies(callbacks):

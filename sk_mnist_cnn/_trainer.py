@@ -6,6 +6,7 @@ twice. Who shares a trainer, and when, is decided in `_engine`.
 
 import sys
 from collections import defaultdict
+from dataclasses import replace
 
 import numpy as np
 
@@ -31,7 +32,9 @@ class Trainer(BaseWrapper):
         dtype = architecture.input_dtype
         trainer = cls(
             architecture=architecture,
-            optimizer=optimizer.build(scale_loss=architecture.dtype == "mixed_float16"),
+            optimizer=replace(optimizer, learning_rate=None).build(
+                scale_loss=architecture.dtype == "mixed_float16"
+            ),
             loss=keras.losses.SparseCategoricalCrossentropy(dtype=dtype),
             compile__weighted_metrics=[keras.metrics.SparseCategoricalAccuracy("accuracy", dtype=dtype)],
             compile__steps_per_execution=steps_per_execution,

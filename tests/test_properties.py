@@ -154,13 +154,19 @@ def check_fit(params, X, y, sample_weight, scale, refit):
         np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-5)
         assert np.isin(model.predict(X), y).all()
     for now, then in zip((X, y, sample_weight), given, strict=True):
-        np.testing.assert_array_equal(now, then)
+        # As text, since NaN in arrays of objects equals nothing.
+        np.testing.assert_array_equal(np.asarray(now).astype(str), np.asarray(then).astype(str))
 
 
 def check_draws(n_draws):
-    relaxed = list(HealthCheck)
-
-    @settings(max_examples=n_draws, deadline=None, database=None, suppress_health_check=relaxed)
+    # The same draws in every run: a failure is then the change's, and can be repeated.
+    @settings(
+        max_examples=n_draws,
+        deadline=None,
+        database=None,
+        derandomize=True,
+        suppress_health_check=list(HealthCheck),
+    )
     @given(fits())
     def check(drawn):
         with warnings.catch_warnings():

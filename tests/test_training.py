@@ -64,6 +64,21 @@ def test_a_constant_rate_is_left_to_the_callbacks(digits, recorder):
     assert recorder.rates == pytest.approx([0.005, 0.0025])
 
 
+def test_the_rate_of_the_first_fit_is_not_taken_for_the_default(digits, recorder):
+    X, y = digits[0][:64], digits[1][:64]
+    params = {"optimizer": "adam", "filters": (3,), "epochs": 1, "callbacks": [recorder]}
+    small_classifier(learning_rate=0.5, **params).fit(X, y)
+    small_classifier(learning_rate="auto", **params).fit(X, y)
+    assert recorder.rates == pytest.approx([0.5, 0.001])
+
+
+def test_weights_that_overflow_in_the_last_step_are_an_error(digits):
+    clf = small_classifier(learning_rate=1e30, epochs=1, batch_size=2000)
+    with pytest.raises(ValueError, match=r"predictions are not finite\. Lower learning_rate"):
+        clf.fit(*digits)
+    assert not hasattr(clf, "classes_")
+
+
 def test_a_warm_start_runs_through_the_schedule_again(digits, recorder):
     X, y = digits[0][:300], digits[1][:300]
     clf = small_classifier(epochs=1, warm_start=True, callbacks=[recorder], learning_rate_schedule="cosine")
