@@ -12,20 +12,20 @@ def _callback_support():
 CallbackSupportMixin = _callback_support()
 
 
-def observe_fit(estimator, X, y, sample_weight):
+def observe_fit(estimator, X, y, sample_weight=None, epochs=0):
     """Begin to tell the callbacks of a fit; None where there are none."""
     if not hasattr(estimator, "_skl_callbacks"):
         return None
-    return FitObserver(estimator, X, y, sample_weight)
+    return FitObserver(estimator, X, y, sample_weight, epochs)
 
 
 class FitObserver:
     """Passes the beginning and the end of a fit, and of each of its epochs, on to the callbacks."""
 
-    def __init__(self, estimator, X, y, sample_weight):
+    def __init__(self, estimator, X, y, sample_weight, epochs):
         metadata = None if sample_weight is None else {"sample_weight": sample_weight}
         self._facts = {"estimator": estimator, "X": X, "y": y, "metadata": metadata}
-        self._fit = estimator._init_callback_context(max_subtasks=estimator.epochs)
+        self._fit = estimator._init_callback_context(max_subtasks=epochs)
         self._fit.call_on_fit_task_begin(**self._facts)
         self._epoch = None
 

@@ -285,7 +285,7 @@ class CNNDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             If the data or a parameter cannot be used, or the loss becomes infinite or not a number. A
             classifier that was fitted stays as it was.
         """
-        observer = observe_fit(self, X, y, sample_weight)
+        observer = observe_fit(self, X, y, sample_weight, self.epochs)
         with unchanged_on_error(self):
             goes_on = self.warm_start and self._is_fitted()
             rows, y = self._validate_images(X, y, reset=not goes_on)

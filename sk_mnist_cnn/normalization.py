@@ -11,19 +11,19 @@ from typing import Self
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy import ndimage
-from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
+from sklearn.base import _fit_context
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import validate_data
 
 from . import _images
-from ._validation import unchanged_on_error
+from ._transformer import ImageTransformer
 
 _LUMINANCE = (0.299, 0.587, 0.114)  # Rec. 601, for red, green and blue
 _MAX_SIDE = 400  # larger pictures are reduced first, by a whole factor
 _STROKES = (1.6, 3.6)  # 90 % of MNIST's digits have a mean stroke width between, in pixels of its 20x20 box
 
 
-class MNISTNormalizer(TransformerMixin, BaseEstimator):
+class MNISTNormalizer(ImageTransformer):
     """Bring pictures of single digits into MNIST's format: bright ink on black, scaled and centred.
 
     Each digit is scaled to fit a box of 20x20 pixels in its own proportions, with grey levels from
@@ -105,7 +105,7 @@ class MNISTNormalizer(TransformerMixin, BaseEstimator):
         self : MNISTNormalizer
             The transformer.
         """
-        with unchanged_on_error(self):
+        with self._fitting(X, y):
             for _ in self._read(X, reset=True):
                 pass
         return self
@@ -136,21 +136,6 @@ class MNISTNormalizer(TransformerMixin, BaseEstimator):
         greys = self._read(X, reset=False)
         return np.stack([normalize_digit(grey, self.size, self.box, self.invert) for grey in greys])
 
-    def set_output(self, *, transform: str | None = None) -> Self:
-        """Accepted and without effect, so that ``Pipeline.set_output`` reaches the other steps.
-
-        Parameters
-        ----------
-        transform : {"default", "pandas", "polars"} or None, default=None
-            What the surrounding pipeline asks its steps for.
-
-        Returns
-        -------
-        self : MNISTNormalizer
-            The transformer, unchanged.
-        """
-        return self
-
     def _read(self, X, reset):
         """Check `X` as a whole, and give its pictures in grey, one at a time."""
         if self.box > self.size:
@@ -172,9 +157,7 @@ class MNISTNormalizer(TransformerMixin, BaseEstimator):
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.requires_fit = False
-        tags.input_tags.three_d_array = True
         tags.input_tags.positive_only = True
-        tags.transformer_tags.preserves_dtype = []
         return tags
 
 

@@ -6,15 +6,15 @@ from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
+from sklearn.base import _fit_context
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from . import _images
-from ._validation import unchanged_on_error
+from ._transformer import ImageTransformer
 
 
-class ImagePreprocessor(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
+class ImagePreprocessor(ImageTransformer):
     """Reshape images to (n, h, w, c) and scale their pixels to [0, 1].
 
     Parameters
@@ -84,10 +84,11 @@ class ImagePreprocessor(TransformerMixin, BaseEstimator, auto_wrap_output_keys=N
         ValueError
             If `image_shape` does not fit `X`, or pixels lie outside [0, max_value].
         """
-        with unchanged_on_error(self):
+        with self._fitting(X, y):
             self._fit_rows(X)
         return self
 
+    @_fit_context(prefer_skip_nested_validation=True)
     def fit_transform(self, X: ArrayLike, y: object = None) -> np.ndarray:
         """Fit to `X`, and give it reshaped and scaled, validating it once.
 
@@ -103,8 +104,7 @@ class ImagePreprocessor(TransformerMixin, BaseEstimator, auto_wrap_output_keys=N
         images : ndarray of shape (n, h, w, c), float32
             Pixels in [0, 1].
         """
-        self._validate_params()
-        with unchanged_on_error(self):
+        with self._fitting(X, y):
             return self._scale(self._fit_rows(X))
 
     def transform(self, X: ArrayLike) -> np.ndarray:
@@ -158,23 +158,6 @@ class ImagePreprocessor(TransformerMixin, BaseEstimator, auto_wrap_output_keys=N
         pixels = _images.unscale_pixels(rows, self.max_value_, self._fitted_dtype)
         return pixels.reshape(len(pixels), *self._fitted_layout)
 
-    def set_output(self, *, transform: str | None = None) -> Self:
-        """Accepted and without effect: images are four-dimensional, and no frame can hold them.
-
-        It is here so that ``Pipeline.set_output`` reaches the other steps.
-
-        Parameters
-        ----------
-        transform : {"default", "pandas", "polars"} or None, default=None
-            What the surrounding pipeline asks its steps for.
-
-        Returns
-        -------
-        self : ImagePreprocessor
-            The transformer, unchanged.
-        """
-        return self
-
     def _fit_rows(self, X):
         rows, layout = _images.as_rows(X)
         rows = validate_data(self, rows, dtype="numeric")
@@ -200,9 +183,3 @@ class ImagePreprocessor(TransformerMixin, BaseEstimator, auto_wrap_output_keys=N
 
     def _scale(self, rows):
         return _images.scale_pixels(rows, self.max_value_).reshape(-1, *self.image_shape_)
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.input_tags.three_d_array = True
-        tags.transformer_tags.preserves_dtype = []
-        return tags

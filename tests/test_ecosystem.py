@@ -20,8 +20,10 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import (
     ConfusionMatrixDisplay,
     RocCurveDisplay,
+    accuracy_score,
     classification_report,
     log_loss,
+    make_scorer,
     roc_auc_score,
 )
 from sklearn.model_selection import (
@@ -372,14 +374,16 @@ def test_weights_are_routed_through_a_pipeline(few, weights, fitted_with_weights
 def test_weights_are_routed_through_a_search(few, weights, fitted_with_weights):
     X, y = few
     weighted = pipeline()
-    weighted["cnn"].set_fit_request(sample_weight=True).set_score_request(sample_weight=True)
-    search = GridSearchCV(weighted, {"cnn__epochs": [2]}, cv=2, error_score="raise")
+    weighted["cnn"].set_fit_request(sample_weight=True)
+    accuracy = make_scorer(accuracy_score).set_score_request(sample_weight=True)
+    search = GridSearchCV(weighted, {"cnn__epochs": [2]}, scoring=accuracy, cv=2, error_score="raise")
     search.fit(X, y, sample_weight=weights)
     assert_array_equal(search.predict_proba(X), fitted_with_weights.predict_proba(X))
     parts = cross_validate(
         weighted,
         X,
         y,
+        scoring=accuracy,
         cv=2,
         params={"sample_weight": weights},
         return_estimator=True,

@@ -30,7 +30,8 @@ QUICK = {
     "epochs": 1,
     "random_state": 0,
 }
-ELEMENTWISE = sorted(set(exporting._ACTIVATIONS))
+ELEMENTWISE = sorted(exporting._ACTIVATIONS)
+NOT_IN_OLDER_KERAS = {"sparse_sigmoid"}
 NOT_IN_ONNX = {
     "glu",
     "log_softmax",
@@ -201,6 +202,8 @@ def test_other_dtypes_are_computed_in_float32(dtype, atol, raw, path):
 def test_activations_are_those_of_keras(name):
     import keras
 
+    if name in NOT_IN_OLDER_KERAS and not hasattr(keras.activations, name):
+        pytest.skip(f"Keras {keras.__version__} has no {name}")
     x = np.concatenate([np.linspace(-8, 8, 161), [-0.5, 0.5, -1, 1]]).astype(np.float32)
     graph = exporting._Graph()
     graph.declare(graph.inputs, "x", onnx.TensorProto.FLOAT)
@@ -217,7 +220,7 @@ def test_activations_are_those_of_keras(name):
 def test_every_activation_of_keras_is_known_or_refused():
     from keras.src.activations import ALL_OBJECTS_DICT
 
-    assert set(ELEMENTWISE) <= set(ALL_OBJECTS_DICT)
+    assert set(ELEMENTWISE) - NOT_IN_OLDER_KERAS <= set(ALL_OBJECTS_DICT)
     assert set(ALL_OBJECTS_DICT) - set(ELEMENTWISE) <= NOT_IN_ONNX
 
 

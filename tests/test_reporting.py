@@ -312,7 +312,7 @@ class TestPage:
         assert "<b> taken for a & b (1)" in page.all("img")[0]["alt"]
 
     def test_many_classes(self, read):
-        labels = np.arange(60)
+        labels = np.repeat(np.arange(60), 3)
         page = read(made(labels, labels[::-1]))
         assert len(page.all("tr")) == 1 + 60 + 1 + 10
 

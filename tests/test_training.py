@@ -235,6 +235,17 @@ def test_sklearns_callbacks_reach_through_searches_and_pipelines():
     assert (log["task_name"] == "epoch").sum() == (2 * 2 + 1) * 2
 
 
+def test_a_progress_bar_shows_every_step_of_a_pipeline(monkeypatch, capfd):
+    callback = pytest.importorskip("sklearn.callback", reason="scikit-learn has callbacks from 1.9")
+    monkeypatch.setenv("COLUMNS", "120")
+    X, y = load_digits(return_X_y=True)
+    model = make_pipeline(ImagePreprocessor(), small_classifier(epochs=1))
+    model.set_callbacks(callback.ProgressBar()).fit(X, y)
+    shown = capfd.readouterr().out
+    for step in ("ImagePreprocessor - fit", "CNNDigitClassifier - fit"):
+        assert step in shown
+
+
 def test_a_failing_fit_tears_sklearns_callbacks_down(digits):
     callback = pytest.importorskip("sklearn.callback", reason="scikit-learn has callbacks from 1.9")
     monitor = callback.ScoringMonitor(scoring="accuracy")
