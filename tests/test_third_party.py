@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import small_classifier
-from numpy.testing import assert_array_equal
+from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.model_selection import cross_val_score
 from sklearn.pipeline import Pipeline
@@ -299,3 +299,27 @@ def test_optuna_searches(few):
     study.optimize(accuracy, n_trials=3)
     assert study.best_params["learning_rate"] == 0.01
     assert study.best_value > 0.3
+
+
+# TensorFlow's own tools
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # Keras' own
+def test_tensorboard_shows_every_epoch(few, tmp_path):
+    event_accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    import keras
+    import tensorflow as tf
+
+    model = pipeline(epochs=3, callbacks=[keras.callbacks.TensorBoard(tmp_path)]).fit(*few)
+    events = event_accumulator.EventAccumulator(str(tmp_path / "train")).Reload()
+    logged = [float(tf.make_ndarray(event.tensor_proto)) for event in events.Tensors("epoch_loss")]
+    assert_allclose(logged, model[-1].history_["loss"], rtol=1e-6)
+
+
+def test_tensorflow_serves_the_exported_model(few, fitted_on_few, tmp_path):
+    import tensorflow as tf
+
+    fitted_on_few[-1].model_.export(tmp_path / "served", verbose=False)
+    served = tf.saved_model.load(str(tmp_path / "served"))
+    images = fitted_on_few[0].transform(few[0])
+    assert_allclose(served.serve(images).numpy(), fitted_on_few.predict_proba(few[0]), atol=1e-6)

@@ -31,6 +31,7 @@ OPTIONAL = (
     "mlflow-skinny",
     "onnx",
     "onnxruntime",
+    "tensorboard",
 )
 PAGE = """# Compatibility
 
