@@ -2,7 +2,6 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-TEST_EXTRAS := test
 
 .PHONY: demo test test-slow test-all test-oldest lint docs bench compatibility clean
 
@@ -16,7 +15,8 @@ test-slow: $(VENV)/test-all.stamp
 	$(BIN)/python -m pytest -m slow
 
 test-oldest:
-	$(MAKE) test VENV=.venv-oldest TEST_EXTRAS=test,oldest
+	$(MAKE) .venv-oldest/test,oldest.stamp VENV=.venv-oldest
+	.venv-oldest/bin/python -m pytest
 
 test-all: $(VENV)/test-all.stamp
 	$(BIN)/python -m pytest -m ""
@@ -28,7 +28,7 @@ lint: $(VENV)/lint.stamp
 
 compatibility: $(VENV)/test-all.stamp
 	$(BIN)/python docs/compatibility newest
-	$(MAKE) .venv-oldest/test.stamp VENV=.venv-oldest TEST_EXTRAS=test,oldest
+	$(MAKE) .venv-oldest/test-all,oldest.stamp VENV=.venv-oldest
 	.venv-oldest/bin/python docs/compatibility oldest
 
 docs: $(VENV)/docs.stamp
@@ -37,13 +37,9 @@ docs: $(VENV)/docs.stamp
 bench: $(VENV)/bench.stamp
 	$(BIN)/python -m tests.benchmarks
 
-# An environment with one of the extras of pyproject.toml; `demo` is the package alone.
+# An environment with extras of pyproject.toml; `demo` is the package alone.
 $(VENV)/demo.stamp: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --editable .
-	touch $@
-
-$(VENV)/test.stamp: pyproject.toml | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --editable ".[$(TEST_EXTRAS)]"
 	touch $@
 
 $(VENV)/%.stamp: pyproject.toml | $(BIN)/python
