@@ -68,7 +68,7 @@ element.querySelector("button").onclick = () => {
 STYLE = """
 .gradio-container { max-width: 60rem !important; margin: auto !important; }
 canvas { display: block; width: 100%; aspect-ratio: 1; cursor: crosshair; touch-action: none;
-   background: white;    border: 1px solid var(--border-color-primary); border-radius: 12px; }
+    background: white; border: 1px solid var(--border-color-primary); border-radius: 12px; }
 canvas + button { width: 100%; margin-top: 12px; padding: 10px; border-radius: 8px; font-weight: 600;
     background: var(--button-secondary-background-fill); }
 .answer { font-size: 1.2rem; line-height: 2.4rem; }

@@ -7,6 +7,7 @@ from sklearn.datasets import load_digits
 from sklearn.pipeline import make_pipeline
 
 from sk_mnist_cnn import CNNDigitClassifier, ImagePreprocessor, load_mnist
+from tests.browser import find_browser, launch_browser
 
 matplotlib.use("agg")
 
@@ -56,6 +57,18 @@ def mnist():
     if path is None:
         pytest.skip("SK_MNIST_CNN_DATA does not name a full mnist.npz")
     return load_mnist(path)
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """A headless Chromium. It runs an event loop, so it is closed after each module."""
+    sync_api = pytest.importorskip("playwright.sync_api")
+    with sync_api.sync_playwright() as playwright:
+        if find_browser(playwright) is None:
+            pytest.skip("no Chromium is installed")
+        chromium = launch_browser(playwright)
+        yield chromium
+        chromium.close()
 
 
 @pytest.fixture(autouse=True)
