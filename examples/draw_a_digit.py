@@ -52,7 +52,7 @@ const send = () => { props.value = canvas.toDataURL(); trigger("input"); };
 const draw = (event) => {
     const place = [event.offsetX, event.offsetY].map((at) => at * canvas.width / canvas.clientWidth);
     pen.beginPath();
-    pen.moveTo(...(last ?? place));
+    pen.moveTo(...(last ?? [place[0] - 0.1, place[1]]));  // what has no length is not drawn
     pen.lineTo(...place);
     pen.stroke();
     last = place;
@@ -119,7 +119,7 @@ def show_evidence(model, image):
 
 def page(model):
     """The page, where every stroke is an event."""
-    hint = show_answer("Draw a digit with the mouse or a finger.", model.classes_, [0] * len(model.classes_))
+    hint = show_answer("Draw with the mouse or a finger.", model.classes_, [0] * len(model.classes_))
 
     def recognise(drawing):
         picture = Image.open(io.BytesIO(base64.b64decode(drawing.partition(",")[2])))
