@@ -88,7 +88,7 @@ def drawing_page(model):
 
 def arc(centre, radii, start, end):
     """Points on an ellipse, from one angle to another: in degrees, clockwise from the right."""
-    angles = [math.radians(start + (end - start) * i / 12) for i in range(13)]
+    angles = [math.radians(start + (end - start) * i / 24) for i in range(25)]
     return [(centre[0] + radii[0] * math.cos(a), centre[1] + radii[1] * math.sin(a)) for a in angles]
 
 
@@ -115,7 +115,7 @@ def draw(page, digit):
         page.mouse.move(*points[0])
         page.mouse.down()
         for point in points[1:]:
-            page.mouse.move(*point, steps=3)
+            page.mouse.move(*point, steps=2)
         page.mouse.up()
 
 

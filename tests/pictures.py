@@ -26,7 +26,7 @@ def main():
         drawing_page(Path(folder, "model.skops")) as (address, _),
         sync_playwright() as playwright,
         launch_browser(playwright) as browser,
-        visit(browser, address, width=1000, height=700, device_scale_factor=1.5) as page,
+        visit(browser, address, width=1000, height=610, device_scale_factor=1.5) as page,
     ):
         draw_and_wait(page, 5)
         page.screenshot(path=FOLDER / "draw_a_digit.png")
