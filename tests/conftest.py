@@ -7,7 +7,6 @@ from sklearn.datasets import load_digits
 from sklearn.pipeline import make_pipeline
 
 from sk_mnist_cnn import CNNDigitClassifier, ImagePreprocessor, load_mnist
-from tests.browser import find_browser, launch_browser
 
 matplotlib.use("agg")
 
@@ -63,6 +62,8 @@ def mnist():
 def browser():
     """A headless Chromium. It runs an event loop, so it is closed after each module."""
     sync_api = pytest.importorskip("playwright.sync_api")
+    from tests.browser import find_browser, launch_browser
+
     with sync_api.sync_playwright() as playwright:
         if find_browser(playwright) is None:
             pytest.skip("no Chromium is installed")
