@@ -46,8 +46,8 @@ def visit(browser, address, width=1200, height=800, **options):
             troubles.append(f"status {response.status}: {response.url}")
 
     def listen(message):
-        if message.type in ("error", "warning"):
-            troubles.append(f"{message.type} in the console: {message.text}")
+        if message.type == "error":
+            troubles.append(f"error in the console: {message.text}")
 
     def look(request):
         if urlsplit(request.url).hostname not in HERE:
@@ -59,9 +59,11 @@ def visit(browser, address, width=1200, height=800, **options):
     page.on("requestfailed", lambda request: troubles.append(f"failed request: {request.url}"))
     page.on("response", check)
     page.goto(address, wait_until="networkidle")
-    yield page
-    page.close()
-    assert not troubles, "\n".join(troubles)
+    try:
+        yield page
+        assert not troubles, "\n".join(troubles)
+    finally:
+        page.close()
 
 
 @contextmanager
