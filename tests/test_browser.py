@@ -45,4 +45,6 @@ def test_the_html_of_an_estimator(browser, fitted_pipeline, tmp_path):
         step = page.locator("label", has_text="CNNDigitClassifier").last
         assert step.is_visible()
         step.click()
-        assert page.get_by_text("dense_units").first.is_visible()
+        parameters = page.locator(".sk-toggleable__content").last
+        assert parameters.is_visible()
+        assert "dense_units" in parameters.text_content()
