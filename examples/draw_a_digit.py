@@ -107,8 +107,8 @@ def show_answer(answer, labels, probabilities):
 
 def show_evidence(model, image):
     """What the network saw, and which pixels spoke for the class it names."""
-    figure = Figure(figsize=(5.2, 2.4), dpi=160, layout="constrained")
-    seen, evidence = figure.subplots(1, 2, width_ratios=(3, 4))
+    figure = Figure(figsize=(4.7, 2.1), dpi=180, layout="constrained")
+    seen, evidence = figure.subplots(1, 2, width_ratios=(3, 4.1))
     SaliencyDisplay.from_estimator(model, image[np.newaxis], ax=evidence)
     seen.imshow(image, cmap="gray", extent=evidence.images[0].get_extent())
     seen.set(xlim=evidence.get_xlim(), ylim=evidence.get_ylim())
