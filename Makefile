@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-slow test-all test-oldest lint docs bench compatibility clean
+.PHONY: demo test test-slow test-all test-oldest lint docs bench compatibility pictures clean
 
 demo: $(VENV)/demo.stamp
 	$(BIN)/python examples/plot_mnist_pipeline.py --output demo
@@ -33,6 +33,9 @@ compatibility: $(VENV)/test-all.stamp
 
 docs: $(VENV)/docs.stamp
 	$(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build/html
+
+pictures: $(VENV)/test-all.stamp
+	$(BIN)/python -m tests.pictures
 
 bench: $(VENV)/bench.stamp
 	$(BIN)/python -m tests.benchmarks

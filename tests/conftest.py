@@ -58,6 +58,20 @@ def mnist():
     return load_mnist(path)
 
 
+@pytest.fixture(scope="module")
+def browser():
+    """A headless Chromium. It runs an event loop, so it is closed after each module."""
+    sync_api = pytest.importorskip("playwright.sync_api")
+    from tests.browser import find_browser, launch_browser
+
+    with sync_api.sync_playwright() as playwright:
+        if find_browser(playwright) is None:
+            pytest.skip("no Chromium is installed")
+        chromium = launch_browser(playwright)
+        yield chromium
+        chromium.close()
+
+
 @pytest.fixture(autouse=True)
 def _close_figures():
     yield
