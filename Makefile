@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 TEST_EXTRAS := test
 
-.PHONY: demo test test-slow test-all test-oldest lint docs bench compatibility clean
+.PHONY: demo test test-slow test-all test-oldest lint docs bench scaling compatibility clean
 
 demo: $(VENV)/demo.stamp
 	$(BIN)/python examples/plot_mnist_pipeline.py --output demo
@@ -36,6 +36,9 @@ docs: $(VENV)/docs.stamp
 
 bench: $(VENV)/bench.stamp
 	$(BIN)/python -m tests.benchmarks
+
+scaling: $(VENV)/bench.stamp
+	$(BIN)/python -m tests.benchmarks.scaling
 
 # An environment with one of the extras of pyproject.toml; `demo` is the package alone.
 $(VENV)/demo.stamp: pyproject.toml | $(BIN)/python
