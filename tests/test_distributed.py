@@ -26,6 +26,10 @@ from tests.benchmarks.measuring import in_fresh_process
 pytestmark = pytest.mark.slow
 
 
+# In every process, since weights depend on it in their last digits.
+THREADS = {"OMP_NUM_THREADS": str(os.cpu_count())}
+
+
 def search_over(n_candidates=6, cv=2):
     model = Pipeline([("images", ImagePreprocessor()), ("cnn", small_classifier(epochs=2))])
     grid = {"cnn__learning_rate": np.geomspace(1e-6, 0.01, n_candidates).tolist()}
@@ -51,7 +55,7 @@ def assert_same(search, alone):
 
 
 def test_two_processes_find_what_one_does(digits, alone):
-    with joblib.parallel_config("loky", n_jobs=2):
+    with joblib.parallel_config("loky", n_jobs=2, inner_max_num_threads=os.cpu_count()):
         assert_same(search_over().fit(*digits), alone)
 
 
@@ -62,10 +66,8 @@ def test_two_processes_find_what_one_does(digits, alone):
 def dask_client():
     """A client of two Dask workers, each a process of its own."""
     distributed = pytest.importorskip("distributed")
-    with (
-        distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster,
-        distributed.Client(cluster) as client,
-    ):
+    cluster = distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None, env=THREADS)
+    with cluster, distributed.Client(cluster) as client:
         yield client
 
 
@@ -150,7 +152,8 @@ def ray_outcome():
 
     X, y = load_digits(return_X_y=True)
     register_ray()
-    with ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False), joblib.parallel_config("ray"):
+    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, runtime_env={"env_vars": THREADS})
+    with joblib.parallel_config("ray"):
         return outcome(search_over().fit((X / 16).astype(np.float32).reshape(-1, 8, 8, 1), y))
 
 
