@@ -39,13 +39,19 @@ def test_the_cost_model_counts_what_the_busiest_worker_does():
     search = Search(workers=4, candidates=5, architectures=3, images=900, epochs=2, folds=3)
     assert search.fits_a_worker == 4  # of 15
     assert search.image_epochs == 2 * 600 + 300 / 3
-    model = CostModel(start=5.0, trace=1.0, fit=0.1, image_epoch=0.001)
-    assert model.seconds(search) == pytest.approx(5 + 3 * 1 + 4 * (0.1 + 1.3))
+    model = CostModel(start=5.0, trace=1.0, fit=0.1, epoch=0.05, image_epoch=0.001)
+    assert model.seconds(search) == pytest.approx(5 + 3 * 1 + 4 * (0.1 + 2 * 0.05 + 1.3))
 
 
 def test_the_cost_model_is_recovered_from_what_it_predicts():
-    model = CostModel(start=5.0, trace=1.0, fit=0.1, image_epoch=0.001)
-    searches = [Search(1, 2), Search(2, 8), Search(1, 4, architectures=4), Search(2, 4, images=4_000)]
+    model = CostModel(start=5.0, trace=1.0, fit=0.1, epoch=0.05, image_epoch=0.001)
+    searches = [
+        Search(1, 2),
+        Search(2, 8),
+        Search(1, 4, architectures=4),
+        Search(2, 4, images=4_000),
+        Search(1, 4, epochs=8),
+    ]
     fitted = CostModel.fitted(searches, [model.seconds(search) for search in searches])
     assert vars(fitted) == pytest.approx(vars(model))
 

@@ -1,6 +1,6 @@
 """What a search costs: a linear model of its wall time, and its fit to searches that were measured."""
 
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 import numpy as np
 from scipy.optimize import nnls
@@ -32,7 +32,8 @@ class Search:
     def work(self):
         """How often a worker does what each coefficient of the model is the cost of."""
         fits = self.fits_a_worker
-        return np.array([1, min(self.architectures, fits), fits, fits * self.image_epochs])
+        n_networks = min(self.architectures, fits)
+        return np.array([1, n_networks, fits, fits * self.epochs, fits * self.image_epochs])
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,7 @@ class CostModel:
     start: float
     trace: float
     fit: float
+    epoch: float
     image_epoch: float
 
     @classmethod
@@ -54,4 +56,4 @@ class CostModel:
         return cls(*map(float, costs / scale))
 
     def seconds(self, search):
-        return float(search.work @ [self.start, self.trace, self.fit, self.image_epoch])
+        return float(search.work @ astuple(self))

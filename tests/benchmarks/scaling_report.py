@@ -53,7 +53,8 @@ def _model(model):
         ("what a worker does", "costs"),
         ("starts: loads TensorFlow, receives the images", f"{number(model.start)} s"),
         ("traces a network that it has not met", f"{number(model.trace)} s"),
-        ("fits and scores, beside its images", f"{number(1e3 * model.fit)} ms"),
+        ("begins and ends a fit", f"{number(1e3 * model.fit)} ms"),
+        ("begins and ends an epoch", f"{number(1e3 * model.epoch)} ms"),
         ("trains on an image for an epoch", f"{number(1e6 * model.image_epoch)} µs"),
     ]
     return rst_table("The cost model", cells)
