@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-slow test-all test-oldest lint docs bench compatibility pictures clean
+.PHONY: demo test test-slow test-all test-oldest lint docs bench scaling compatibility pictures clean
 
 demo: $(VENV)/demo.stamp
 	$(BIN)/python examples/plot_mnist_pipeline.py --output demo
@@ -39,6 +39,9 @@ pictures: $(VENV)/test-all.stamp
 
 bench: $(VENV)/bench.stamp
 	$(BIN)/python -m tests.benchmarks
+
+scaling: $(VENV)/bench.stamp
+	$(BIN)/python -m tests.benchmarks.scaling
 
 # An environment with extras of pyproject.toml; `demo` is the package alone.
 $(VENV)/demo.stamp: pyproject.toml | $(BIN)/python

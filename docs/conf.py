@@ -5,6 +5,8 @@ import sys
 from importlib.metadata import version as installed_version
 from pathlib import Path
 
+from sklearn.experimental import enable_halving_search_cv  # noqa: F401, the gallery looks its names up
+
 sys.path.insert(0, str(Path(__file__).parent))
 
 # The gallery is made from the digits that come with the package, wherever it is built.

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.benchmarks import cases
+from tests.benchmarks.cost import CostModel, Search
 from tests.benchmarks.measuring import Case, Row, take_turns
 
 ROOT = Path(__file__).parents[1]
@@ -34,6 +35,27 @@ def test_advantages_are_ratios_within_rounds(higher_is_better):
     assert case.advantages(rows[1]) == [2.0, 4.0, 2.0]
 
 
+def test_the_cost_model_counts_what_the_busiest_worker_does():
+    search = Search(workers=4, candidates=5, architectures=3, images=900, epochs=2, folds=3)
+    assert search.fits_a_worker == 4  # of 15
+    assert search.image_epochs == 2 * 600 + 300 / 3
+    model = CostModel(start=5.0, trace=1.0, fit=0.1, epoch=0.05, image_epoch=0.001)
+    assert model.seconds(search) == pytest.approx(5 + 3 * 1 + 4 * (0.1 + 2 * 0.05 + 1.3))
+
+
+def test_the_cost_model_is_recovered_from_what_it_predicts():
+    model = CostModel(start=5.0, trace=1.0, fit=0.1, epoch=0.05, image_epoch=0.001)
+    searches = [
+        Search(1, 2),
+        Search(2, 8),
+        Search(1, 4, architectures=4),
+        Search(2, 4, images=4_000),
+        Search(1, 4, epochs=8),
+    ]
+    fitted = CostModel.fitted(searches, [model.seconds(search) for search in searches])
+    assert vars(fitted) == pytest.approx(vars(model))
+
+
 @pytest.mark.slow
 def test_a_quick_run_of_this_package_alone(tmp_path):
     pytest.importorskip("psutil")
@@ -47,3 +69,17 @@ def test_a_quick_run_of_this_package_alone(tmp_path):
     assert search["rows"][0]["note"] == "1 training graphs traced for 6 fits"
     assert "Measured with ``python -m tests.benchmarks --quick" in (tmp_path / "results.rst").read_text()
     assert (tmp_path / "benchmarks.png").stat().st_size > 1000
+
+
+@pytest.mark.slow
+def test_a_quick_study_of_scaling(tmp_path):
+    pytest.importorskip("distributed")
+    command = [sys.executable, "-m", "tests.benchmarks.scaling", "--quick", "--output", tmp_path]
+    subprocess.run([*command, "array", "mapped"], cwd=ROOT, check=True, capture_output=True)
+    assert not (tmp_path / "scaling.rst").exists()
+    subprocess.run([*command, "one_worker", "two_workers"], cwd=ROOT, check=True, capture_output=True)
+    results = json.loads((tmp_path / "scaling.json").read_text())
+    assert results["array"][0]["memory"] > 3  # a thousand images of 28x28 in float32
+    assert [row["search"]["workers"] for row in results["two_workers"]] == [2, 2]
+    assert "1,000 candidates of 4 networks" in (tmp_path / "scaling.rst").read_text()
+    assert (tmp_path / "scaling.png").stat().st_size > 1000

@@ -25,7 +25,12 @@ BUILT = re.compile(r"docs/((gallery|api/generated|benchmarks)/|compatibility$)")
 CHECKS = {"GL06", "GL07", "GL08", "SS01", "PR01", "PR02", "PR03", "PR04", "PR07", "RT01", "RT03", "YD01"}
 
 # What the code of a page uses that may be absent: modules by the words that show it.
-OPTIONAL = {"save_model": "skops", "sklearn.callback": "sklearn.callback", "onnxruntime": "onnxruntime"}
+OPTIONAL = {
+    "save_model": "skops",
+    "sklearn.callback": "sklearn.callback",
+    "onnxruntime": "onnxruntime",
+    "dask.": "distributed",
+}
 
 
 def public_objects():

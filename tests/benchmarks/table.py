@@ -3,6 +3,11 @@
 from statistics import median
 
 HEADER = "", "median", "range", "first row is better by"
+METHOD = (
+    "In every round all take their turn. Given are the median over the rounds and their range; and by "
+    "how much the first row is better than each other in the same round, above 1 where it is, again as "
+    "the median and, in brackets, the range."
+)
 
 
 def as_text(case):
@@ -13,29 +18,28 @@ def as_text(case):
 
 def as_rst(results):
     """A fragment without headings, one table a case."""
-    parts = [_machine(results.machine), *map(_rst_case, results.cases)]
+    parts = [measured_with(results.machine), METHOD, *map(_rst_case, results.cases)]
     return "\n\n".join([".. This file is written by tests/benchmarks.", *parts]) + "\n"
 
 
-def _machine(machine):
+def measured_with(machine):
     versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
     return (
         f"Measured with ``{machine['command']}`` on {machine['date']}: {machine['cores']} cores of "
-        f"{machine['cpu']}, {machine['system']}, Python {machine['python']}, {versions}.\n\n"
-        "In every round all take their turn. Given are the median over the rounds and their range; and by "
-        "how much the first row is better than each other in the same round, above 1 where it is, again as "
-        "the median and, in brackets, the range."
+        f"{machine['cpu']}, {machine['system']}, Python {machine['python']}, {versions}."
     )
 
 
+def rst_table(title, rows):
+    """A list-table, the first of whose rows is its header."""
+    lines = [f".. list-table:: {title}", "   :header-rows: 1", ""]
+    for row in rows:
+        lines += [f"   {'  -' if i else '* -'} {cell}".rstrip() for i, cell in enumerate(row)]
+    return "\n".join(lines)
+
+
 def _rst_case(case):
-    cells = [HEADER, *_rows(case)]
-    lines = [case.description, "", f".. list-table:: {case.title}, {case.unit}", "   :header-rows: 1", ""]
-    for row in cells:
-        lines += [
-            f"   {'-' if i else '* -'} {cell}".replace("   - ", "     - ") for i, cell in enumerate(row)
-        ]
-    return "\n".join(line.rstrip() for line in lines)
+    return f"{case.description}\n\n{rst_table(f'{case.title}, {case.unit}', [HEADER, *_rows(case)])}"
 
 
 def _rows(case):

@@ -1,0 +1,183 @@
+"""How time and memory grow with images, candidates and workers.
+
+Run ``python -m tests.benchmarks.scaling --help`` in a checkout. Each of its four parts is measured alone, and
+replaces what an earlier run has left of it; the cost model is fitted to what is there. The results go to
+``docs/benchmarks``.
+"""
+
+import argparse
+import json
+import re
+import tempfile
+import threading
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from . import machine, scaling_report
+from .__main__ import OUTPUT
+from .cost import Search
+from .libraries import OURS
+from .measuring import in_fresh_process, seconds
+
+N_IMAGES = 1_000, 3_000, 10_000, 30_000, 60_000, 600_000
+SEARCHES = (
+    *(Search(1, candidates) for candidates in (2, 4, 8, 16)),
+    *(Search(1, 4, architectures=n) for n in (2, 4)),
+    *(Search(1, 4, images=n) for n in (2_000, 4_000)),
+    *(Search(1, 4, epochs=n) for n in (4, 8)),
+)
+# Not fitted to, but predicted.
+HELD_OUT = (Search(1, 12, architectures=3, images=1_500, epochs=3),)
+LARGE = Search(100, 1_000, architectures=4, images=60_000, epochs=10, folds=5)
+
+# A worker is a process that computes on one core, as on a cluster that gives one to each.
+ONE_THREAD = {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
+
+
+def main(arguments=None):
+    options = parse(arguments)
+    path = options.output / "scaling.json"
+    results = json.loads(path.read_text()) if path.exists() else {}
+    flags = " --quick" if options.quick else ""
+    results["machine"] = machine.describe(f"python -m tests.benchmarks.scaling{flags}")
+    options.output.mkdir(parents=True, exist_ok=True)
+    for name in options.parts:
+        print(f"{name} ...", flush=True)
+        results[name] = []
+        for row in PARTS[name](options.quick):
+            print(row, flush=True)
+            results[name].append(row)
+        path.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    if results.keys() >= PARTS.keys():
+        scaling_report.write(results, LARGE, is_held_out, options.output)
+
+
+def parse(arguments):
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.scaling", description=__doc__)
+    parser.add_argument("parts", nargs="*", metavar="part", help=f"of {', '.join(PARTS)}; default: all")
+    parser.add_argument("--quick", action="store_true", help="a tiny run, to see that everything works")
+    parser.add_argument("--output", type=Path, default=OUTPUT, help="folder for the results")
+    options = parser.parse_args(arguments)
+    options.parts = options.parts or list(PARTS)
+    if unknown := set(options.parts) - PARTS.keys():
+        parser.error(f"no such part: {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
+    return options
+
+
+def is_held_out(search):
+    return replace(search, workers=1) in HELD_OUT
+
+
+# Images
+
+
+def images(mapped, quick):
+    for n_images in N_IMAGES[:1] if quick else N_IMAGES:
+        yield in_fresh_process(fit_images, n_images, mapped)
+
+
+def fit_images(n_images, mapped):
+    """An epoch of the reference network on the sample's digits, repeated: seconds, and memory in MB."""
+    from sk_mnist_cnn import load_mnist_sample
+
+    X, y = load_mnist_sample(return_X_y=True)
+    OURS.fit(X[:256, ..., None] / np.float32(255), y[:256])
+    with tempfile.TemporaryDirectory() as folder, peak_memory() as memory:
+        scaled = repeated(X, n_images, Path(folder, "images.npy") if mapped else None)
+        duration = seconds(OURS.fit, scaled, np.resize(y, n_images))
+    return {
+        "images": n_images,
+        "seconds": duration,
+        "speed": n_images / duration,
+        "memory": memory["peak"],
+    }
+
+
+def repeated(X, n_images, path):
+    """Scaled images in an array of float32, or in a mapped file of float16."""
+    shape = n_images, *X.shape[1:], 1
+    if path is None:
+        scaled = np.empty(shape, np.float32)
+    else:
+        scaled = np.lib.format.open_memmap(path, "w+", np.float16, shape)
+    for start in range(0, n_images, len(X)):
+        part = scaled[start : start + len(X)]
+        part[...] = X[: len(part), ..., None] / np.float32(255)
+    if path is None:
+        return scaled
+    scaled.flush()
+    return np.load(path, mmap_mode="r")
+
+
+@contextmanager
+def peak_memory():
+    """The growth of what a process holds beside mapped files, which the system can drop at any time."""
+    before, done = process_memory("RssAnon"), threading.Event()
+    memory = {"peak": 0.0}
+
+    def watch():
+        while not done.wait(0.02):
+            memory["peak"] = max(memory["peak"], process_memory("RssAnon") - before)
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    yield memory
+    done.set()
+    watcher.join()
+
+
+# Searches
+
+
+def searches(workers, quick):
+    for search in SEARCHES[:2] if quick else SEARCHES + HELD_OUT:
+        search = replace(search, workers=workers)
+        yield {"search": asdict(search), **on_cluster(search)}
+
+
+def on_cluster(search):
+    """Seconds of a search on newly started workers, and the most memory that one of them took, in MB."""
+    import joblib
+    from distributed import Client, LocalCluster
+    from sklearn.model_selection import GridSearchCV
+
+    from .data import digits
+
+    X, y = digits(search.images, OURS)
+    grid = {
+        "dense_units": [(120 - i, 84) for i in range(search.architectures)],
+        "conv_dropout": np.linspace(0, 0.5, search.candidates // search.architectures).tolist(),
+    }
+    grid_search = GridSearchCV(OURS.estimator(search.epochs), grid, cv=search.folds, refit=False)
+    cluster = LocalCluster(
+        n_workers=search.workers, threads_per_worker=1, dashboard_address=None, env=ONE_THREAD
+    )
+    with cluster, Client(cluster) as client, joblib.parallel_config("dask"):
+        if search.workers == 1:  # joblib keeps at home what one worker would do
+            duration = seconds(lambda: client.submit(grid_search.fit, *client.scatter([X, y])).result())
+        else:
+            duration = seconds(grid_search.fit, X, y)
+        memory = max(client.run(process_memory, "VmHWM").values())
+    return {"seconds": duration, "memory": memory}
+
+
+def process_memory(kind):
+    """Of this process, in MB. Linux calls what is not from files RssAnon, and the most there was VmHWM."""
+    status = Path("/proc/self/status").read_text()
+    return int(re.search(rf"{kind}:\s+(\d+) kB", status)[1]) / 1e3
+
+
+PARTS = {
+    "array": partial(images, False),
+    "mapped": partial(images, True),
+    "one_worker": partial(searches, 1),
+    "two_workers": partial(searches, 2),
+}
+
+
+if __name__ == "__main__":
+    main()
