@@ -1,5 +1,6 @@
 # Every target but `clean` makes its own environment in .venv; nothing else is needed than python3 and pip.
 PYTHON ?= python3
+NEWEST_PYTHON ?= $(or $(shell command -v python3.13),$(PYTHON))
 VENV := .venv
 BIN := $(VENV)/bin
 
@@ -26,8 +27,9 @@ lint: $(VENV)/lint.stamp
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-compatibility: $(VENV)/test-all.stamp
-	$(BIN)/python docs/compatibility newest
+compatibility:
+	$(MAKE) .venv-newest/test-all.stamp VENV=.venv-newest PYTHON=$(NEWEST_PYTHON)
+	.venv-newest/bin/python docs/compatibility newest
 	$(MAKE) .venv-oldest/test-all,oldest.stamp VENV=.venv-oldest
 	.venv-oldest/bin/python docs/compatibility oldest
 
@@ -56,6 +58,6 @@ $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
 clean:
-	rm -rf .venv .venv-oldest demo dist build docs/_build docs/gallery docs/api/generated
+	rm -rf .venv .venv-oldest .venv-newest demo dist build docs/_build docs/gallery docs/api/generated
 	rm -rf .pytest_cache .ruff_cache .mypy_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
