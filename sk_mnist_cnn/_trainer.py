@@ -35,7 +35,7 @@ class Trainer(BaseWrapper):
             optimizer=replace(optimizer, learning_rate=None).build(
                 scale_loss=architecture.dtype == "mixed_float16"
             ),
-            loss=keras.losses.SparseCategoricalCrossentropy(dtype=dtype),
+            loss=_SmoothedCrossentropy(dtype=dtype),
             compile__weighted_metrics=[keras.metrics.SparseCategoricalAccuracy("accuracy", dtype=dtype)],
             compile__steps_per_execution=steps_per_execution,
             compile__jit_compile=False,
@@ -63,6 +63,7 @@ class Trainer(BaseWrapper):
         for layer in model.layers:
             if isinstance(layer, _VariableDropout):
                 layer.rate.assign(getattr(recipe, layer.name))
+        model.loss.share.assign(recipe.label_smoothing)
         self.history_ = defaultdict(list, {name: list(values) for name, values in state.history.items()})
         self._optimizer_name = optimizer.name
 
@@ -183,6 +184,21 @@ class _VariableDropout(keras.layers.Layer):
         rate = tf.cast(self.rate.value, inputs.dtype)
         seed = tf.cast(self.seed_generator.next(), tf.int32)
         return tf.nn.experimental.stateless_dropout(inputs, rate, seed=seed)
+
+
+@keras.saving.register_keras_serializable("sk_mnist_cnn")
+class _SmoothedCrossentropy(keras.losses.SparseCategoricalCrossentropy):
+    """Cross-entropy that leaves all classes a share of the target, in a variable as above."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.share = tf.Variable(0.0, trainable=False)
+
+    def call(self, y_true, y_pred):
+        of_label = super().call(y_true, y_pred)
+        of_all = keras.losses.categorical_crossentropy(tf.ones_like(y_pred) / y_pred.shape[-1], y_pred)
+        share = tf.cast(self.share, of_label.dtype)
+        return (1 - share) * of_label + share * of_all
 
 
 class _Feed:

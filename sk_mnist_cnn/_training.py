@@ -17,6 +17,7 @@ class Recipe:
     batch_size: int
     epochs: int
     augmentation: object
+    label_smoothing: float
     monitor: str | None  # what early stopping watches
     patience: int
     callbacks: list

@@ -95,6 +95,10 @@ class CNNDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         Random changes to the training images, new in every epoch. "shift" moves them by up to 2 pixels;
         "affine" by up to 2 pixels, 10 degrees and 10 % of their size; what moves in is 0. Keras preprocessing
         layers are copied and seeded.
+    label_smoothing : float, default=0.0
+        Share of every label's probability, in [0, 1), that the training spreads evenly over all classes, as
+        Keras does; in `loss` and `val_loss` too. Labels are predicted better for it, and their probabilities
+        become too small.
     class_weight : dict or "balanced" or None, default=None
         Weight of each class, by label. "balanced" is ``n_samples / (n_classes * np.bincount(y))``.
     callbacks : list of keras.callbacks.Callback or None, default=None
@@ -183,6 +187,7 @@ class CNNDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         "early_stopping": ["boolean", StrOptions({"val_loss", "val_accuracy"})],
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
         "augmentation": [StrOptions({"shift", "affine"}), HasMethods("get_config"), list, tuple, None],
+        "label_smoothing": [Interval(Real, 0, 1, closed="left")],
         "class_weight": [StrOptions({"balanced"}), dict, None],
         "callbacks": [list, tuple, None],
         "warm_start": ["boolean"],
@@ -211,6 +216,7 @@ class CNNDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         early_stopping: bool | str = False,
         n_iter_no_change: int = 5,
         augmentation: "str | keras.Layer | Sequence[keras.Layer] | None" = None,
+        label_smoothing: float = 0.0,
         class_weight: dict | str | None = None,
         callbacks: "Sequence[keras.callbacks.Callback] | None" = None,
         warm_start: bool = False,
@@ -236,6 +242,7 @@ class CNNDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         self.early_stopping = early_stopping
         self.n_iter_no_change = n_iter_no_change
         self.augmentation = augmentation
+        self.label_smoothing = label_smoothing
         self.class_weight = class_weight
         self.callbacks = callbacks
         self.warm_start = warm_start
@@ -537,6 +544,7 @@ class CNNDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             batch_size=self.batch_size,
             epochs=self.epochs,
             augmentation=self.augmentation,
+            label_smoothing=self.label_smoothing,
             monitor=self._monitor,
             patience=self.n_iter_no_change,
             callbacks=self.callbacks,
@@ -565,6 +573,10 @@ class CNNDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
 
     def _is_fitted(self):
         return hasattr(self, "_weights")
+
+    def __setstate__(self, state):
+        # What an older release has stored lacks the parameters that came later.
+        super().__setstate__({**type(self)().get_params(deep=False), **state})
 
     def __dir__(self):
         # scikit-learn's HTML and dir() evaluate every name listed here; `model_` would be built each time.

@@ -56,6 +56,7 @@ def test_a_known_architecture_is_not_traced_again(cold, traces, digits):
         {"learning_rate": 0.003},
         {"learning_rate_schedule": "one_cycle"},
         {"conv_dropout": 0.0, "dense_dropout": 0.7},
+        {"label_smoothing": 0.1},
         {"batch_size": 50},
         {"random_state": 3},
         {"class_weight": "balanced"},

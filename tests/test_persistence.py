@@ -170,8 +170,17 @@ def test_metadata_requests_round_trip(path):
 @pytest.mark.filterwarnings("ignore:This Pipeline was saved with:UserWarning")
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.InconsistentVersionWarning")
 def test_files_of_all_releases_load(file):
+    model = load_model(file)
     with np.load(file.with_suffix(".npz")) as expected:
-        assert_allclose(load_model(file).predict_proba(expected["X"]), expected["probabilities"], atol=1e-5)
+        assert_allclose(model.predict_proba(expected["X"]), expected["probabilities"], atol=1e-5)
+    assert clone(model).get_params().keys() == model.get_params().keys()
+
+
+@pytest.mark.parametrize("restored", [copy.deepcopy, lambda model: pickle.loads(pickle.dumps(model))])
+def test_a_parameter_that_came_after_the_release_has_its_default(fitted, restored):
+    older = copy.deepcopy(fitted)
+    del older.label_smoothing
+    assert restored(older).get_params() == fitted.get_params()
 
 
 def test_there_is_a_file_of_a_release():

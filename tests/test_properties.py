@@ -33,6 +33,7 @@ PARAMS = {
     "early_stopping": [False, True, "val_loss", "loss", 3],
     "n_iter_no_change": [5, 1, 0],
     "augmentation": [None, "spin", [1], {}],
+    "label_smoothing": [0.0, 0.1, np.float32(0.5), 1.0, -0.1, None],
     "class_weight": [None, "balanced", {}, {0: 2.0}, {"no such": 1}, {0: -1}, {0: np.nan}, "even"],
     "warm_start": [False, True, "yes"],
     "dtype": ["float32", "float64", "int8", np.float32],

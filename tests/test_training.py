@@ -72,6 +72,27 @@ def test_the_rate_of_the_first_fit_is_not_taken_for_the_default(digits, recorder
     assert recorder.rates == pytest.approx([0.5, 0.001])
 
 
+@pytest.mark.parametrize("smoothing", [0.0, 0.1, 0.9])
+def test_label_smoothing_is_that_of_keras(digits, smoothing):
+    X, y = digits[0][:300], digits[1][:300]
+    clf = small_classifier(epochs=1, optimizer="sgd", learning_rate=1e-30, label_smoothing=smoothing)
+    clf.set_params(conv_dropout=0.0, dense_dropout=0.0).fit(X, y, X_val=X, y_val=y)
+    targets = keras.utils.to_categorical(y)
+    expected = keras.losses.categorical_crossentropy(
+        targets, clf.predict_proba(X), label_smoothing=smoothing
+    ).numpy()
+    assert clf.history_["loss"] == pytest.approx([expected.mean()], rel=1e-5)
+    assert clf.history_["val_loss"] == pytest.approx([expected.mean()], rel=1e-5)
+
+
+def test_smoothed_labels_make_predictions_less_certain(digits):
+    plain, smoothed = (small_classifier(label_smoothing=s).fit(*digits) for s in (0.0, 0.3))
+    certainty = [clf.predict_proba(digits[0]).max(axis=1).mean() for clf in (plain, smoothed)]
+    assert certainty[1] < certainty[0] - 0.05
+    again = small_classifier().fit(*digits)
+    np.testing.assert_array_equal(again.predict_proba(digits[0]), plain.predict_proba(digits[0]))
+
+
 def test_weights_that_overflow_in_the_last_step_are_an_error(digits):
     clf = small_classifier(learning_rate=1e30, epochs=1, batch_size=2000)
     with pytest.raises(ValueError, match=r"predictions are not finite\. Lower learning_rate"):
