@@ -41,12 +41,12 @@ class GoingOnClassifier(CNNDigitClassifier):
         run = {**self.get_params(), "epochs": None}
         path = folder / joblib.hash([run, X, y])
         if path.exists():
-            vars(self).update(vars(joblib.load(path)))
+            vars(self).update(joblib.load(path))
         to_go = epochs - getattr(self, "n_iter_", 0)
         if to_go > 0:
             self.set_params(epochs=to_go, warm_start=True)
             super().fit(X, y)
-            joblib.dump(self, path)
+            joblib.dump(vars(self), path)
         return self.set_params(epochs=epochs, warm_start=run["warm_start"])
 
 
