@@ -11,7 +11,7 @@ def gradients(model, images, positions, background):
     from ._tensorflow import keras, tf
 
     last = model.layers[-1]
-    features = keras.Model(model.inputs, last.input)
+    features = keras.Model(model.inputs[0], last.input)
     pixels = tf.constant(images, dtype=last.kernel.dtype)
     of_class = tf.one_hot(positions, model.output_shape[-1], on_value=True, off_value=False)
     with tf.GradientTape() as tape:

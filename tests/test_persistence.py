@@ -160,10 +160,11 @@ def test_ensembles_of_scikit_learn_round_trip(model, path):
 def test_metadata_requests_round_trip(path):
     with sklearn.config_context(enable_metadata_routing=True):
         classifier = CNNDigitClassifier().set_fit_request(sample_weight=True, X_val="X_aside")
+        owner = classifier._metadata_request.owner
         loaded = saved_and_loaded(make_pipeline(ImagePreprocessor(), classifier), path)
         requests = loaded[-1].get_metadata_routing().fit.requests
         assert requests == classifier.get_metadata_routing().fit.requests
-        assert classifier._metadata_request.owner is classifier, "saving changed the estimator"
+        assert classifier._metadata_request.owner is owner, "saving changed the estimator"
 
 
 @pytest.mark.parametrize("file", RELEASES, ids=lambda file: file.stem)

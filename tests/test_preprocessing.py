@@ -419,7 +419,7 @@ def test_set_output_reaches_past_nested_pipelines(frame):
 def test_it_works_in_front_of_any_classifier():
     X, y = pixels("uint8", (60, 8, 8)), np.arange(60) % 2
     X[y == 1] //= 2
-    flatten = FunctionTransformer(np.reshape, kw_args={"shape": (-1, 64)})
+    flatten = FunctionTransformer(lambda images: images.reshape(-1, 64))
     model = make_pipeline(ImagePreprocessor(), flatten, LogisticRegression())
     assert cross_val_score(model, X, y, cv=3).mean() > 0.8
 
