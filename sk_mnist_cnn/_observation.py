@@ -1,5 +1,7 @@
 """scikit-learn's own callbacks, told of every epoch. They came with scikit-learn 1.9."""
 
+import contextlib
+
 
 def _callback_support():
     try:
@@ -12,11 +14,14 @@ def _callback_support():
 CallbackSupportMixin = _callback_support()
 
 
-def observe_fit(estimator, X, y, sample_weight=None, epochs=0):
-    """Begin to tell the callbacks of a fit; None where there are none."""
-    if not hasattr(estimator, "_skl_callbacks"):
-        return None
-    return FitObserver(estimator, X, y, sample_weight, epochs)
+@contextlib.contextmanager
+def observed_fit(estimator, X, y, sample_weight=None, epochs=0):
+    """Tell the callbacks of a fit; gives what tells them of its epochs, None where there are no callbacks."""
+    has_callbacks = hasattr(estimator, "_skl_callbacks")
+    observer = FitObserver(estimator, X, y, sample_weight, epochs) if has_callbacks else None
+    yield observer
+    if observer:
+        observer.end()
 
 
 class FitObserver:

@@ -1,12 +1,10 @@
 """What the transformers of images have in common."""
 
-import contextlib
 from typing import Self
 
 from sklearn.base import BaseEstimator, TransformerMixin
 
-from ._observation import CallbackSupportMixin, observe_fit
-from ._validation import unchanged_on_error
+from ._observation import CallbackSupportMixin
 
 
 class ImageTransformer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
@@ -26,15 +24,6 @@ class ImageTransformer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
             The transformer, unchanged.
         """
         return self
-
-    @contextlib.contextmanager
-    def _fitting(self, X, y):
-        """Tell scikit-learn's callbacks of a fit, which leaves the transformer unchanged if it fails."""
-        observer = observe_fit(self, X, y)
-        with unchanged_on_error(self):
-            yield
-        if observer:
-            observer.end()
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -17,7 +17,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from . import _images
 from ._checkpoint import Checkpoint, describe, digest, read_facts
 from ._images import LabelledImages
-from ._observation import CallbackSupportMixin, observe_fit
+from ._observation import CallbackSupportMixin, observed_fit
 from ._training import Recipe, TrainingState
 from ._validation import (
     check_classes,
@@ -292,8 +292,7 @@ class CNNDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             If the data or a parameter cannot be used, or the loss becomes infinite or not a number. A
             classifier that was fitted stays as it was.
         """
-        observer = observe_fit(self, X, y, sample_weight, self.epochs)
-        with unchanged_on_error(self):
+        with observed_fit(self, X, y, sample_weight, self.epochs) as observer, unchanged_on_error(self):
             goes_on = self.warm_start and self._is_fitted()
             rows, y = self._validate_images(X, y, reset=not goes_on)
             _warn_of_raw_pixels(rows)
@@ -312,8 +311,6 @@ class CNNDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
                 self._optimizer_state = None
             if checkpoint:
                 checkpoint.remove()
-        if observer:
-            observer.end()
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)

@@ -16,7 +16,9 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import validate_data
 
 from . import _images
+from ._observation import observed_fit
 from ._transformer import ImageTransformer
+from ._validation import unchanged_on_error
 
 _LUMINANCE = (0.299, 0.587, 0.114)  # Rec. 601, for red, green and blue
 _MAX_SIDE = 400  # larger pictures are reduced first, by a whole factor
@@ -105,7 +107,7 @@ class MNISTNormalizer(ImageTransformer):
         self : MNISTNormalizer
             The transformer.
         """
-        with self._fitting(X, y):
+        with observed_fit(self, X, y), unchanged_on_error(self):
             for _ in self._read(X, reset=True):
                 pass
         return self

@@ -11,7 +11,9 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from . import _images
+from ._observation import observed_fit
 from ._transformer import ImageTransformer
+from ._validation import unchanged_on_error
 
 
 class ImagePreprocessor(ImageTransformer):
@@ -84,7 +86,7 @@ class ImagePreprocessor(ImageTransformer):
         ValueError
             If `image_shape` does not fit `X`, or pixels lie outside [0, max_value].
         """
-        with self._fitting(X, y):
+        with observed_fit(self, X, y), unchanged_on_error(self):
             self._fit_rows(X)
         return self
 
@@ -104,7 +106,7 @@ class ImagePreprocessor(ImageTransformer):
         images : ndarray of shape (n, h, w, c), float32
             Pixels in [0, 1].
         """
-        with self._fitting(X, y):
+        with observed_fit(self, X, y), unchanged_on_error(self):
             return self._scale(self._fit_rows(X))
 
     def transform(self, X: ArrayLike) -> np.ndarray:
