@@ -4,12 +4,10 @@ The engines come with the extra `test-all`; without one, its tests are skipped.
 """
 
 import os
-import re
 import signal
 import sys
 import threading
 import time
-from pathlib import Path
 
 import joblib
 import numpy as np
@@ -22,6 +20,7 @@ from sklearn.pipeline import Pipeline
 
 from sk_mnist_cnn import ImagePreprocessor
 from tests.benchmarks.measuring import in_fresh_process
+from tests.benchmarks.memory import process_memory
 
 pytestmark = pytest.mark.slow
 
@@ -183,7 +182,7 @@ def limit_memory(n_bytes):
     """Refuse this process more memory than it has plus `n_bytes`; files it has mapped do not count."""
     import resource
 
-    has = int(re.search(r"VmData:\s+(\d+) kB", Path("/proc/self/status").read_text())[1]) * 1024
+    has = process_memory("VmData") * 1024
     resource.setrlimit(resource.RLIMIT_DATA, (has + n_bytes,) * 2)
 
 

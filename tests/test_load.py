@@ -3,21 +3,20 @@
 import gc
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import numpy as np
 import pytest
 from conftest import small_classifier
 
+from tests.benchmarks.memory import STATUS, process_memory
+
 pytestmark = pytest.mark.slow
-STATUS = Path("/proc/self/status")
 
 
 def resident_megabytes():
     """The memory that this process holds now."""
     gc.collect()
-    line = next(line for line in STATUS.read_text().splitlines() if line.startswith("VmRSS"))
-    return int(line.split()[1]) / 1024
+    return process_memory("VmRSS") / 1024
 
 
 @pytest.mark.skipif(not STATUS.exists(), reason="the system does not tell a process' memory in /proc")

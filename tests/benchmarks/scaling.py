@@ -7,7 +7,6 @@ replaces what an earlier run has left of it; the cost model is fitted to what is
 
 import argparse
 import json
-import re
 import tempfile
 import threading
 from contextlib import contextmanager
@@ -22,6 +21,7 @@ from .__main__ import OUTPUT
 from .cost import Search
 from .libraries import OURS
 from .measuring import in_fresh_process, seconds
+from .memory import process_memory
 
 N_IMAGES = 1_000, 3_000, 10_000, 30_000, 60_000, 600_000
 SEARCHES = (
@@ -115,13 +115,13 @@ def repeated(X, n_images, path):
 
 @contextmanager
 def peak_memory():
-    """The growth of what a process holds beside mapped files, which the system can drop at any time."""
+    """The growth, in MB, of what a process holds beside mapped files, which the system can drop."""
     before, done = process_memory("RssAnon"), threading.Event()
     memory = {"peak": 0.0}
 
     def watch():
         while not done.wait(0.02):
-            memory["peak"] = max(memory["peak"], process_memory("RssAnon") - before)
+            memory["peak"] = max(memory["peak"], (process_memory("RssAnon") - before) / 1e3)
 
     watcher = threading.Thread(target=watch)
     watcher.start()
@@ -161,14 +161,8 @@ def on_cluster(search):
             duration = seconds(lambda: client.submit(grid_search.fit, *client.scatter([X, y])).result())
         else:
             duration = seconds(grid_search.fit, X, y)
-        memory = max(client.run(process_memory, "VmHWM").values())
+        memory = max(client.run(process_memory, "VmHWM").values()) / 1e3
     return {"seconds": duration, "memory": memory}
-
-
-def process_memory(kind):
-    """Of this process, in MB. Linux calls what is not from files RssAnon, and the most there was VmHWM."""
-    status = Path("/proc/self/status").read_text()
-    return int(re.search(rf"{kind}:\s+(\d+) kB", status)[1]) / 1e3
 
 
 PARTS = {
