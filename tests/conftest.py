@@ -10,6 +10,8 @@ from sk_mnist_cnn import CNNDigitClassifier, ImagePreprocessor, load_mnist
 
 matplotlib.use("agg")
 
+collect_ignore = ["pictures.py"]  # a script, whose browser is not in the `test` extra
+
 SMALL = {
     "filters": (8, 16),
     "kernel_size": 3,
