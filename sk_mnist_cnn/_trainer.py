@@ -218,7 +218,10 @@ class _Feed:
             signature += (tf.TensorSpec((2,), tf.int32),)
             dataset = tf.data.Dataset.from_generator(self._seeded_batches, output_signature=signature)
             dataset = dataset.map(self._augment)
-        self._dataset = dataset.prefetch(2)
+        options = tf.data.Options()
+        # There is nothing to tune, and the end of an iterator would wait up to 0.3 s for the tuner.
+        options.autotune.enabled = False
+        self._dataset = dataset.prefetch(2).with_options(options)
         self.clear()
 
     def load(self, images, batch_size, seed=None):
