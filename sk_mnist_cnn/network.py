@@ -170,19 +170,18 @@ class Architecture:
         def dropout(rate, name):
             return layers.Dropout(rate, seed=next(seeds), dtype=self.dtype, name=name)
 
-        network = keras.Sequential(name="cnn")
-        network.add(keras.Input(self.image_shape, name="images", dtype=self.input_dtype))
+        stack = [keras.Input(self.image_shape, name="images", dtype=self.input_dtype)]
         for i, (n_filters, kernel, pool) in enumerate(self.blocks, 1):
-            network.add(weighted(layers.Conv2D, n_filters, kernel, name=f"conv_{i}"))
-            network.add(layers.MaxPooling2D(pool, dtype=self.dtype, name=f"pool_{i}"))
-        network.add(dropout(conv_dropout, "conv_dropout"))
-        network.add(layers.Flatten(dtype=self.dtype, name="flatten"))
+            stack.append(weighted(layers.Conv2D, n_filters, kernel, name=f"conv_{i}"))
+            stack.append(layers.MaxPooling2D(pool, dtype=self.dtype, name=f"pool_{i}"))
+        stack.append(dropout(conv_dropout, "conv_dropout"))
+        stack.append(layers.Flatten(dtype=self.dtype, name="flatten"))
         for i, units in enumerate(self.dense_units, 1):
-            network.add(weighted(layers.Dense, units, name=f"dense_{i}"))
+            stack.append(weighted(layers.Dense, units, name=f"dense_{i}"))
             if i == 1:
-                network.add(dropout(dense_dropout, "dense_dropout"))
+                stack.append(dropout(dense_dropout, "dense_dropout"))
         # Probabilities stay in full precision under the mixed policies.
-        network.add(
+        stack.append(
             weighted(
                 layers.Dense,
                 self.n_classes,
@@ -191,7 +190,7 @@ class Architecture:
                 name="probabilities",
             )
         )
-        return network
+        return keras.Sequential(stack, name="cnn")
 
     @property
     def input_dtype(self):
