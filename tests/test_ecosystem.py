@@ -1,5 +1,6 @@
 """The estimators in scikit-learn's own tools: searches, ensembles, calibration, routing, displays."""
 
+import os
 import subprocess
 import sys
 
@@ -541,10 +542,14 @@ def test_a_search_in_threads_gives_the_same_scores(few):
 @pytest.mark.slow
 # From Python 3.12 on, os.fork warns in every process with threads; joblib's multiprocessing backend forks.
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
-@pytest.mark.parametrize("backend", ["loky", "multiprocessing"])
-def test_a_search_in_processes_gives_the_same_scores(few, backend):
+@pytest.mark.parametrize(
+    ("backend", "options"),
+    [("loky", {"inner_max_num_threads": os.cpu_count()}), ("multiprocessing", {})],
+    ids=["loky", "multiprocessing"],
+)
+def test_a_search_in_processes_gives_the_same_scores(few, backend, options):
     alone = search_scores(few, n_jobs=1)
-    with joblib.parallel_config(backend):
+    with joblib.parallel_config(backend, **options):
         assert_array_equal(search_scores(few, n_jobs=2), alone)
 
 

@@ -1,6 +1,7 @@
 """What the engine promises: shared graphs, batches cast one at a time, any process, any thread."""
 
 import multiprocessing
+import os
 import random
 import subprocess
 import sys
@@ -273,6 +274,44 @@ def test_gpus_are_shared_where_there_are_any(monkeypatch):
     monkeypatch.setattr(tf.config.experimental, "set_memory_growth", set_memory_growth)
     _tensorflow._share_gpus()
     assert grown == [("first", True), ("last", True)]
+
+
+THREADS = """
+    import gc
+    {before}
+    from sk_mnist_cnn._tensorflow import tf
+    pools = tf.config.threading
+    print(pools.get_intra_op_parallelism_threads(), pools.get_inter_op_parallelism_threads(), gc.isenabled())
+"""
+
+
+@pytest.mark.parametrize(
+    ("environment", "before", "expected"),
+    [
+        ({}, "", "0 0 True"),  # 0 is TensorFlow's own choice
+        ({"OMP_NUM_THREADS": "3"}, "", "3 3 True"),
+        ({"OMP_NUM_THREADS": "4,2"}, "gc.disable()", "0 0 False"),
+        ({"OMP_NUM_THREADS": "1", "TF_NUM_INTRAOP_THREADS": "2"}, "", "0 1 True"),
+        (
+            {"OMP_NUM_THREADS": "1"},
+            "import tensorflow; tensorflow.config.threading.set_intra_op_parallelism_threads(5)",
+            "5 1 True",
+        ),
+        ({"OMP_NUM_THREADS": "1"}, "import tensorflow; tensorflow.constant(0)", "0 0 True"),
+    ],
+    ids=["none asked for", "asked for", "a list", "TensorFlow's variable", "set before", "used before"],
+)
+def test_tensorflow_takes_the_threads_that_a_worker_is_allowed(environment, before, expected):
+    code = textwrap.dedent(THREADS.format(before=before))
+    inherited = {name: value for name, value in os.environ.items() if "_THREADS" not in name}
+    shown = subprocess.run(
+        [sys.executable, "-c", code],
+        env=inherited | environment,
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    assert shown.stdout.strip() == expected
 
 
 DEVICES = """
