@@ -10,6 +10,7 @@ from zipfile import BadZipFile
 import numpy as np
 
 _CHUNK_ROWS = 4096
+_WITHOUT_EFFECT = {"checkpoint", "verbose", "callbacks", "random_state"}
 
 
 class Checkpoint:
@@ -20,7 +21,7 @@ class Checkpoint:
     path : str or PathLike
         The file; its folder must exist.
     run : dict of str to str
-        What makes two runs the same, by name: digests of the data, parameters, the seed.
+        What makes two runs the same, see `describe_run`.
 
     Raises
     ------
@@ -119,7 +120,38 @@ def _part(path):
     return path.with_name(f"{path.name}.part")
 
 
-def describe(value):
+def describe_run(params, seed, classes, images, state=None):
+    """Tell a training run from others, by its data, its start, its seed and its parameters.
+
+    Parameters
+    ----------
+    params : dict
+        The classifier's, of which those that change nothing but how the run is watched do not count.
+    seed : int
+        What `random_state` came to.
+    classes : ndarray
+    images : dict of str to (LabelledImages or None)
+    state : TrainingState or None
+        What the run goes on from.
+
+    Returns
+    -------
+    dict of str to str
+    """
+    run = {name: _as_text(value) for name, value in params.items() if name not in _WITHOUT_EFFECT}
+    run["random_state"] = repr(seed)
+    run["classes"] = repr(classes.tolist())
+    for name, labelled in images.items():
+        if labelled is not None:
+            run[f"{name} images"] = digest(labelled.rows, labelled.indices)
+            run[f"{name} labels"] = digest(labelled.labels)
+            run[f"{name} weights"] = digest(labelled.weights)
+    if state is not None:
+        run["fitted weights"] = digest(*state.weights, *state.optimizer)
+    return run
+
+
+def _as_text(value):
     """A parameter's value as text that is the same in every process."""
     if hasattr(value, "get_config"):
         config = {key: part for key, part in value.get_config().items() if key != "name"}
@@ -127,7 +159,7 @@ def describe(value):
     if callable(value):
         return getattr(value, "__qualname__", type(value).__qualname__)
     if isinstance(value, list | tuple):
-        return f"[{', '.join(map(describe, value))}]"
+        return f"[{', '.join(map(_as_text, value))}]"
     return repr(value)
 
 

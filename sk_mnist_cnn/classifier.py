@@ -15,7 +15,7 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from . import _images
-from ._checkpoint import Checkpoint, describe, digest, read_facts
+from ._checkpoint import Checkpoint, describe_run, read_facts
 from ._images import LabelledImages
 from ._observation import CallbackSupportMixin, observed_fit
 from ._training import Recipe, TrainingState
@@ -468,20 +468,10 @@ class CNNDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         return tuple(map(images.only, parts))
 
     def _open_checkpoint(self, training, validation, state):
-        """The run's checkpoint; the run is its data, its start, its seed and its parameters."""
         if self.checkpoint is None:
             return None
-        ignored = {"checkpoint", "verbose", "callbacks", "random_state"}
-        run = {key: describe(value) for key, value in self.get_params().items() if key not in ignored}
-        run["random_state"] = repr(self._seed)
-        run["classes"] = repr(self.classes_.tolist())
-        for name, images in (("training", training), ("validation", validation)):
-            if images is not None:
-                run[f"{name} images"] = digest(images.rows, images.indices)
-                run[f"{name} labels"] = digest(images.labels)
-                run[f"{name} weights"] = digest(images.weights)
-        if state is not None:
-            run["fitted weights"] = digest(*state.weights, *state.optimizer)
+        images = {"training": training, "validation": validation}
+        run = describe_run(self.get_params(), self._seed, self.classes_, images, state)
         return Checkpoint(self.checkpoint, run)
 
     def _train(self, training, validation, *, state, partial=False, checkpoint=None, observer=None):
