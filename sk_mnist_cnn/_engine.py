@@ -7,7 +7,8 @@ trainers and inference functions are shared by every estimator, bounded in numbe
 import copy
 import threading
 import weakref
-from collections import OrderedDict
+from collections import OrderedDict, deque
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -20,8 +21,9 @@ from ._tensorflow import keras, tf
 from ._trainer import STEPS_PER_EXECUTION, Trainer
 from ._training import TrainingState
 
-# Images predicted in one call into TensorFlow.
-PREDICTION_CHUNK = 256
+# Images predicted in one call into TensorFlow, and how many calls run at once: one alone leaves cores idle.
+PREDICTION_CHUNK = 128
+_CALLS_AT_ONCE = 4
 
 # Trained weights stay far below; above it predictions are checked.
 _LARGE_WEIGHT = 1e3
@@ -150,9 +152,17 @@ def predict_proba(architecture, weights, rows):
         _predictors.put(architecture, predictor)
     tensors = _as_tensors(weights)
     probabilities = np.empty((len(rows), architecture.n_classes), architecture.input_dtype)
-    for start in range(0, len(rows), PREDICTION_CHUNK):
+
+    def predict(start):
         chunk = slice(start, start + PREDICTION_CHUNK)
         probabilities[chunk] = predictor(tensors, rows[chunk])
+
+    starts = range(0, len(rows), PREDICTION_CHUNK)
+    if len(starts) == 1:
+        predict(0)
+    else:
+        with ThreadPoolExecutor(_CALLS_AT_ONCE) as threads:
+            deque(threads.map(predict, starts), maxlen=0)  # raises what a thread has raised
     return probabilities
 
 
