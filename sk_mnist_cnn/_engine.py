@@ -21,9 +21,8 @@ from ._tensorflow import keras, tf
 from ._trainer import STEPS_PER_EXECUTION, Trainer
 from ._training import TrainingState
 
-# Images predicted in one call into TensorFlow, and how many calls run at once: one alone leaves cores idle.
+# Images predicted in one call into TensorFlow.
 PREDICTION_CHUNK = 128
-_CALLS_AT_ONCE = 4
 
 # Trained weights stay far below; above it predictions are checked.
 _LARGE_WEIGHT = 1e3
@@ -161,8 +160,7 @@ def predict_proba(architecture, weights, rows):
     if len(starts) == 1:
         predict(0)
     else:
-        with ThreadPoolExecutor(_CALLS_AT_ONCE) as threads:
-            deque(threads.map(predict, starts), maxlen=0)  # raises what a thread has raised
+        deque(_prediction_threads.map(predict, starts), maxlen=0)  # raises what a thread has raised
     return probabilities
 
 
@@ -200,6 +198,9 @@ class _Pool:
 # A callback may fit another estimator, in the thread that holds the lock already.
 _trainers, _training_lock = _Pool(16), threading.RLock()
 _predictors, _tracing_lock = _Pool(32), threading.Lock()
+
+# Several chunks at once, since one alone leaves cores idle.
+_prediction_threads = ThreadPoolExecutor(4)
 
 
 class _Predictor:
