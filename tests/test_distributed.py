@@ -8,6 +8,7 @@ import signal
 import sys
 import threading
 import time
+from unittest import mock
 
 import joblib
 import numpy as np
@@ -65,8 +66,12 @@ def test_two_processes_find_what_one_does(digits, alone):
 def dask_client():
     """A client of two Dask workers, each a process of its own."""
     distributed = pytest.importorskip("distributed")
-    cluster = distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None, env=THREADS)
-    with cluster, distributed.Client(cluster) as client:
+    options = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None, "env": THREADS}
+    with (
+        mock.patch.dict(os.environ),  # in which a cluster leaves its workers' variables
+        distributed.LocalCluster(**options) as cluster,
+        distributed.Client(cluster) as client,
+    ):
         yield client
 
 
