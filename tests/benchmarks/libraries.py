@@ -7,6 +7,7 @@ layers in PyTorch.
 import contextlib
 import importlib.util
 import io
+from abc import ABC, abstractmethod
 from time import perf_counter
 
 import numpy as np
@@ -17,7 +18,7 @@ LEARNING_RATE = 1.0
 DROPOUTS = {"conv_dropout": 0.2, "dense_dropout": 0.5}
 
 
-class Library:
+class Library(ABC):
     """What every library is asked for."""
 
     name: str
@@ -32,9 +33,9 @@ class Library:
         """Images (n, h, w, c) in the layout that the library takes."""
         return images
 
+    @abstractmethod
     def fit(self, X, y, epochs=1, callbacks=()):
         """A newly made estimator, fitted."""
-        raise NotImplementedError
 
     def predict_proba(self, fitted, X):
         return fitted.predict_proba(X)
