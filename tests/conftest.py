@@ -1,4 +1,5 @@
 import os
+from unittest import mock
 
 import matplotlib
 import numpy as np
@@ -72,6 +73,19 @@ def browser():
         chromium = launch_browser(playwright)
         yield chromium
         chromium.close()
+
+
+@pytest.fixture(autouse=True)
+def _same_environment():
+    """Keep what a test leaves in the environment from the next one.
+
+    A Dask cluster leaves the number of its workers' threads, on which weights depend in their last digits.
+    TensorFlow reads it when it is loaded, so it is loaded before.
+    """
+    import sk_mnist_cnn._tensorflow  # noqa: F401
+
+    with mock.patch.dict(os.environ):
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -8,7 +8,6 @@ import signal
 import sys
 import threading
 import time
-from unittest import mock
 
 import joblib
 import numpy as np
@@ -67,11 +66,7 @@ def dask_client():
     """A client of two Dask workers, each a process of its own."""
     distributed = pytest.importorskip("distributed")
     options = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None, "env": THREADS}
-    with (
-        mock.patch.dict(os.environ),  # in which a cluster leaves its workers' variables
-        distributed.LocalCluster(**options) as cluster,
-        distributed.Client(cluster) as client,
-    ):
+    with distributed.LocalCluster(**options) as cluster, distributed.Client(cluster) as client:
         yield client
 
 
