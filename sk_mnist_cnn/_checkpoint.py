@@ -3,11 +3,11 @@
 import contextlib
 import hashlib
 import json
-import os
-from pathlib import Path
 from zipfile import BadZipFile
 
 import numpy as np
+
+from ._files import as_path, is_destination, part_of, replacing
 
 _CHUNK_ROWS = 4096
 _WITHOUT_EFFECT = {"checkpoint", "verbose", "callbacks", "random_state"}
@@ -30,16 +30,16 @@ class Checkpoint:
     """
 
     def __init__(self, path, run):
-        self.path = Path(path)
+        self.path = as_path(path)
         self._run = run
-        if self.path.is_dir() or not self.path.parent.is_dir():
+        if not is_destination(self.path):
             raise ValueError(
                 f"checkpoint={str(path)!r} must lie in a folder that exists, and not be one itself. "
                 "Create the folder, or name another file."
             )
         try:
-            _part(self.path).touch()
-            _part(self.path).unlink()
+            part_of(self.path).touch()
+            part_of(self.path).unlink()
         except OSError as error:
             raise ValueError(
                 f"checkpoint={str(path)!r} must lie in a folder that can be written to ({error}). "
@@ -76,12 +76,13 @@ class Checkpoint:
     def remove(self):
         """Delete the file, the run having ended well."""
         self.path.unlink(missing_ok=True)
-        _part(self.path).unlink(missing_ok=True)
+        part_of(self.path).unlink(missing_ok=True)
 
 
 def read_facts(path):
     """What a checkpoint says of its run, without its arrays; None where there is no file."""
-    if not Path(path).exists():
+    path = as_path(path)
+    if not path.exists():
         return None
     with _open(path) as file:
         return json.loads(str(file["facts"]))
@@ -98,26 +99,6 @@ def _open(path):
             f"checkpoint={str(path)!r} is damaged or not a checkpoint of this package ({error}). "
             "Delete it to train from the start, or name another file."
         ) from error
-
-
-@contextlib.contextmanager
-def replacing(path):
-    """Write a file that takes its place only when it is whole and on the disk."""
-    part = _part(path)
-    try:
-        with open(part, "wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, path)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
-
-
-def _part(path):
-    """Where a file is written before it takes its place: one name, so that a killed process leaves one."""
-    return path.with_name(f"{path.name}.part")
 
 
 def describe_run(params, seed, classes, images, state=None):

@@ -11,10 +11,11 @@ from contextlib import contextmanager
 from hashlib import sha256
 from importlib import resources
 from math import prod
-from pathlib import Path
 
 import numpy as np
 from sklearn.utils import Bunch
+
+from ._files import as_path
 
 _DATA = resources.files(__package__) / "data"
 
@@ -153,9 +154,7 @@ def _explained(rule, remedy):
 
 
 def _existing(path):
-    if not isinstance(path, (str, os.PathLike)):
-        raise TypeError(f"`path` must be a str, a PathLike or None, got {path!r}. Pass one.")
-    path = Path(path).expanduser()
+    path = as_path(path)
     if not path.exists():
         raise FileNotFoundError(
             f"`path` must exist, got {str(path)!r}. Correct it, or pass None for a download."

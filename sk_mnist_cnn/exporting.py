@@ -2,13 +2,12 @@
 
 import os
 from importlib.metadata import version
-from pathlib import Path
 
 import numpy as np
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
-from ._checkpoint import replacing
+from ._files import as_destination, replacing
 from .classifier import CNNDigitClassifier
 from .preprocessing import ImagePreprocessor
 
@@ -71,7 +70,7 @@ def export_onnx(estimator: CNNDigitClassifier | Pipeline, path: str | os.PathLik
     >>> labels, probabilities = session.run(None, {"X": digits})  # doctest: +SKIP
     """
     _onnx()
-    target = _destination(path)
+    target = as_destination(path)
     preprocessors, classifier = _exportable_steps(estimator)
     model = _model(preprocessors, classifier)
     with replacing(target) as file:
@@ -86,18 +85,6 @@ def _onnx():
             'Exporting models needs onnx. Install it: pip install "sk_mnist_cnn[onnx]"'
         ) from error
     return onnx
-
-
-def _destination(path):
-    if not isinstance(path, str | os.PathLike):
-        raise TypeError(f"`path` must be a str or a PathLike, got {path!r}. Pass one.")
-    path = Path(path).expanduser()
-    if path.is_dir() or not path.parent.is_dir():
-        raise FileNotFoundError(
-            f"`path` must lie in a folder that exists, and not be one itself, got {str(path)!r}. "
-            "Create the folder, or name another file."
-        )
-    return path
 
 
 def _exportable_steps(estimator):

@@ -16,7 +16,6 @@ from collections.abc import Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from importlib.metadata import version
-from pathlib import Path
 from types import FunctionType, ModuleType
 from zipfile import ZIP_STORED, ZipFile
 
@@ -27,7 +26,7 @@ from sklearn.utils import Bunch
 from sklearn.utils.metadata_routing import MetadataRequest
 
 from . import classifier, normalization, preprocessing
-from ._checkpoint import replacing
+from ._files import as_destination, as_path, replacing
 
 # What fitted searches, ensembles and watched estimators keep, beside estimators.
 _SCIKIT_LEARN_PARTS = (
@@ -48,12 +47,13 @@ def save_model(estimator: BaseEstimator, path: str | os.PathLike) -> None:
     estimator : estimator object
         A classifier, a Pipeline, a search, or anything else that skops can write.
     path : str or PathLike
-        The file, by custom `*.skops`. It takes the place of an older one when it is complete.
+        The file, by custom `*.skops`, in a folder that exists. It takes the place of an older one when it is
+        complete.
 
     Raises
     ------
     FileNotFoundError
-        If the file's folder does not exist.
+        If the folder does not exist, or `path` is one.
     ImportError
         If skops is not installed.
     TypeError
@@ -77,11 +77,7 @@ def save_model(estimator: BaseEstimator, path: str | os.PathLike) -> None:
     ...     load_model(Path(folder, "model.skops"))
     CNNDigitClassifier(epochs=3)
     """
-    skops_io, target = _skops_io(), _as_path(path)
-    if not target.parent.is_dir():
-        raise FileNotFoundError(
-            f"`path` must lie in a folder that exists, got {str(target)!r}. Create it first."
-        )
+    skops_io, target = _skops_io(), as_destination(path)
     if not hasattr(estimator, "get_params") or isinstance(estimator, type):
         raise TypeError(f"`estimator` must be a scikit-learn estimator, got {estimator!r}. Pass an instance.")
     _refuse_keras_objects(estimator)
@@ -142,7 +138,7 @@ def load_model(path: str | os.PathLike, *, trusted: Sequence[str | type] | None 
     >>> load_model("model.skops").predict(images)  # doctest: +SKIP
     """
     _skops_io()
-    source = _as_path(path)
+    source = as_path(path)
     if not isinstance(trusted, list | tuple | set | None):
         raise TypeError(f"`trusted` must be a list of names or None, got {trusted!r}. Pass a list.")
     with (
@@ -163,12 +159,6 @@ def _skops_io():
             "Saving and loading models needs skops. Install it: pip install sk_mnist_cnn[persistence]"
         ) from error
     return skops.io
-
-
-def _as_path(path):
-    if not isinstance(path, str | os.PathLike):
-        raise TypeError(f"`path` must be a str or a PathLike, got {path!r}. Pass one.")
-    return Path(path).expanduser()
 
 
 @contextmanager

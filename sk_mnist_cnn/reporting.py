@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -18,6 +17,7 @@ from sklearn.metrics import (
 from sklearn.utils import check_consistent_length, column_or_1d
 from sklearn.utils.validation import check_is_fitted
 
+from ._files import as_destination, replacing
 from ._inputs import as_images, fitted_image_shape, positions_of, predictions, steps
 
 _N_BINS = 15  # as in Guo et al. (2017)
@@ -223,11 +223,20 @@ class EvaluationReport:
         Parameters
         ----------
         path : str or PathLike
-            The file, in a folder that exists.
+            The file, in a folder that exists. It takes the place of an older one when it is complete.
+
+        Raises
+        ------
+        FileNotFoundError
+            If the folder does not exist, or `path` is one.
+        TypeError
+            If `path` is something else.
         """
         from ._report_page import write_page
 
-        Path(path).write_text(write_page(self), encoding="utf-8")
+        target = as_destination(path)
+        with replacing(target) as file:
+            file.write(write_page(self).encode("utf-8"))
 
     def __repr__(self):
         names = "accuracy", "log_loss", "calibration_error"

@@ -192,6 +192,17 @@ def test_a_missing_folder_is_named_before_anything_is_trained(digits, tmp_path):
         clf.fit(*digits)
 
 
+def test_a_path_may_start_at_home(digits, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))  # on Windows
+    clf = small_classifier(checkpoint="~/run.ckpt", callbacks=[StopAfter(1)])
+    with pytest.raises(KeyboardInterrupt):
+        clf.fit(*digits)
+    assert epochs_in(tmp_path / "run.ckpt") == 1
+    clf.set_params(callbacks=None).fit(*digits)
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs a folder that not even root can write to")
 def test_a_folder_that_cannot_be_written_to_is_named_before_anything_is_trained(digits):
     clf = small_classifier(checkpoint="/proc/self/run.ckpt", callbacks=[StopAfter(0)])

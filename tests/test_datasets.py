@@ -238,7 +238,7 @@ def test_script_reproduces_the_shipped_sample(full_path, tmp_path):
 
 
 def test_refuses_a_path_of_another_type():
-    with pytest.raises(TypeError, match=r"`path` must be a str, a PathLike or None, got 5"):
+    with pytest.raises(TypeError, match=r"`path` must be a str or a PathLike, got 5"):
         load_mnist(5)
 
 

@@ -266,6 +266,8 @@ def test_wrong_arguments_are_named(path):
         save_model(CNNDigitClassifier(), 3)
     with pytest.raises(FileNotFoundError, match="`path` must lie in a folder that exists"):
         save_model(CNNDigitClassifier(), path / "below")
+    with pytest.raises(FileNotFoundError, match=r"`path` must lie in a folder .* and not be one itself"):
+        save_model(CNNDigitClassifier(), path.parent)
     with pytest.raises(TypeError, match="`path` must be a str or a PathLike, got None"):
         load_model(None)
     with pytest.raises(FileNotFoundError, match=r"model\.skops"):

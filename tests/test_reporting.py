@@ -322,6 +322,11 @@ class TestPage:
         assert len(shown.all("table")) == 2
         assert {header["scope"] for header in shown.all("th")} == {"col", "row"}
 
-    def test_no_folder(self, tmp_path):
-        with pytest.raises(FileNotFoundError):
-            made([0, 1], [0, 1]).to_html(tmp_path / "missing" / "report.html")
+    @pytest.mark.parametrize("name", ["missing/report.html", "."])
+    def test_no_folder(self, tmp_path, name):
+        with pytest.raises(FileNotFoundError, match="`path` must lie in a folder that exists"):
+            made([0, 1], [0, 1]).to_html(tmp_path / name)
+
+    def test_no_path(self):
+        with pytest.raises(TypeError, match="`path` must be a str or a PathLike, got 3"):
+            made([0, 1], [0, 1]).to_html(3)
