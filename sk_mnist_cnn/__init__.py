@@ -3,6 +3,7 @@
 from importlib import import_module
 from importlib.metadata import version
 
+from . import _fork  # noqa: F401  # takes note of forks from now on
 from .classifier import CNNDigitClassifier
 from .datasets import load_mnist, load_mnist_sample
 from .preprocessing import ImagePreprocessor

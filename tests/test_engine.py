@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import random
+import signal
 import subprocess
 import sys
 import textwrap
@@ -235,6 +236,68 @@ def test_processes_of_either_kind_give_the_same_bits(fitted, digits, method):
         before, after = pool.apply_async(_fit_and_predict, (fitted, X, y)).get(timeout=120)
     np.testing.assert_array_equal(before, fitted.predict_proba(X[:5]))
     np.testing.assert_array_equal(after, before)
+
+
+def _interrupt(signum, frame):
+    raise TimeoutError("enough")
+
+
+def _predict_after_an_interrupted_fit(clf, X, y):
+    clf.predict_proba(X[:5])
+    signal.signal(signal.SIGALRM, _interrupt)
+    signal.setitimer(signal.ITIMER_REAL, 0.2)
+    with pytest.raises(TimeoutError, match="enough"):
+        small_classifier(epochs=1000).fit(X, y)
+    return clf.predict_proba(X[5:9]), clf.predict_proba(X[:5])
+
+
+def test_a_forked_process_may_interrupt_a_call(fitted, digits):
+    X, y = digits
+    first, second = fitted.predict_proba(X[:5]), fitted.predict_proba(X[5:9])
+    with multiprocessing.get_context("fork").Pool(1) as pool:
+        answers = pool.apply_async(_predict_after_an_interrupted_fit, (fitted, X, y)).get(timeout=120)
+    np.testing.assert_array_equal(answers[0], second)
+    np.testing.assert_array_equal(answers[1], first)
+
+
+class _StopAfterOne(keras.callbacks.Callback):
+    def on_epoch_end(self, epoch, logs=None):
+        self.model.stop_training = True
+
+
+def _fit_with_functions(X, y):
+    functions = {"callbacks": [_StopAfterOne()], "learning_rate_schedule": lambda step: 0.01}
+    return small_classifier(**functions).fit(X, y).n_iter_
+
+
+def test_a_forked_process_may_train_with_functions(fitted, digits):
+    fitted.predict(digits[0][:1])
+    with multiprocessing.get_context("fork").Pool(1) as pool:
+        assert pool.apply_async(_fit_with_functions, digits).get(timeout=120) == 1
+
+
+FORKED_BY_THE_USER = """
+    import multiprocessing, sys
+    import sk_mnist_cnn, tensorflow
+    sys.path.insert(0, {tests!r})
+    from conftest import small_classifier
+    from sklearn.datasets import load_digits
+
+    X, y = load_digits(return_X_y=True)
+
+    def score():
+        return small_classifier(epochs=1).fit(X / 16, y).score(X / 16, y)
+
+    tensorflow.function(lambda x: tensorflow.linalg.matmul(x, x))(tensorflow.ones((500, 500)))
+    with multiprocessing.get_context("fork").Pool(1) as pool:
+        print(pool.apply_async(score).get(timeout=100) > 0.1)
+"""
+
+
+def test_a_process_may_be_forked_after_its_user_has_used_tensorflow():
+    script = textwrap.dedent(FORKED_BY_THE_USER.format(tests=str(Path(__file__).parent)))
+    shown = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=200)
+    assert shown.stdout == "True\n", shown.stderr
 
 
 def _ask_for_the_model(clf):
