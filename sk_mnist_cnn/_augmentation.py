@@ -18,11 +18,12 @@ class Augmentation:
         self._layers = [] if self._ranges else _copies(augmentation)
 
     @staticmethod
-    def name(augmentation):
-        """Text that is equal for augmentations that can share a graph."""
+    def key(augmentation):
+        """What is equal for augmentations that can share a graph: settings as text, and classes."""
         if augmentation is None or isinstance(augmentation, str):
-            return str(augmentation)
-        return json.dumps([_config(layer) for layer in _as_list(augmentation)], default=str)
+            return augmentation
+        settings = json.dumps([_config(layer) for layer in _as_list(augmentation)], default=str)
+        return settings, *(type(part) for layer in _as_list(augmentation) for part in layer._flatten_layers())
 
     def __call__(self, images, seed):
         """Change a batch of images; `seed` is two integers of its own."""
@@ -110,5 +111,11 @@ def _copies(layers):
     copies = []
     for layer in _as_list(layers):
         config = layer.get_config()
-        copies.append(type(layer).from_config({**config, "seed": 0} if "seed" in config else config))
+        try:
+            copies.append(type(layer).from_config({**config, "seed": 0} if "seed" in config else config))
+        except (TypeError, ValueError) as error:
+            raise ValueError(
+                f"augmentation must hold layers that can be copied from their get_config; got {layer!r} "
+                f"({error}). Put a keras.Layer of your own, with such a method, in its place."
+            ) from error
     return copies

@@ -8,6 +8,7 @@ from zipfile import BadZipFile
 import numpy as np
 
 from ._files import as_path, is_destination, part_of, replacing
+from ._schedules import learning_rates
 
 _CHUNK_ROWS = 4096
 _WITHOUT_EFFECT = {"checkpoint", "verbose", "callbacks", "random_state"}
@@ -57,7 +58,8 @@ class Checkpoint:
         meta = read_facts(self.path)
         if meta is None:
             return None, None
-        differing = [key for key, value in self._run.items() if meta["run"].get(key) != value]
+        begun = meta["run"]
+        differing = [key for key in {**self._run, **begun} if self._run.get(key) != begun.get(key)]
         if differing:
             raise ValueError(
                 f"checkpoint={str(self.path)!r} holds another training run: {', '.join(differing)} "
@@ -82,7 +84,7 @@ class Checkpoint:
 def read_facts(path):
     """What a checkpoint says of its run, without its arrays; None where there is no file."""
     path = as_path(path)
-    if not path.exists():
+    if not path.is_file():
         return None
     with _open(path) as file:
         return json.loads(str(file["facts"]))
@@ -120,6 +122,10 @@ def describe_run(params, seed, classes, images, state=None):
     dict of str to str
     """
     run = {name: _as_text(value) for name, value in params.items() if name not in _WITHOUT_EFFECT}
+    schedule = params["learning_rate_schedule"]
+    if callable(schedule):
+        n_steps = params["epochs"] * -(-len(images["training"]) // params["batch_size"])
+        run["learning_rate_schedule"] = digest(learning_rates(schedule, 1, n_steps))
     run["random_state"] = repr(seed)
     run["classes"] = repr(classes.tolist())
     for name, labelled in images.items():
@@ -137,8 +143,6 @@ def _as_text(value):
     if hasattr(value, "get_config"):
         config = {key: part for key, part in value.get_config().items() if key != "name"}
         return f"{type(value).__qualname__} {json.dumps(config, sort_keys=True, default=str)}"
-    if callable(value):
-        return getattr(value, "__qualname__", type(value).__qualname__)
     if isinstance(value, list | tuple):
         return f"[{', '.join(map(_as_text, value))}]"
     return repr(value)

@@ -76,14 +76,14 @@ def train(
     callbacks = _copies(recipe.callbacks)
     devices = tf.distribute.get_strategy() if tf.distribute.has_strategy() else None
     steps = 1 if devices or any(map(has_batch_hooks, callbacks)) else STEPS_PER_EXECUTION
-    key = architecture, optimizer.name, Augmentation.name(recipe.augmentation), steps, devices
+    key = architecture, optimizer.key, Augmentation.key(recipe.augmentation), steps, devices
     start = state or TrainingState()
     reached = _resume(checkpoint, recipe.verbose) or start
     done = reached.n_epochs - start.n_epochs
     stopping = recipe.monitor and EarlyStopping(recipe.monitor, recipe.patience, reached, done)
     with _training_lock:
         trainer = _trainers.take(key) or Trainer.create(architecture, optimizer, recipe.augmentation, steps)
-        trainer.load(reached, optimizer, recipe, seed)
+        trainer.load(reached, optimizer, recipe, seed, resumed=done > 0)
         callbacks = [StartEpoch(trainer, seed), FiniteLoss(), *callbacks]
         if stopping:
             callbacks.append(stopping)

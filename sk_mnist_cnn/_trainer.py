@@ -11,7 +11,7 @@ from dataclasses import replace
 import numpy as np
 
 from ._augmentation import Augmentation, reseed
-from ._optimizers import learning_rates
+from ._schedules import learning_rates
 from ._tensorflow import BaseWrapper, keras, tf
 from ._training import TrainingState
 from .network import initial_weights
@@ -51,15 +51,16 @@ class Trainer(BaseWrapper):
         trainer._validation_feed = _Feed(architecture)
         return trainer
 
-    def load(self, state, optimizer, recipe, seed):
-        """Set every variable that training changes."""
+    def load(self, state, optimizer, recipe, seed, *, resumed=False):
+        """Set every variable that training changes; the rate of a resumed run is what it was."""
         model = self.model_
         _assign(model.trainable_variables, state.weights or initial_weights(model, seed))
         goes_on = state.optimizer and state.optimizer_name == optimizer.name
         _assign(model.optimizer.variables, state.optimizer if goes_on else self._new_optimizer)
-        if not optimizer.has_own_schedule:
-            rate = optimizer.learning_rate
-            model.optimizer.learning_rate = self._own_rate if rate is None else rate
+        rate = optimizer.learning_rate
+        self._peak = self._own_rate if rate is None else float(np.float32(rate))
+        if not (optimizer.has_own_schedule or resumed):
+            model.optimizer.learning_rate = self._peak
         for layer in model.layers:
             if isinstance(layer, _VariableDropout):
                 layer.rate.assign(getattr(recipe, layer.name))
@@ -74,9 +75,9 @@ class Trainer(BaseWrapper):
         if validation is not None:
             options["validation_data"] = self._validation_feed.load(validation, recipe.batch_size)
         steps_per_epoch = len(data)
-        peak = float(self.model_.optimizer.learning_rate.numpy())
-        rates = learning_rates(recipe.learning_rate_schedule, peak, steps_per_epoch * recipe.epochs)
-        first_step = int(self.model_.optimizer.iterations.numpy()) - steps_per_epoch * done
+        n_steps = steps_per_epoch * recipe.epochs
+        rates = learning_rates(recipe.learning_rate_schedule, self._peak, n_steps)
+        first_step = int(_batches_seen(self.model_.optimizer).numpy()) - steps_per_epoch * done
         self.model_.schedule(rates, first_step)
         self.verbose = recipe.verbose if recipe.verbose != 1 or _is_watched() else 0
         self._set_callbacks(callbacks)
@@ -157,7 +158,7 @@ class _ScheduledModel(keras.Model):
     def train_step(self, data):
         rate = self.optimizer.learning_rate
         if isinstance(rate, keras.Variable):
-            step = tf.cast(self.optimizer.iterations.value, tf.int64) - self._first_step
+            step = tf.cast(_batches_seen(self.optimizer).value, tf.int64) - self._first_step
             n_rates = tf.size(self._rates, out_type=tf.int64)
             scheduled = tf.cond(
                 n_rates > 0,
@@ -256,6 +257,11 @@ class _Feed:
     def _augment(self, images, labels, weights, seed):
         images = tf.ensure_shape(self._augmentation(images, seed), (None, *self._image_shape))
         return images, labels, weights
+
+
+def _batches_seen(optimizer):
+    """An optimizer's counter, also where its `iterations` are fewer: gradients may be accumulated."""
+    return getattr(optimizer, "inner_optimizer", optimizer)._iterations
 
 
 def _is_watched():

@@ -18,6 +18,7 @@ from . import _images
 from ._checkpoint import Checkpoint, describe_run, read_facts
 from ._images import LabelledImages
 from ._observation import CallbackSupportMixin, observed_fit
+from ._schedules import SCHEDULES
 from ._training import Recipe, TrainingState
 from ._validation import (
     check_classes,
@@ -33,7 +34,6 @@ from .network import Architecture
 if TYPE_CHECKING:
     import keras
 
-SCHEDULES = {"constant", "one_cycle", "cosine", "exponential"}
 OPTIMIZERS = {"adadelta", "adam", "adamw", "rmsprop", "sgd"}
 DTYPES = {"float32", "float64", "mixed_bfloat16", "mixed_float16"}
 
@@ -180,7 +180,7 @@ class CNNDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         "activation": [str],
         "optimizer": [StrOptions(OPTIMIZERS), HasMethods(["get_config", "apply_gradients"])],
         "learning_rate": [StrOptions({"auto"}), Interval(Real, 0, None, closed="neither")],
-        "learning_rate_schedule": [StrOptions(SCHEDULES), callable],
+        "learning_rate_schedule": [StrOptions({"constant", *SCHEDULES}), callable],
         "batch_size": [Interval(Integral, 1, None, closed="left")],
         "epochs": [Interval(Integral, 1, None, closed="left")],
         "validation_split": [Interval(Real, 0, 1, closed="left")],
@@ -299,12 +299,14 @@ class CNNDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             if not goes_on:
                 self.classes_ = find_classes(y)
             state = self._training_state if goes_on else None
-            self._seed = self._resolve_seed(goes_on)
+            self._seed = self._resolve_seed(goes_on, self.checkpoint)
             training = self._labelled_images(rows, y, sample_weight)
             if X_val is not None or y_val is not None or sample_weight_val is not None:
                 validation = self._validation_images(X_val, y_val, sample_weight_val)
             else:
                 training, validation = self._split(training)
+            training = self._weighted(training, self.class_weight)
+            validation = validation and self._weighted(validation)
             checkpoint = self._open_checkpoint(training, validation, state)
             self._train(training, validation, state=state, checkpoint=checkpoint, observer=observer)
             if not self.warm_start:
@@ -361,6 +363,7 @@ class CNNDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             state = self._training_state if goes_on else None
             self._seed = self._resolve_seed(goes_on)
             training = self._labelled_images(rows, y, sample_weight)
+            training = self._weighted(training, self.class_weight)
             self._train(training, None, state=state, partial=True)
         return self
 
@@ -433,19 +436,11 @@ class CNNDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             _images.check_layout(layout, self.image_shape_)
         return rows, y
 
-    def _labelled_images(self, rows, y, sample_weight):
+    def _labelled_images(self, rows, y, sample_weight, name="sample_weight"):
         """Bring images, labels and weights together; images of weight 0 take no part."""
         labels = encode_labels(y, self.classes_)
-        weights = check_sample_weight(sample_weight, labels)
-        weights = weights * class_weights(self.class_weight, self.classes_, labels)
-        indices = np.flatnonzero(weights)
-        if not indices.size:
-            raise ValueError(
-                "class_weight and sample_weight must leave some image a weight; together all are zero."
-            )
-        # Over the whole fit: a batch's own mean would undo the weights of its classes.
-        weights = weights / weights[indices].mean()
-        return LabelledImages(rows, labels, weights.astype(self._float), indices)
+        weights = check_sample_weight(sample_weight, labels, name)
+        return LabelledImages(rows, labels, weights, np.flatnonzero(weights))
 
     def _validation_images(self, X_val, y_val, sample_weight_val):
         if X_val is None or y_val is None:
@@ -453,11 +448,23 @@ class CNNDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
                 "y_val must be passed with X_val, and neither it nor sample_weight_val without: "
                 "validation takes images and their labels."
             )
-        rows, y_val = self._validate_images(X_val, y_val, reset=False)
-        labels = encode_labels(y_val, self.classes_)
-        weights = check_sample_weight(sample_weight_val, labels, "sample_weight_val")
-        weights = (weights / weights.mean()).astype(self._float)
-        return LabelledImages(rows, labels, weights, np.arange(len(rows)))
+        try:
+            rows, y_val = self._validate_images(X_val, y_val, reset=False)
+            return self._labelled_images(rows, y_val, sample_weight_val, "sample_weight_val")
+        except ValueError as error:
+            raise ValueError(f"X_val, y_val and sample_weight_val must be like X and y. {error}") from error
+
+    def _weighted(self, images, class_weight=None):
+        """Bring weights of classes in, and the mean weight to 1."""
+        weights = images.weights * class_weights(class_weight, self.classes_, images.labels)
+        indices = images.indices[weights[images.indices] > 0]
+        if not indices.size:
+            raise ValueError(
+                "class_weight and sample_weight must leave some image a weight; together all are zero."
+            )
+        # Over the whole fit: a batch's own mean would undo the weights of its classes.
+        weights = weights / weights[indices].mean()
+        return LabelledImages(images.rows, images.labels, weights.astype(self._float), indices)
 
     def _split(self, images):
         """Set a stratified part of the training images aside, where one is asked for."""
@@ -509,14 +516,15 @@ class CNNDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         self.n_iter_ = trained.n_epochs
         vars(self).pop("best_validation_score_", None)
         if self.early_stopping and not partial:
-            self.best_validation_score_ = trained.history["val_accuracy"][trained.best_epoch - 1]
+            epochs_since = trained.n_epochs - trained.best_epoch  # earlier fits may have had no validation
+            self.best_validation_score_ = trained.history["val_accuracy"][-1 - epochs_since]
 
-    def _resolve_seed(self, goes_on):
+    def _resolve_seed(self, goes_on, checkpoint=None):
         """The seed of this training; one that goes on keeps the seed it began with."""
         if goes_on:
             return self._seed
-        if self.checkpoint is not None and self.random_state is None:
-            begun = read_facts(self.checkpoint)
+        if checkpoint is not None and self.random_state is None:
+            begun = read_facts(checkpoint)
             if begun is not None:
                 return int(begun["run"]["random_state"])
         return int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))

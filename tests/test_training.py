@@ -9,7 +9,7 @@ from sklearn.pipeline import make_pipeline
 
 from sk_mnist_cnn import ImagePreprocessor
 from sk_mnist_cnn._augmentation import random_affine
-from sk_mnist_cnn._optimizers import SCHEDULES, learning_rates
+from sk_mnist_cnn._schedules import SCHEDULES, learning_rates
 from sk_mnist_cnn._tensorflow import keras
 
 
