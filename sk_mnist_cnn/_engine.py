@@ -18,7 +18,7 @@ from ._callbacks import EarlyStopping, FiniteLoss, Observe, SaveCheckpoint, Star
 from ._fork import refuse_fork, survives_fork
 from ._optimizers import Optimizer
 from ._tensorflow import keras, tf
-from ._trainer import STEPS_PER_EXECUTION, Trainer
+from ._trainer import STEPS_PER_EXECUTION, Trainer, ordinary_model
 from ._training import TrainingState
 
 # Images predicted in one call into TensorFlow.
@@ -167,13 +167,9 @@ def predict_proba(architecture, weights, rows):
 def keras_model(architecture, recipe, weights):
     """An ordinary compiled Keras model of its own, with the weights given."""
     refuse_fork("A Keras model")
-    model = architecture.build(conv_dropout=recipe.conv_dropout, dense_dropout=recipe.dense_dropout, seed=0)
-    model.set_weights(weights)
-    optimizer = Optimizer.resolve(recipe.optimizer, recipe.learning_rate)
-    loss = keras.losses.SparseCategoricalCrossentropy(dtype=architecture.input_dtype)
-    model.compile(optimizer.build(), loss, metrics=["accuracy"])
-    model.optimizer.build(model.trainable_variables)
-    return model
+    optimizer = Optimizer.resolve(recipe.optimizer, recipe.learning_rate).build()
+    rates = {"conv_dropout": recipe.conv_dropout, "dense_dropout": recipe.dense_dropout}
+    return ordinary_model(architecture, weights, optimizer, **rates)
 
 
 class _Pool:

@@ -1,4 +1,4 @@
-"""The rules of image shape and pixel scale, as pure functions: the one place that reshapes.
+"""The rules of image shape and pixel scale, as pure functions.
 
 Images come as (n, h, w, c), (n, h, w) or flat rows (n, h * w * c) in C order. Inside the package they
 travel as flat rows beside an ``image_shape`` of (h, w, c), which costs no copy either way.

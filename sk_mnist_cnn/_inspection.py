@@ -12,7 +12,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_consistent_length, column_or_1d
 
 from ._evidence import gradients, occlusions
-from ._inputs import as_images, at_network, positions_of
+from ._inputs import as_images, at_network, fitted_image_shape, positions_of
 from ._tiles import AGAINST_OR_FOR, as_pixels, draw_tiles, with_probability
 
 
@@ -95,15 +95,23 @@ class FilterDisplay:
         display : FilterDisplay
             The display, drawn.
         """
-        if image is not None and np.shape(image)[0] != 1:
+        if image is not None and _is_single(image, estimator):
             image = np.asarray(image)[np.newaxis]
         model, image = at_network(estimator, "model_", image)
+        if not any(layer.name == "conv_1" for layer in model.layers):
+            raise ValueError("estimator must have convolutions to be drawn; it was fitted with filters=().")
         layer, feature_maps = model.get_layer("conv_1"), None
         kernels = np.moveaxis(np.asarray(layer.kernel), -1, 0)
         if image is not None:
             outputs = layer(as_images(image, model.input_shape[1:]).astype(kernels.dtype))
             feature_maps = np.moveaxis(np.asarray(outputs).astype(kernels.dtype)[0], -1, 0)
         return cls(kernels, feature_maps=feature_maps).plot(ax=ax)
+
+
+def _is_single(image, estimator):
+    """Whether this is an image by itself, and not an array or a frame of one."""
+    shape = np.shape(image)
+    return shape[0] != 1 or shape == fitted_image_shape(estimator, np.prod(shape))
 
 
 class SaliencyDisplay:

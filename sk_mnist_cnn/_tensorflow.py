@@ -47,7 +47,7 @@ def _no_chatter():
 
     Its libraries log before their own log level can be set, straight to file descriptor 2.
     """
-    if os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3") != "3":
+    if os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3") != "3" or sys.stderr is None:
         yield
         return
     sys.stderr.flush()

@@ -61,9 +61,8 @@ class Trainer(BaseWrapper):
         self._peak = self._own_rate if rate is None else float(np.float32(rate))
         if not (optimizer.has_own_schedule or resumed):
             model.optimizer.learning_rate = self._peak
-        for layer in model.layers:
-            if isinstance(layer, _VariableDropout):
-                layer.rate.assign(getattr(recipe, layer.name))
+        for layer in model.dropouts:
+            layer.rate.assign(getattr(recipe, layer.name))
         model.loss.share.assign(recipe.label_smoothing)
         self.history_ = defaultdict(list, {name: list(values) for name, values in state.history.items()})
         self._optimizer_name = optimizer.name
@@ -122,7 +121,9 @@ class Trainer(BaseWrapper):
             if isinstance(layer, keras.layers.Dropout):
                 layer = _VariableDropout(name=layer.name, dtype=architecture.dtype)
             outputs = layer(outputs)
-        return _ScheduledModel(inputs, outputs, name=network.name)
+        model = _ScheduledModel(inputs, outputs, name=network.name)
+        model.architecture = architecture
+        return model
 
     def _validate_data(self, X=None, y=None, reset=False, y_numeric=False):
         return X, y
@@ -143,7 +144,6 @@ class _AsItIs:
         return data
 
 
-@keras.saving.register_keras_serializable("sk_mnist_cnn")
 class _ScheduledModel(keras.Model):
     """A model whose learning rate follows a table, which is a variable too, so that it needs no new graph."""
 
@@ -154,6 +154,20 @@ class _ScheduledModel(keras.Model):
             self._first_step = tf.Variable(first_step, dtype=tf.int64, trainable=False)
         self._rates.assign(rates)
         self._first_step.assign(first_step)
+
+    @property
+    def dropouts(self):
+        """The layers that drop out."""
+        return [layer for layer in self.layers if isinstance(layer, _VariableDropout)]
+
+    def save(self, *args, **kwargs):
+        """Save an ordinary model: what a callback writes is loaded where this class is unknown."""
+        optimizer = getattr(self.optimizer, "inner_optimizer", self.optimizer)
+        copy = type(optimizer).from_config(optimizer.get_config())
+        rates = {layer.name: float(layer.rate.numpy()) for layer in self.dropouts}
+        model = ordinary_model(self.architecture, read(self.trainable_variables), copy, **rates)
+        _assign(copy.variables, read(optimizer.variables))
+        model.save(*args, **kwargs)
 
     def train_step(self, data):
         rate = self.optimizer.learning_rate
@@ -169,7 +183,6 @@ class _ScheduledModel(keras.Model):
         return super().train_step(data)
 
 
-@keras.saving.register_keras_serializable("sk_mnist_cnn")
 class _VariableDropout(keras.layers.Layer):
     """Dropout whose rate is a variable, so that another rate needs no new graph."""
 
@@ -187,7 +200,6 @@ class _VariableDropout(keras.layers.Layer):
         return tf.nn.experimental.stateless_dropout(inputs, rate, seed=seed)
 
 
-@keras.saving.register_keras_serializable("sk_mnist_cnn")
 class _SmoothedCrossentropy(keras.losses.SparseCategoricalCrossentropy):
     """Cross-entropy that leaves all classes a share of the target, in a variable as above."""
 
@@ -200,6 +212,16 @@ class _SmoothedCrossentropy(keras.losses.SparseCategoricalCrossentropy):
         of_all = keras.losses.categorical_crossentropy(tf.ones_like(y_pred) / y_pred.shape[-1], y_pred)
         share = tf.cast(self.share, of_label.dtype)
         return (1 - share) * of_label + share * of_all
+
+
+def ordinary_model(architecture, weights, optimizer, **dropout_rates):
+    """A compiled model of Keras' own classes alone."""
+    model = architecture.build(**dropout_rates, seed=0)
+    model.set_weights(weights)
+    loss = keras.losses.SparseCategoricalCrossentropy(dtype=architecture.input_dtype)
+    model.compile(optimizer, loss, metrics=["accuracy"])
+    model.optimizer.build(model.trainable_variables)
+    return model
 
 
 class _Feed:

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     import keras
 
 OPTIMIZERS = {"adadelta", "adam", "adamw", "rmsprop", "sgd"}
+# Images of floats in which whole numbers would be noticed.
+_N_LOOKED_AT = 128
 DTYPES = {"float32", "float64", "mixed_bfloat16", "mixed_float16"}
 
 
@@ -100,7 +102,8 @@ class CNNDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         Keras does; in `loss` and `val_loss` too. Labels are predicted better for it, and their probabilities
         become too small.
     class_weight : dict or "balanced" or None, default=None
-        Weight of each class, by label. "balanced" is ``n_samples / (n_classes * np.bincount(y))``.
+        Weight of each class, by label, for training alone. "balanced" is
+        ``n_samples / (n_classes * np.bincount(y))``.
     callbacks : list of keras.callbacks.Callback or None, default=None
         Keras callbacks. Each `fit` trains with copies of them.
     warm_start : bool, default=False
@@ -112,7 +115,7 @@ class CNNDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     checkpoint : str, PathLike or None, default=None
         File in which `fit` keeps its state after every epoch, in a folder that exists. A `fit` with the same
         data and parameters that finds it goes on from the last whole epoch and ends as if never interrupted;
-        any other is refused. It is removed when `fit` ends well.
+        any other is refused. It is removed when `fit` ends well. Two fits at once need a file each.
     dtype : {"float32", "float64", "mixed_float16", "mixed_bfloat16"}, default="float32"
         Keras dtype policy. Input of any dtype is cast to it a batch at a time.
     random_state : int, RandomState instance or None, default=None
@@ -584,9 +587,12 @@ class CNNDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
 
 
 def _warn_of_raw_pixels(rows):
-    if rows.dtype.kind in "iu" and rows.max() > 1:
+    whole = rows.dtype.kind in "iu"
+    pixels = rows if whole else rows[:_N_LOOKED_AT]
+    largest = pixels.max()
+    if largest > 1 and (whole or np.array_equal(pixels, np.rint(pixels))):
         warnings.warn(
-            f"X holds whole-number pixels up to {rows.max()}, but the network learns best from pixels in "
+            f"X holds whole-number pixels up to {largest:g}, but the network learns best from pixels in "
             "[0, 1]. Put an ImagePreprocessor before the classifier in a Pipeline.",
             UserWarning,
             stacklevel=3,

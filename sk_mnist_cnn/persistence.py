@@ -156,7 +156,7 @@ def _skops_io():
         import skops.io
     except ImportError as error:
         raise ImportError(
-            "Saving and loading models needs skops. Install it: pip install sk_mnist_cnn[persistence]"
+            'Saving and loading models needs skops. Install it: pip install "sk_mnist_cnn[persistence]"'
         ) from error
     return skops.io
 

@@ -71,8 +71,12 @@ class TrainingHistoryDisplay:
             metrics = "loss" if isinstance(ax, Axes) else ("loss", "accuracy")
         metrics = [metrics] if isinstance(metrics, str) else list(metrics)
         for history in self.histories.values():
-            if unknown := [metric for metric in metrics if metric not in history]:
-                raise ValueError(f"metrics must be among those recorded, {list(history)}; got {unknown}.")
+            recorded = [metric for metric in history if not metric.startswith("val_")]
+            if unknown := [metric for metric in metrics if metric not in recorded]:
+                raise ValueError(
+                    f"metrics must be among those recorded, {recorded}; got {unknown}. The validation's are "
+                    "drawn beside the training's."
+                )
         if ax is None:
             _, ax = plt.subplots(1, len(metrics), figsize=(1 + 4 * len(metrics), 4), layout="constrained")
         self.axes_ = np.ravel(ax)

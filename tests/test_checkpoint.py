@@ -7,11 +7,13 @@ import subprocess
 import sys
 import textwrap
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 from conftest import small_classifier
+from sklearn.base import clone
 
 from sk_mnist_cnn._checkpoint import Checkpoint, digest
 from sk_mnist_cnn._tensorflow import keras
@@ -30,6 +32,14 @@ class StopAfter(keras.callbacks.Callback):
         self._left -= 1
 
 
+class HalveRate(keras.callbacks.Callback):
+    """Halves the learning rate before every epoch."""
+
+    def on_epoch_begin(self, epoch, logs=None):
+        rate = self.model.optimizer.learning_rate
+        rate.assign(rate / 2)
+
+
 @pytest.fixture
 def path(tmp_path):
     return tmp_path / "run.ckpt"
@@ -38,7 +48,7 @@ def path(tmp_path):
 def interrupt(clf, *data, after, **fit_params):
     """Break a fit off between two epochs."""
     callbacks = clf.callbacks
-    clf.set_params(callbacks=[StopAfter(after)])
+    clf.set_params(callbacks=[*(callbacks or ()), StopAfter(after)])
     with pytest.raises(KeyboardInterrupt):
         clf.fit(*data, **fit_params)
     return clf.set_params(callbacks=callbacks)
@@ -62,6 +72,8 @@ def assert_same_training(one, other):
         {"early_stopping": True, "n_iter_no_change": 1},
         {"validation_split": 0.2},
         {"class_weight": "balanced", "dtype": "float64"},
+        {"callbacks": [HalveRate()]},
+        {"optimizer": keras.optimizers.SGD(gradient_accumulation_steps=2)},
     ],
     ids=lambda params: ",".join(params) or "plain",
 )
@@ -156,6 +168,28 @@ def test_other_data_are_refused_by_name(digits, path):
     assert_same_training(clf.set_params(verbose=0).fit(X, y), small_classifier().fit(X, y))
 
 
+def test_a_run_with_less_to_it_is_another_run(digits, path):
+    X, y = digits
+    validated = {"X_val": X[:50], "y_val": y[:50]}
+    clf = interrupt(small_classifier(checkpoint=path), X, y, after=1, **validated)
+    with pytest.raises(ValueError, match=r"another training run: validation .*, validation .*, validation"):
+        clf.fit(X, y)
+    path.unlink()
+    warm = small_classifier(warm_start=True, checkpoint=path).fit(X, y)
+    interrupt(warm, X, y, after=1)
+    with pytest.raises(ValueError, match="another training run: fitted weights differ"):
+        small_classifier(warm_start=True, checkpoint=path).fit(X, y)
+
+
+def test_a_schedule_is_told_by_its_rates(digits, path):
+    clf = small_classifier(checkpoint=path, learning_rate_schedule=lambda step: 0.01)
+    interrupt(clf, *digits, after=1)
+    with pytest.raises(ValueError, match="another training run: learning_rate_schedule differ"):
+        clone(clf).set_params(learning_rate_schedule=lambda step: 0.02).fit(*digits)
+    clone(clf).set_params(learning_rate_schedule=partial(lambda rate, step: rate, 0.01)).fit(*digits)
+    assert not path.exists()
+
+
 def test_the_same_optimizer_in_another_object_is_the_same_run(digits, path):
     def clf():
         return small_classifier(optimizer=keras.optimizers.Adam(0.01), learning_rate="auto", checkpoint=path)
@@ -184,6 +218,17 @@ def test_a_damaged_file_is_named_and_refused(digits, path, damage):
     with pytest.raises(ValueError, match=r"run\.ckpt' is damaged or not a checkpoint .* Delete it"):
         clf.fit(*digits)
     assert not hasattr(clf, "classes_")
+
+
+def test_partial_fit_does_not_look_at_it(digits, path):
+    path.write_bytes(b"damaged")
+    small_classifier(checkpoint=path, random_state=None).partial_fit(*digits, classes=range(10))
+
+
+@pytest.mark.parametrize("random_state", [None, 0])
+def test_a_folder_is_no_checkpoint(digits, tmp_path, random_state):
+    with pytest.raises(ValueError, match=r"checkpoint=.* must lie in a folder that exists, and not be one"):
+        small_classifier(checkpoint=tmp_path, random_state=random_state).fit(*digits)
 
 
 def test_a_missing_folder_is_named_before_anything_is_trained(digits, tmp_path):

@@ -341,14 +341,15 @@ def test_image_shape_is_settled_at_fit(some):
         classifier(image_shape=(4, 16)).fit(X, y)
 
 
-def raw_pixels(some):
+def raw_pixels(some, dtype=np.uint8):
     X, y = some
-    return (X * 16).astype(np.uint8), y
+    return (X * 16).astype(dtype), y
 
 
+@pytest.mark.parametrize("dtype", ["uint8", "float64"])
 @pytest.mark.parametrize("method", ["fit", "partial_fit", "predict", "predict_proba", "score"])
-def test_raw_pixels_bring_one_warning_that_names_the_preprocessor(method, some, once):
-    X, y = raw_pixels(some)
+def test_raw_pixels_bring_one_warning_that_names_the_preprocessor(method, dtype, some, once):
+    X, y = raw_pixels(some, dtype)
     calls = {
         "fit": lambda: classifier(epochs=1, validation_split=0.2).fit(X, y),
         "partial_fit": lambda: classifier().partial_fit(X, y, classes=range(10)),
@@ -364,11 +365,14 @@ def test_black_and_white_pixels_bring_no_warning(dtype, some, once):
     assert_array_equal(once.predict((some[0] > 0.5).astype(dtype)), once.predict(some[0] > 0.5))
 
 
+def test_fractions_above_one_bring_no_warning(some, once):
+    assert once.predict(4 * some[0]).shape == (N,)
+
+
 def test_nothing_is_rescaled(some, once):
-    X, _ = raw_pixels(some)
     with pytest.warns(UserWarning, match="ImagePreprocessor"):
-        raw = once.predict_proba(X)
-    assert_array_equal(raw, once.predict_proba(X.astype(np.float32)))
+        raw = [once.predict_proba(raw_pixels(some, dtype)[0]) for dtype in (np.uint8, np.float32)]
+    assert_array_equal(*raw)
 
 
 def test_a_pipeline_takes_raw_pixels(fitted_pipeline):
@@ -792,6 +796,14 @@ def test_validation_weights_are_heeded(some):
         assert_allclose(heeded.history_[name], odd.history_[name], rtol=1e-5)
 
 
+def test_class_weights_are_for_what_is_trained_on(some):
+    X, y = some
+    params = {"epochs": 1, "class_weight": {3: 50.0}, "validation_split": 0.5}
+    fitted = classifier(**params).fit(X, y)
+    _, aside = stratified_split(np.arange(N), y, fitted.classes_, 0.5, fitted._seed)
+    assert fitted.history_["val_accuracy"][0] == pytest.approx(fitted.score(X[aside], y[aside]))
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -801,8 +813,8 @@ def test_validation_weights_are_heeded(some):
         ({"X_val": np.zeros((3, 63)), "y_val": np.zeros(3, int)}, "63 features"),
         ({"X_val": np.zeros((3, 4, 16)), "y_val": np.zeros(3, int)}, r"\(4, 16, 1\)"),
         ({"X_val": np.zeros((3, 64)), "y_val": np.zeros(2, int)}, "inconsistent numbers of samples"),
-        ({"X_val": np.zeros((3, 64)), "y_val": np.full(3, 10)}, r"not among the classes .*\[10\]"),
-        ({"X_val": np.full((3, 64), np.nan), "y_val": np.zeros(3, int)}, "NaN"),
+        ({"X_val": np.zeros((3, 64)), "y_val": np.full(3, 10)}, r"y_val .*not among the classes .*\[10\]"),
+        ({"X_val": np.full((3, 64), np.nan), "y_val": np.zeros(3, int)}, "X_val.* must be like X.*NaN"),
     ],
     ids=["X_val", "y_val", "weights", "features", "layout", "lengths", "labels", "nan"],
 )
@@ -1064,6 +1076,31 @@ def test_batch_hooks_are_called_every_batch(some, once, counts):
     hook = keras.callbacks.LambdaCallback(on_train_batch_begin=lambda batch, logs: seen.append(batch))
     classifier(callbacks=[hook], epochs=1).fit(*some)
     assert seen == [*range(STEPS)]
+
+
+# Keras' own, where it saves a model.
+@pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
+def test_models_that_callbacks_save_are_ordinary_ones(some, tmp_path):
+    path, weights_path = tmp_path / "epoch.keras", tmp_path / "epoch.weights.h5"
+    checkpoints = [
+        keras.callbacks.ModelCheckpoint(path),
+        keras.callbacks.ModelCheckpoint(weights_path, save_weights_only=True),
+    ]
+    fitted = classifier(callbacks=checkpoints, epochs=1, conv_dropout=0.125).fit(*some)
+    images, expected = some[0].astype(np.float32), fitted.predict_proba(some[0])
+    code = f"""
+import keras, numpy as np
+model = keras.models.load_model({str(path)!r})
+print(model.get_layer("conv_dropout").rate, model.optimizer.iterations.numpy())
+np.save({str(tmp_path / "probabilities.npy")!r}, model(np.load({str(tmp_path / "images.npy")!r})))
+"""
+    np.save(tmp_path / "images.npy", images)
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert shown.stdout.split() == ["0.125", str(-(-N // fitted.batch_size))]
+    assert_allclose(np.load(tmp_path / "probabilities.npy"), expected, atol=1e-6)
+    model = classifier(epochs=1, random_state=1).fit(*some).model_
+    model.load_weights(weights_path)
+    assert_allclose(model(images), expected, atol=1e-6)
 
 
 def test_callbacks_are_copied(some, counts):

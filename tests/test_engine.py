@@ -401,3 +401,11 @@ DEVICES = """
 def test_two_devices_train_what_one_trains():
     script = textwrap.dedent(DEVICES.format(tests=str(Path(__file__).parent)))
     subprocess.run([sys.executable, "-c", script], check=True)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="closes its standard error as a shell of Unix does")
+def test_a_process_needs_no_standard_error():
+    code = "from sk_mnist_cnn import build_cnn; print(build_cnn((8, 8, 1), 2, kernel_size=3).count_params())"
+    command = ["sh", "-c", 'exec "$0" -c "$1" 2>&-', sys.executable, code]
+    shown = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    assert int(shown.stdout) > 0

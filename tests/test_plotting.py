@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+from conftest import small_classifier
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.exceptions import NotFittedError
@@ -164,6 +165,10 @@ class TestTrainingHistory:
     def test_unknown_metric(self):
         with pytest.raises(ValueError, match=r"metrics must be among .*'loss', 'accuracy'.*got \['f1'\]"):
             TrainingHistoryDisplay({None: HISTORY}).plot(metrics=["loss", "f1"])
+
+    def test_validation_is_no_metric_by_itself(self):
+        with pytest.raises(ValueError, match=r"got \['val_loss'\]\. The validation's are drawn beside"):
+            TrainingHistoryDisplay({None: HISTORY}).plot(metrics="val_loss")
 
     def test_too_few_axes(self):
         _, ax = plt.subplots()
@@ -346,6 +351,16 @@ class TestFilters:
         assert shown.shape == (8, 3, 3, 3)
         assert 0 <= shown.min() < shown.max() <= 1
         assert FilterDisplay.from_estimator(coloured[0], coloured[1][0]).feature_maps.shape == (8, 6, 6)
+
+    def test_an_image_of_one_row(self):
+        X, y = np.random.default_rng(0).random((20, 1, 9, 3)), np.arange(20) % 2
+        clf = small_classifier(epochs=1, filters=(4,)).fit(X, y)
+        alone, first = (FilterDisplay.from_estimator(clf, image) for image in (X[0], X[:1]))
+        assert_array_equal(alone.feature_maps, first.feature_maps)
+
+    def test_no_filters(self, digits):
+        with pytest.raises(ValueError, match=r"estimator must have convolutions .* filters=\(\)"):
+            FilterDisplay.from_estimator(small_classifier(epochs=1, filters=()).fit(*digits))
 
     def test_into_an_axes(self, fitted):
         _, ax = plt.subplots()

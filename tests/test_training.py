@@ -127,6 +127,41 @@ def test_two_schedules_at_once_are_an_error(digits):
         small_classifier(optimizer=own, learning_rate="auto", learning_rate_schedule="cosine").fit(*digits)
 
 
+def test_a_schedule_counts_batches_where_gradients_are_accumulated(digits, recorder):
+    X, y = digits[0][:256], digits[1][:256]
+    params = {"epochs": 2, "learning_rate_schedule": "cosine", "callbacks": [recorder]}
+    small_classifier(**params).fit(X, y)
+    accumulating = keras.optimizers.Adam(gradient_accumulation_steps=2)
+    small_classifier(optimizer=accumulating, **params).fit(X, y)
+    assert recorder.rates[8:] == recorder.rates[:8]
+
+
+def test_a_loss_scale_of_ones_own_is_an_error(digits):
+    optimizer = keras.optimizers.LossScaleOptimizer(keras.optimizers.Adam())
+    with pytest.raises(ValueError, match=r"optimizer must not be a LossScaleOptimizer.*inner_optimizer"):
+        small_classifier(optimizer=optimizer, dtype="mixed_float16").fit(*digits)
+
+
+def test_a_class_defined_anew_is_another_class(digits):
+    def layer(value):
+        class Fill(keras.Layer):
+            def call(self, images):
+                return images * 0 + value
+
+        return Fill()
+
+    def optimizer(factor):
+        class Scaled(keras.optimizers.SGD):
+            def update_step(self, gradient, variable, learning_rate):
+                super().update_step(factor * gradient, variable, learning_rate)
+
+        return Scaled()
+
+    for parameter, make in {"augmentation": layer, "optimizer": optimizer}.items():
+        one, same, other = (small_classifier(**{parameter: make(value)}).fit(*digits) for value in (1, 1, 0))
+        assert one.history_ == same.history_ != other.history_
+
+
 def spot(n_images, size=13):
     images = np.zeros((n_images, size, size, 1), np.float32)
     images[:, size // 2, size // 2] = 1
@@ -177,6 +212,11 @@ def test_augmented_training_is_reproducible_and_leaves_prediction_alone(digits, 
     assert one.history_["loss"] != small_classifier().fit(X, y).history_["loss"]
 
 
+def test_a_layer_that_cannot_be_copied_is_named(digits):
+    with pytest.raises(ValueError, match=r"augmentation must hold layers that can be copied .* got <Lambda"):
+        small_classifier(augmentation=keras.layers.Lambda(lambda images: images)).fit(*digits)
+
+
 @pytest.mark.parametrize("augmentation", ["turn", [1], 3])
 def test_what_is_no_augmentation_is_named(digits, augmentation):
     with pytest.raises((ValueError, TypeError), match="augmentation"):
@@ -211,6 +251,15 @@ def test_early_stopping_waits_and_keeps_the_best_weights(digits, early_stopping,
     assert clf.best_validation_score_ == clf.history_["val_accuracy"][best - 1]
     until_best = small_classifier(epochs=best, **params).fit(X, y)
     np.testing.assert_array_equal(clf.predict_proba(X), until_best.predict_proba(X))
+
+
+@pytest.mark.parametrize("n_before", [1, 3])
+def test_the_best_epoch_is_found_after_epochs_without_validation(digits, n_before):
+    clf = small_classifier(epochs=n_before, warm_start=True).fit(*digits)
+    metrics = Metrics("val_accuracy", [0.0] * n_before + [0.5, 0.75, 0.25])
+    clf.set_params(epochs=3, early_stopping=True, callbacks=[metrics])
+    assert clf.fit(*digits).best_validation_score_ == 0.75
+    assert clf.n_iter_ == n_before + 3
 
 
 def test_early_stopping_sets_a_tenth_aside_where_nothing_else_is_given(digits):
