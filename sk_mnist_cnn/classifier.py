@@ -35,9 +35,10 @@ if TYPE_CHECKING:
     import keras
 
 OPTIMIZERS = {"adadelta", "adam", "adamw", "rmsprop", "sgd"}
+DTYPES = {"float32", "float64", "mixed_bfloat16", "mixed_float16"}
+
 # Images of floats in which whole numbers would be noticed.
 _N_LOOKED_AT = 128
-DTYPES = {"float32", "float64", "mixed_bfloat16", "mixed_float16"}
 
 
 class CNNDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
