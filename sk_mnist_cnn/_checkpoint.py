@@ -124,7 +124,7 @@ def describe_run(params, seed, classes, images, state=None):
     run = {name: _as_text(value) for name, value in params.items() if name not in _WITHOUT_EFFECT}
     schedule = params["learning_rate_schedule"]
     if callable(schedule):
-        n_steps = params["epochs"] * -(-len(images["training"]) // params["batch_size"])
+        n_steps = params["epochs"] * images["training"].n_batches(params["batch_size"])
         run["learning_rate_schedule"] = digest(learning_rates(schedule, 1, n_steps))
     run["random_state"] = repr(seed)
     run["classes"] = repr(classes.tolist())

@@ -14,6 +14,9 @@ import numpy as np
 # scikit-learn's 8x8 digits) and up to 255 they are read as 8-bit pixels.
 _WHOLE_NUMBER_SCALE = (17, 255)
 
+# Images of floats in which whole numbers would be noticed.
+_N_LOOKED_AT = 128
+
 
 def as_rows(X):
     """View a batch of images as flat rows, and tell the (h, w, c) its layout shows.
@@ -146,6 +149,20 @@ def pixel_maximum(rows):
     return largest if largest > 0 else 1.0
 
 
+def warn_of_raw_pixels(rows):
+    """Warn the caller's caller of pixels that no one has scaled to [0, 1]."""
+    whole = rows.dtype.kind in "iu"
+    pixels = rows if whole else rows[:_N_LOOKED_AT]
+    largest = pixels.max()
+    if largest > 1 and (whole or np.array_equal(pixels, np.rint(pixels))):
+        warnings.warn(
+            f"X holds whole-number pixels up to {largest:g}, but the network learns best from pixels in "
+            "[0, 1]. Put an ImagePreprocessor before the classifier in a Pipeline.",
+            UserWarning,
+            stacklevel=3,
+        )
+
+
 def scale_pixels(rows, max_value):
     """Divide by `max_value`, into a new C-contiguous float32 array."""
     scaled = np.empty(rows.shape, dtype=np.float32)
@@ -183,6 +200,28 @@ class LabelledImages:
     def only(self, indices):
         """The same images, of which others take part."""
         return replace(self, indices=indices)
+
+    def weighted(self, factors, dtype):
+        """The same images with their weights times `factors`, the mean of those that take part being 1.
+
+        Raises
+        ------
+        ValueError
+            If no image is left a weight.
+        """
+        weights = self.weights * factors
+        indices = self.indices[weights[self.indices] > 0]
+        if not indices.size:
+            raise ValueError(
+                "class_weight and sample_weight must leave some image a weight; together all are zero."
+            )
+        # Over the whole fit: a batch's own mean would undo the weights of its classes.
+        weights = weights / weights[indices].mean()
+        return replace(self, weights=weights.astype(dtype), indices=indices)
+
+    def n_batches(self, batch_size):
+        """Into how many batches they are cut."""
+        return -(-len(self) // batch_size)
 
     def batches(self, order, batch_size, image_shape, dtype):
         """Yield (images, labels, weights)."""

@@ -250,7 +250,7 @@ class _Feed:
     def load(self, images, batch_size, seed=None):
         """Take images, shuffled by (seed, epoch) where there is a seed, and give their data set."""
         self._images, self._batch_size, self._seed = images, batch_size, seed
-        n_batches = -(-len(images) // batch_size)
+        n_batches = images.n_batches(batch_size)
         return self._dataset.apply(tf.data.experimental.assert_cardinality(n_batches))
 
     def start_epoch(self, epoch):

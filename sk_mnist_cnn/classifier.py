@@ -1,7 +1,6 @@
 """`CNNDigitClassifier`: the scikit-learn contract. Nothing of TensorFlow is here, see `_engine`."""
 
 import os
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from numbers import Integral, Real
@@ -36,9 +35,6 @@ if TYPE_CHECKING:
 
 OPTIMIZERS = {"adadelta", "adam", "adamw", "rmsprop", "sgd"}
 DTYPES = {"float32", "float64", "mixed_bfloat16", "mixed_float16"}
-
-# Images of floats in which whole numbers would be noticed.
-_N_LOOKED_AT = 128
 
 
 class CNNDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
@@ -299,7 +295,7 @@ class CNNDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         with observed_fit(self, X, y, sample_weight, self.epochs) as observer, unchanged_on_error(self):
             goes_on = self.warm_start and self._is_fitted()
             rows, y = self._validate_images(X, y, reset=not goes_on)
-            _warn_of_raw_pixels(rows)
+            _images.warn_of_raw_pixels(rows)
             if not goes_on:
                 self.classes_ = find_classes(y)
             state = self._training_state if goes_on else None
@@ -309,8 +305,8 @@ class CNNDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
                 validation = self._validation_images(X_val, y_val, sample_weight_val)
             else:
                 training, validation = self._split(training)
-            training = self._weighted(training, self.class_weight)
-            validation = validation and self._weighted(validation)
+            training = self._weighted_by_class(training)
+            validation = validation and validation.weighted(1, self._float)
             checkpoint = self._open_checkpoint(training, validation, state)
             self._train(training, validation, state=state, checkpoint=checkpoint, observer=observer)
             if not self.warm_start:
@@ -357,7 +353,7 @@ class CNNDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         with unchanged_on_error(self):
             goes_on = self._is_fitted()
             rows, y = self._validate_images(X, y, reset=not goes_on)
-            _warn_of_raw_pixels(rows)
+            _images.warn_of_raw_pixels(rows)
             self.classes_ = check_classes(classes, self.classes_ if goes_on else None)
             if self.class_weight == "balanced":
                 raise ValueError(
@@ -367,7 +363,7 @@ class CNNDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             state = self._training_state if goes_on else None
             self._seed = self._resolve_seed(goes_on)
             training = self._labelled_images(rows, y, sample_weight)
-            training = self._weighted(training, self.class_weight)
+            training = self._weighted_by_class(training)
             self._train(training, None, state=state, partial=True)
         return self
 
@@ -386,7 +382,7 @@ class CNNDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         """
         check_is_fitted(self)
         rows, _ = self._validate_images(X, reset=False)
-        _warn_of_raw_pixels(rows)
+        _images.warn_of_raw_pixels(rows)
         return _engine().predict_proba(self._fitted_architecture, self._weights, rows)
 
     def predict_log_proba(self, X: ArrayLike) -> np.ndarray:
@@ -458,17 +454,9 @@ class CNNDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         except ValueError as error:
             raise ValueError(f"X_val, y_val and sample_weight_val must be like X and y. {error}") from error
 
-    def _weighted(self, images, class_weight=None):
-        """Bring weights of classes in, and the mean weight to 1."""
-        weights = images.weights * class_weights(class_weight, self.classes_, images.labels)
-        indices = images.indices[weights[images.indices] > 0]
-        if not indices.size:
-            raise ValueError(
-                "class_weight and sample_weight must leave some image a weight; together all are zero."
-            )
-        # Over the whole fit: a batch's own mean would undo the weights of its classes.
-        weights = weights / weights[indices].mean()
-        return LabelledImages(images.rows, images.labels, weights.astype(self._float), indices)
+    def _weighted_by_class(self, images):
+        factors = class_weights(self.class_weight, self.classes_, images.labels)
+        return images.weighted(factors, self._float)
 
     def _split(self, images):
         """Set a stratified part of the training images aside, where one is asked for."""
@@ -585,19 +573,6 @@ class CNNDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
         return tags
-
-
-def _warn_of_raw_pixels(rows):
-    whole = rows.dtype.kind in "iu"
-    pixels = rows if whole else rows[:_N_LOOKED_AT]
-    largest = pixels.max()
-    if largest > 1 and (whole or np.array_equal(pixels, np.rint(pixels))):
-        warnings.warn(
-            f"X holds whole-number pixels up to {largest:g}, but the network learns best from pixels in "
-            "[0, 1]. Put an ImagePreprocessor before the classifier in a Pipeline.",
-            UserWarning,
-            stacklevel=3,
-        )
 
 
 def _engine():
