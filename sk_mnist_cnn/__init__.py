@@ -3,7 +3,7 @@
 from importlib import import_module
 from importlib.metadata import version
 
-from . import _fork  # noqa: F401  # takes note of forks from now on
+from ._keras import worker as _worker  # noqa: F401  # registers its fork handler
 from .classifier import CNNDigitClassifier
 from .datasets import load_mnist, load_mnist_sample
 from .preprocessing import ImagePreprocessor

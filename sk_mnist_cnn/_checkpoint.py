@@ -113,7 +113,7 @@ def describe_run(params, seed, classes, images, state=None):
     seed : int
         What `random_state` came to.
     classes : ndarray
-    images : dict of str to (LabelledImages or None)
+    images : dict of str to (ImageDataset or None)
     state : TrainingState or None
         What the run goes on from.
 

@@ -5,7 +5,6 @@ travel as flat rows beside an ``image_shape`` of (h, w, c), which costs no copy 
 """
 
 import warnings
-from dataclasses import dataclass, replace
 from numbers import Integral
 
 import numpy as np
@@ -180,52 +179,3 @@ def unscale_pixels(rows, max_value, dtype):
         limits = np.iinfo(dtype)
         pixels = np.clip(np.rint(pixels), limits.min, limits.max)
     return pixels.astype(dtype)
-
-
-@dataclass(frozen=True)
-class LabelledImages:
-    """Images as flat rows of any dtype, and which of them take part.
-
-    They are cut and cast a batch at a time, so that a memory-mapped file is never read whole.
-    """
-
-    rows: np.ndarray
-    labels: np.ndarray
-    weights: np.ndarray
-    indices: np.ndarray
-
-    def __len__(self):
-        return len(self.indices)
-
-    def only(self, indices):
-        """The same images, of which others take part."""
-        return replace(self, indices=indices)
-
-    def weighted(self, factors, dtype):
-        """The same images with their weights times `factors`, the mean of those that take part being 1.
-
-        Raises
-        ------
-        ValueError
-            If no image is left a weight.
-        """
-        weights = self.weights * factors
-        indices = self.indices[weights[self.indices] > 0]
-        if not indices.size:
-            raise ValueError(
-                "class_weight and sample_weight must leave some image a weight; together all are zero."
-            )
-        # Over the whole fit: a batch's own mean would undo the weights of its classes.
-        weights = weights / weights[indices].mean()
-        return replace(self, weights=weights.astype(dtype), indices=indices)
-
-    def n_batches(self, batch_size):
-        """Into how many batches they are cut."""
-        return -(-len(self) // batch_size)
-
-    def batches(self, order, batch_size, image_shape, dtype):
-        """Yield (images, labels, weights)."""
-        for start in range(0, len(order), batch_size):
-            batch = order[start : start + batch_size]
-            images = self.rows[batch].astype(dtype, copy=False)
-            yield images.reshape(-1, *image_shape), self.labels[batch], self.weights[batch]

@@ -1,4 +1,4 @@
-"""`CNNDigitClassifier`: the scikit-learn contract. Nothing of TensorFlow is here, see `_engine`."""
+"""`CNNDigitClassifier`: the scikit-learn contract. Nothing of TensorFlow is here, see `_keras.engine`."""
 
 import os
 from collections.abc import Callable, Sequence
@@ -14,20 +14,18 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from . import _images
+from ._base import CallbackSupportMixin, observed_fit, unchanged_on_error
 from ._checkpoint import Checkpoint, describe_run, read_facts
-from ._images import LabelledImages
-from ._observation import CallbackSupportMixin, observed_fit
 from ._schedules import SCHEDULES
-from ._training import Recipe, TrainingState
-from ._validation import (
+from ._targets import (
     check_classes,
     check_sample_weight,
     class_weights,
     encode_labels,
     find_classes,
     stratified_split,
-    unchanged_on_error,
 )
+from ._training import ImageDataset, TrainingConfig, TrainingState
 from .network import Architecture
 
 if TYPE_CHECKING:
@@ -421,7 +419,7 @@ class CNNDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     def model_(self) -> "keras.Model":
         """An ordinary compiled Keras model with the fitted weights."""
         check_is_fitted(self)
-        return _engine().keras_model(self._fitted_architecture, self._recipe(), self._weights)
+        return _engine().keras_model(self._fitted_architecture, self._config(), self._weights)
 
     def _validate_images(self, X, y="no_validation", *, reset):
         """Check `X` and `y`, and give the images as flat rows of their own dtype."""
@@ -440,7 +438,7 @@ class CNNDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         """Bring images, labels and weights together; images of weight 0 take no part."""
         labels = encode_labels(y, self.classes_)
         weights = check_sample_weight(sample_weight, labels, name)
-        return LabelledImages(rows, labels, weights, np.flatnonzero(weights))
+        return ImageDataset(rows, labels, weights, np.flatnonzero(weights))
 
     def _validation_images(self, X_val, y_val, sample_weight_val):
         if X_val is None or y_val is None:
@@ -493,7 +491,7 @@ class CNNDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         self._network = asdict(architecture)
         trained = _engine().train(
             architecture,
-            self._recipe(),
+            self._config(),
             training,
             validation,
             seed=self._seed,
@@ -521,8 +519,8 @@ class CNNDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
                 return int(begun["run"]["random_state"])
         return int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
 
-    def _recipe(self):
-        return Recipe(
+    def _config(self):
+        return TrainingConfig(
             optimizer=self.optimizer,
             learning_rate=self.learning_rate,
             learning_rate_schedule=self.learning_rate_schedule,
@@ -577,6 +575,6 @@ class CNNDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
 
 def _engine():
     """The engine, imported when something first has to run: TensorFlow takes seconds to load."""
-    from . import _engine
+    from ._keras import engine
 
-    return _engine
+    return engine

@@ -163,7 +163,7 @@ def _existing(path):
 
 
 def _download():
-    from ._tensorflow import keras
+    from ._keras.backend import keras
 
     try:
         (x_train, y_train), (x_test, y_test) = keras.datasets.mnist.load_data()

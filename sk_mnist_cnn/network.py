@@ -153,7 +153,7 @@ class Architecture:
 
     def build(self, *, conv_dropout=0.0, dense_dropout=0.0, seed=None):
         """Build the Keras network, see `build_cnn`."""
-        from ._tensorflow import keras
+        from ._keras.backend import keras
 
         layers, seeds = keras.layers, _layer_seeds(seed)
 
@@ -203,7 +203,7 @@ def initial_weights(network, seed):
 
     Lets a network that has been trained start again, with no new graph.
     """
-    from ._tensorflow import keras
+    from ._keras.backend import keras
 
     seeds = _layer_seeds(seed)
     weights = []

@@ -16,9 +16,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import validate_data
 
 from . import _images
-from ._observation import observed_fit
-from ._transformer import ImageTransformer
-from ._validation import unchanged_on_error
+from ._base import ImageTransformer, observed_fit, unchanged_on_error
 
 _LUMINANCE = (0.299, 0.587, 0.114)  # Rec. 601, for red, green and blue
 _MAX_SIDE = 400  # larger pictures are reduced first, by a whole factor

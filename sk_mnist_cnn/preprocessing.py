@@ -11,9 +11,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from . import _images
-from ._observation import observed_fit
-from ._transformer import ImageTransformer
-from ._validation import unchanged_on_error
+from ._base import ImageTransformer, observed_fit, unchanged_on_error
 
 
 class ImagePreprocessor(ImageTransformer):

@@ -1,4 +1,4 @@
-"""`evaluation_report`: how well a fitted classifier does, in numbers. `_report_page` makes their page."""
+"""`evaluation_report`: how well a fitted classifier does, in numbers. `_report_html` makes their page."""
 
 import os
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ from sklearn.utils import check_consistent_length, column_or_1d
 from sklearn.utils.validation import check_is_fitted
 
 from ._files import as_destination, replacing
-from ._inputs import as_images, fitted_image_shape, positions_of, predictions, steps
+from ._fitted import as_images, fitted_image_shape, positions_of, predictions, steps
 
 _N_BINS = 15  # as in Guo et al. (2017)
 
@@ -232,7 +232,7 @@ class EvaluationReport:
         TypeError
             If `path` is something else.
         """
-        from ._report_page import write_page
+        from ._report_html import write_page
 
         target = as_destination(path)
         with replacing(target) as file:
@@ -244,7 +244,7 @@ class EvaluationReport:
         return f"EvaluationReport({', '.join([f'n_samples={self.n_samples}', *numbers])})"
 
     def _repr_html_(self):
-        from ._report_page import write_numbers
+        from ._report_html import write_numbers
 
         return write_numbers(self)
 

@@ -16,7 +16,7 @@ from conftest import small_classifier
 from sklearn.base import clone
 
 from sk_mnist_cnn._checkpoint import Checkpoint, digest
-from sk_mnist_cnn._tensorflow import keras
+from sk_mnist_cnn._keras.backend import keras
 
 
 class StopAfter(keras.callbacks.Callback):

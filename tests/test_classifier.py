@@ -19,9 +19,10 @@ from sklearn.datasets import load_digits
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.class_weight import compute_sample_weight
 
-from sk_mnist_cnn import CNNDigitClassifier, ImagePreprocessor, _trainer
-from sk_mnist_cnn._tensorflow import keras
-from sk_mnist_cnn._validation import stratified_split
+from sk_mnist_cnn import CNNDigitClassifier, ImagePreprocessor
+from sk_mnist_cnn._keras import trainer as _trainer
+from sk_mnist_cnn._keras.backend import keras
+from sk_mnist_cnn._targets import stratified_split
 
 SMALL = {
     "filters": (8, 16),

@@ -57,7 +57,7 @@ def sample_for_mnist(monkeypatch, sample):
 def keras_gives(monkeypatch):
     """Replace Keras' own loader, and with it the download, by a function."""
     pytest.importorskip("keras")
-    from sk_mnist_cnn._tensorflow import keras
+    from sk_mnist_cnn._keras.backend import keras
 
     return lambda load: monkeypatch.setattr(keras.datasets.mnist, "load_data", load)
 
@@ -227,7 +227,7 @@ def test_reads_the_whole_data_set_from_idx(full, tmp_path):
 
 def test_script_reproduces_the_shipped_sample(full_path, tmp_path):
     """Bit for bit, once unpacked: the compressed bytes depend on the zlib of the machine."""
-    make_sample = import_module("sk_mnist_cnn.data.make_sample").make_sample
+    make_sample = import_module("tests.data.make_sample").make_sample
     make_sample(full_path, tmp_path / "made.npz")
     with zipfile.ZipFile(tmp_path / "made.npz") as made, zipfile.ZipFile(SHIPPED) as shipped:
         assert made.namelist() == shipped.namelist()

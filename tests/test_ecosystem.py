@@ -148,7 +148,7 @@ def test_probabilistic_scorers(few):
 
 
 def test_epochs_and_callbacks_survive_the_clones_of_cross_validation(few):
-    from sk_mnist_cnn._tensorflow import keras
+    from sk_mnist_cnn._keras.backend import keras
 
     X, y = few
     epochs = []
@@ -515,7 +515,7 @@ def test_showing_a_model_does_not_load_tensorflow(fitted_on_few, tmp_path, is_fi
 
 
 def test_showing_a_model_or_completing_its_names_builds_no_network(fitted_on_few, monkeypatch):
-    from sk_mnist_cnn._tensorflow import keras
+    from sk_mnist_cnn._keras.backend import keras
 
     built = []
     monkeypatch.setattr(keras.Model, "compile", lambda *args, **kwargs: built.append(args))

@@ -17,10 +17,10 @@ import pytest
 from conftest import small_classifier
 from tensorflow.python.framework.config import is_op_determinism_enabled
 
-from sk_mnist_cnn import _engine
-from sk_mnist_cnn._images import LabelledImages
-from sk_mnist_cnn._tensorflow import keras, tf
-from sk_mnist_cnn._trainer import _ScheduledModel
+from sk_mnist_cnn._keras import engine as _engine
+from sk_mnist_cnn._keras.backend import keras, tf
+from sk_mnist_cnn._keras.layers import ScheduledModel
+from sk_mnist_cnn._training import ImageDataset
 
 
 @pytest.fixture
@@ -34,13 +34,13 @@ def cold(monkeypatch):
 def traces(monkeypatch):
     """The calls of the training step's Python code, which runs only while a graph is traced."""
     calls = []
-    train_step = _ScheduledModel.train_step
+    train_step = ScheduledModel.train_step
 
     def counted(self, data):
         calls.append(self)
         return train_step(self, data)
 
-    monkeypatch.setattr(_ScheduledModel, "train_step", counted)
+    monkeypatch.setattr(ScheduledModel, "train_step", counted)
     return calls
 
 
@@ -122,7 +122,7 @@ def test_mapped_bytes_are_cast_a_batch_at_a_time(tmp_path, digits, monkeypatch):
     mapped = np.memmap(tmp_path / "images", dtype=np.uint8, mode="w+", shape=(n_images, 64))
     mapped[:] = np.resize(X.reshape(-1, 64) > 0.5, mapped.shape)
     labels = np.resize(y, n_images)
-    batches = LabelledImages.batches
+    batches = ImageDataset.batches
     largest = []
 
     def watched(self, *args):
@@ -131,7 +131,7 @@ def test_mapped_bytes_are_cast_a_batch_at_a_time(tmp_path, digits, monkeypatch):
             largest.append(batch[0].nbytes)
             yield batch
 
-    monkeypatch.setattr(LabelledImages, "batches", watched)
+    monkeypatch.setattr(ImageDataset, "batches", watched)
     clf = small_classifier(epochs=1, batch_size=128).fit(mapped[:500], labels[:500])
     tracemalloc.start()
     clf.fit(mapped, labels)
@@ -324,7 +324,7 @@ def test_the_start_up_messages_reach_no_terminal():
 
 
 def test_gpus_are_shared_where_there_are_any(monkeypatch):
-    from sk_mnist_cnn import _tensorflow
+    from sk_mnist_cnn._keras import backend
 
     grown = []
     monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: ["first", "busy", "last"])
@@ -335,14 +335,14 @@ def test_gpus_are_shared_where_there_are_any(monkeypatch):
         grown.append((gpu, enable))
 
     monkeypatch.setattr(tf.config.experimental, "set_memory_growth", set_memory_growth)
-    _tensorflow._share_gpus()
+    backend._share_gpus()
     assert grown == [("first", True), ("last", True)]
 
 
 THREADS = """
     import gc
     {before}
-    from sk_mnist_cnn._tensorflow import tf
+    from sk_mnist_cnn._keras.backend import tf
     pools = tf.config.threading
     print(pools.get_intra_op_parallelism_threads(), pools.get_inter_op_parallelism_threads(), gc.isenabled())
 """

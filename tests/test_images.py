@@ -6,7 +6,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from sk_mnist_cnn._images import (
-    LabelledImages,
+    ImageDataset,
     as_rows,
     check_layout,
     pixel_maximum,
@@ -257,7 +257,7 @@ def test_unscaling_takes_scaled_pixels_of_any_dtype(rows_dtype):
 @pytest.fixture
 def labelled():
     rows = np.arange(5 * 12, dtype=np.uint8).reshape(5, 12)
-    return LabelledImages(rows, np.arange(5), np.linspace(1, 2, 5), np.array([0, 2, 4]))
+    return ImageDataset(rows, np.arange(5), np.linspace(1, 2, 5), np.array([0, 2, 4]))
 
 
 def test_labelled_images_count_those_that_take_part(labelled):

@@ -79,14 +79,14 @@ class BareFunction(BareKeras):
     name = "bare tf.function"
 
     def fit(self, X, y, epochs=1, callbacks=()):
-        from sk_mnist_cnn._tensorflow import tf
+        from sk_mnist_cnn._keras.backend import tf
 
         model = super().fit(X, y, epochs, callbacks)
         signature = [tf.TensorSpec((None, *IMAGE_SHAPE), "float32")]
         return tf.function(lambda images: model(images, training=False), input_signature=signature)
 
     def predict_proba(self, fitted, X):
-        from sk_mnist_cnn._engine import PREDICTION_CHUNK
+        from sk_mnist_cnn._keras.engine import PREDICTION_CHUNK
 
         starts = range(0, len(X), PREDICTION_CHUNK)
         return np.concatenate([fitted(X[start : start + PREDICTION_CHUNK]).numpy() for start in starts])
@@ -170,7 +170,7 @@ PEERS = (BareKeras(), SCIKERAS, KerasWrapper(), SKORCH)
 
 def load_keras():
     """Keras, with TensorFlow's log held back."""
-    from sk_mnist_cnn._tensorflow import keras
+    from sk_mnist_cnn._keras.backend import keras
 
     return keras
 

@@ -25,7 +25,7 @@ def ours(n_images, filters, n_jobs):
 
 def n_traced(n_images, filters):
     """How many training graphs a search traces in one process."""
-    from sk_mnist_cnn._trainer import Trainer
+    from sk_mnist_cnn._keras.trainer import Trainer
 
     X, y = digits(n_images, OURS)
     with mock.patch.object(Trainer, "create", wraps=Trainer.create) as create:

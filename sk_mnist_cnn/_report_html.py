@@ -9,9 +9,9 @@ import numpy as np
 from matplotlib.colors import PowerNorm
 from sklearn.metrics import ConfusionMatrixDisplay
 
-from ._inputs import positions_of
-from ._tiles import as_pixels
+from ._fitted import positions_of
 from .plotting import MisclassifiedDisplay, TrainingHistoryDisplay
+from .plotting._image_grid import as_pixels
 
 _THEMES = {"light": ["default"], "dark": ["default", "dark_background"]}
 _N_PAIRS = 10

@@ -13,13 +13,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from ._augmentation import Augmentation
-from ._callbacks import EarlyStopping, FiniteLoss, Observe, SaveCheckpoint, StartEpoch, has_batch_hooks
-from ._fork import refuse_fork, survives_fork
-from ._optimizers import Optimizer
-from ._tensorflow import keras, tf
-from ._trainer import STEPS_PER_EXECUTION, Trainer, ordinary_model
-from ._training import TrainingState
+from .._training import TrainingState
+from .augmentation import Augmentation
+from .backend import keras, tf
+from .callbacks import EarlyStopping, FiniteLoss, Observe, SaveCheckpoint, StartEpoch, has_batch_hooks
+from .layers import ordinary_model
+from .optimizers import Optimizer
+from .trainer import STEPS_PER_EXECUTION, Trainer
+from .worker import refuse_fork, survives_fork
 
 # Images predicted in one call into TensorFlow.
 PREDICTION_CHUNK = 128
@@ -31,7 +32,7 @@ _LARGE_WEIGHT = 1e3
 @survives_fork
 def train(
     architecture,
-    recipe,
+    config,
     training,
     validation=None,
     *,
@@ -41,14 +42,14 @@ def train(
     checkpoint=None,
     observer=None,
 ):
-    """Train a network for `recipe.epochs` epochs, or until early stopping.
+    """Train a network for `config.epochs` epochs, or until early stopping.
 
     Parameters
     ----------
     architecture : Architecture
-    recipe : Recipe
-    training : LabelledImages
-    validation : LabelledImages or None
+    config : TrainingConfig
+    training : ImageDataset
+    validation : ImageDataset or None
     seed : int
         Fixes the initial weights, and from (seed, epoch) the order of the images, their augmentation and
         the dropout masks.
@@ -66,24 +67,24 @@ def train(
     TrainingState
     """
     if partial:
-        recipe = replace(recipe, epochs=1, monitor=None, learning_rate_schedule="constant")
-    optimizer = Optimizer.resolve(recipe.optimizer, recipe.learning_rate)
-    if optimizer.has_own_schedule and recipe.learning_rate_schedule != "constant":
+        config = replace(config, epochs=1, monitor=None, learning_rate_schedule="constant")
+    optimizer = Optimizer.resolve(config.optimizer, config.learning_rate)
+    if optimizer.has_own_schedule and config.learning_rate_schedule != "constant":
         raise ValueError(
-            f"learning_rate_schedule={recipe.learning_rate_schedule!r} cannot be used with an optimizer that "
+            f"learning_rate_schedule={config.learning_rate_schedule!r} cannot be used with an optimizer that "
             "brings a schedule of its own. Pass a number as its learning_rate, or leave one of them out."
         )
-    callbacks = _copies(recipe.callbacks)
+    callbacks = _copies(config.callbacks)
     devices = tf.distribute.get_strategy() if tf.distribute.has_strategy() else None
     steps = 1 if devices or any(map(has_batch_hooks, callbacks)) else STEPS_PER_EXECUTION
-    key = architecture, optimizer.key, Augmentation.key(recipe.augmentation), steps, devices
+    key = architecture, optimizer.key, Augmentation.key(config.augmentation), steps, devices
     start = state or TrainingState()
-    reached = _resume(checkpoint, recipe.verbose) or start
+    reached = _resume(checkpoint, config.verbose) or start
     done = reached.n_epochs - start.n_epochs
-    stopping = recipe.monitor and EarlyStopping(recipe.monitor, recipe.patience, reached, done)
+    stopping = config.monitor and EarlyStopping(config.monitor, config.patience, reached, done)
     with _training_lock:
-        trainer = _trainers.take(key) or Trainer.create(architecture, optimizer, recipe.augmentation, steps)
-        trainer.load(reached, optimizer, recipe, seed, resumed=done > 0)
+        trainer = _trainers.take(key) or Trainer.create(architecture, optimizer, config.augmentation, steps)
+        trainer.load(reached, optimizer, config, seed, resumed=done > 0)
         callbacks = [StartEpoch(trainer, seed), FiniteLoss(), *callbacks]
         if stopping:
             callbacks.append(stopping)
@@ -92,7 +93,7 @@ def train(
         if observer:
             callbacks.append(Observe(observer))
         if not (stopping and stopping.exhausted):
-            trainer.run(training, validation, recipe, seed, callbacks, done=done, partial=partial)
+            trainer.run(training, validation, config, seed, callbacks, done=done, partial=partial)
         trained = trainer.state()
         _trainers.put(key, trainer)
     if stopping:
@@ -164,11 +165,11 @@ def predict_proba(architecture, weights, rows):
     return probabilities
 
 
-def keras_model(architecture, recipe, weights):
+def keras_model(architecture, config, weights):
     """An ordinary compiled Keras model of its own, with the weights given."""
     refuse_fork("A Keras model")
-    optimizer = Optimizer.resolve(recipe.optimizer, recipe.learning_rate).build()
-    rates = {"conv_dropout": recipe.conv_dropout, "dense_dropout": recipe.dense_dropout}
+    optimizer = Optimizer.resolve(config.optimizer, config.learning_rate).build()
+    rates = {"conv_dropout": config.conv_dropout, "dense_dropout": config.dense_dropout}
     return ordinary_model(architecture, weights, optimizer, **rates)
 
 

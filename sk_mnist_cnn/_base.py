@@ -1,6 +1,9 @@
 """scikit-learn's own callbacks, told of every epoch. They came with scikit-learn 1.9."""
 
 import contextlib
+from typing import Self
+
+from sklearn.base import BaseEstimator, TransformerMixin
 
 
 def _callback_support():
@@ -52,3 +55,40 @@ class FitObserver:
     def end(self):
         """Tell that the fit has ended well."""
         self._fit.call_on_fit_task_end(**self._facts, reconstruction_attributes={})
+
+
+@contextlib.contextmanager
+def unchanged_on_error(estimator):
+    """Give an estimator its attributes back if what is done to it fails."""
+    before = dict(vars(estimator))
+    try:
+        yield
+    except BaseException:
+        vars(estimator).clear()
+        vars(estimator).update(before)
+        raise
+
+
+class ImageTransformer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
+    """A transformer that gives images, which have three dimensions or more, so no frame holds them."""
+
+    def set_output(self, *, transform: str | None = None) -> Self:
+        """Accepted and without effect, so that ``Pipeline.set_output`` reaches the other steps.
+
+        Parameters
+        ----------
+        transform : {"default", "pandas", "polars"} or None, default=None
+            What the surrounding pipeline asks its steps for.
+
+        Returns
+        -------
+        self : transformer
+            The transformer, unchanged.
+        """
+        return self
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        tags.transformer_tags.preserves_dtype = []
+        return tags

@@ -99,7 +99,7 @@ class _EngineProcess:
 
 def _serve(descriptor):
     """Answer calls until the other side goes away."""
-    from . import _engine
+    from . import engine
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the caller
     connection = Connection(descriptor)
@@ -108,7 +108,7 @@ def _serve(descriptor):
             call = connection.recv_bytes()
             try:
                 name, args, kwargs = pickle.loads(call)
-                answer = getattr(_engine, name)(*args, **kwargs), None
+                answer = getattr(engine, name)(*args, **kwargs), None
             except Exception as error:
                 answer = None, error
             connection.send(answer)

@@ -3,7 +3,7 @@
 import json
 from dataclasses import dataclass
 
-from ._tensorflow import keras
+from .backend import keras
 
 # Keras 3 lowered Adadelta's default to 0.001, with which this network hardly learns. The method itself has
 # no rate, that is 1 (Zeiler, 2012, "ADADELTA: an adaptive learning rate method").

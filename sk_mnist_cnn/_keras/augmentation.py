@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 
-from ._tensorflow import keras, tf
+from .backend import keras, tf
 
 # Largest shift in pixels, rotation in degrees and zoom as a fraction.
 AUGMENTATIONS = {"shift": (2, 0, 0.0), "affine": (2, 10, 0.1)}

@@ -1,7 +1,7 @@
-"""Make `mnist_sample.npz` from the whole of MNIST.
+"""Make the sample of MNIST that ships with the package from the complete data set.
 
-From the root of a checkout: ``python -m sk_mnist_cnn.data.make_sample mnist.npz``. The sample is
-written beside this script, and the SHA-256 of its arrays, which `datasets.py` verifies, is printed.
+Run it from the root of a checkout: ``python -m tests.data.make_sample mnist.npz``. It writes
+`sk_mnist_cnn/data/mnist_sample.npz` and prints the SHA-256 of its arrays, which `datasets.py` verifies.
 """
 
 import argparse
@@ -13,6 +13,7 @@ import numpy as np
 from sk_mnist_cnn.datasets import load_mnist
 
 SEED = 0
+SAMPLE = Path(__file__).parents[2] / "sk_mnist_cnn" / "data" / "mnist_sample.npz"
 PER_CLASS = {"train": 800, "test": 200}
 
 
@@ -38,6 +39,6 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="Make mnist_sample.npz from the whole of MNIST.")
     parser.add_argument("source", help="an mnist.npz, or a folder with the four IDX files")
     arguments = parser.parse_args()
-    made = make_sample(arguments.source, Path(__file__).with_name("mnist_sample.npz"))
+    made = make_sample(arguments.source, SAMPLE)
     for name, array in made.items():
         print(name, array.shape, sha256(array).hexdigest())

@@ -1,9 +1,11 @@
-"""The Displays of what a network goes by: filters and evidence. `plotting` has the others, and these."""
+"""`SaliencyDisplay`: gradient and occlusion saliency."""
 
 from collections.abc import Sequence
+from numbers import Integral
 from typing import Any, Self
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
@@ -11,107 +13,8 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_consistent_length, column_or_1d
 
-from ._evidence import gradients, occlusions
-from ._inputs import as_images, at_network, fitted_image_shape, positions_of
-from ._tiles import AGAINST_OR_FOR, as_pixels, draw_tiles, with_probability
-
-
-class FilterDisplay:
-    """What the first convolution looks for, or what it finds in an image.
-
-    Parameters
-    ----------
-    kernels : ndarray of shape (n_filters, h, w, c)
-        Weights of the convolution.
-    feature_maps : ndarray of shape (n_filters, h, w) or None, default=None
-        What the convolution, activation included, gives for an image. Drawn instead of the weights.
-
-    Attributes
-    ----------
-    ax_, figure_ : Axes, Figure
-        Where they are drawn.
-
-    Examples
-    --------
-    >>> from sklearn.datasets import load_digits
-    >>> from sk_mnist_cnn import CNNDigitClassifier
-    >>> from sk_mnist_cnn.plotting import FilterDisplay
-    >>> X, y = load_digits(return_X_y=True)
-    >>> clf = CNNDigitClassifier(filters=(4,), dense_units=(), epochs=1).fit(X / 16, y)
-    >>> FilterDisplay.from_estimator(clf).kernels.shape
-    (4, 5, 5, 1)
-    >>> FilterDisplay.from_estimator(clf, X[0] / 16).feature_maps.shape
-    (4, 4, 4)
-    """
-
-    def __init__(self, kernels: np.ndarray, *, feature_maps: np.ndarray | None = None) -> None:
-        self.kernels = kernels
-        self.feature_maps = feature_maps
-
-    def plot(self, *, ax: Axes | None = None) -> Self:
-        """Draw a tile a filter, all on one scale.
-
-        Parameters
-        ----------
-        ax : Axes or None, default=None
-            Where to draw. None makes a figure.
-
-        Returns
-        -------
-        self : FilterDisplay
-            The display.
-        """
-        largest = np.abs(self.kernels).max()
-        tiles, title, unit = self.kernels.mean(axis=-1), "Filters of the first layer", "weight"
-        scale = {"cmap": "PuOr", "vmin": -largest, "vmax": largest}
-        if self.feature_maps is not None:
-            tiles, title, unit = self.feature_maps, "Feature maps of the first layer", "activation"
-            scale = {"cmap": "cividis", "vmin": tiles.min(), "vmax": tiles.max()}
-        elif self.kernels.shape[-1] == 3:
-            tiles, title, unit = 0.5 + self.kernels / (2 * largest), f"{title}, grey is 0", ""
-        self.ax_ = draw_tiles(ax, tiles, range(len(tiles)), title, **scale)
-        self.figure_ = self.ax_.figure
-        if unit:
-            self.figure_.colorbar(self.ax_.images[-1], ax=self.ax_, label=unit, shrink=0.8)
-        return self
-
-    @classmethod
-    def from_estimator(
-        cls, estimator: BaseEstimator, image: ArrayLike | None = None, *, ax: Axes | None = None
-    ) -> Self:
-        """Draw the filters of a classifier's first layer.
-
-        Parameters
-        ----------
-        estimator : estimator
-            A fitted `CNNDigitClassifier`, or a fitted Pipeline or search that ends in one.
-        image : array-like of shape (h, w, c), (h, w) or (h * w * c,), or None, default=None
-            One image as `estimator` takes it, or an array or frame of one, to draw the feature maps of.
-        ax : Axes or None, default=None
-            Where to draw. None makes a figure.
-
-        Returns
-        -------
-        display : FilterDisplay
-            The display, drawn.
-        """
-        if image is not None and _is_single(image, estimator):
-            image = np.asarray(image)[np.newaxis]
-        model, image = at_network(estimator, "model_", image)
-        if not any(layer.name == "conv_1" for layer in model.layers):
-            raise ValueError("estimator must have convolutions to be drawn; it was fitted with filters=().")
-        layer, feature_maps = model.get_layer("conv_1"), None
-        kernels = np.moveaxis(np.asarray(layer.kernel), -1, 0)
-        if image is not None:
-            outputs = layer(as_images(image, model.input_shape[1:]).astype(kernels.dtype))
-            feature_maps = np.moveaxis(np.asarray(outputs).astype(kernels.dtype)[0], -1, 0)
-        return cls(kernels, feature_maps=feature_maps).plot(ax=ax)
-
-
-def _is_single(image, estimator):
-    """Whether this is an image by itself, and not an array or a frame of one."""
-    shape = np.shape(image)
-    return shape[0] != 1 or shape == fitted_image_shape(estimator, np.prod(shape))
+from .._fitted import as_images, at_network, positions_of
+from ._image_grid import AGAINST_OR_FOR, as_pixels, draw_tiles, with_probability
 
 
 class SaliencyDisplay:
@@ -254,3 +157,51 @@ class SaliencyDisplay:
         y_proba = probabilities[np.arange(len(positions)), positions]
         display = cls(as_pixels(images), saliency, estimator.classes_[positions], y_proba=y_proba)
         return display.plot(ax=ax)
+
+
+def gradients(model, images, positions, background):
+    """Gradients times pixels, of log-odds from before the softmax: behind it they level off."""
+    from .._keras.backend import keras, tf
+
+    last = model.layers[-1]
+    features = keras.Model(model.inputs[0], last.input)
+    pixels = tf.constant(images, dtype=last.kernel.dtype)
+    of_class = tf.one_hot(positions, model.output_shape[-1], on_value=True, off_value=False)
+    with tf.GradientTape() as tape:
+        tape.watch(pixels)
+        logits = tf.cast(features(pixels), last.kernel.dtype) @ last.kernel + last.bias
+        others = tf.where(of_class, -np.inf, logits)
+        log_odds = logits[of_class] - tf.reduce_logsumexp(others, axis=1)
+    return np.sum(tape.gradient(log_odds, pixels) * (pixels - background), axis=-1)
+
+
+def occlusions(estimator, X, images, positions, background, patch_size):
+    """Probability lost, on average over the patches that hide a pixel, as what the other classes win."""
+    height, width = images.shape[1:3]
+    if patch_size == "auto":
+        patch_size = max(2, min(height, width) // 7)
+    if not isinstance(patch_size, Integral) or patch_size < 1:
+        raise ValueError(f'patch_size must be a whole number from 1 up or "auto"; got {patch_size!r}.')
+    rows, columns = _windows(height, patch_size), _windows(width, patch_size)
+    masks = (rows[:, np.newaxis, :, np.newaxis] & columns[:, np.newaxis, :]).reshape(-1, height, width)
+
+    def others(images, position):
+        batch = images.reshape(-1, *np.shape(X)[1:])
+        if hasattr(X, "columns"):
+            batch = pd.DataFrame(batch, columns=list(X.columns))
+        return np.delete(estimator.predict_proba(batch), position, axis=1).sum(axis=1)
+
+    saliency = []
+    for image, position in zip(images, positions, strict=True):
+        hidden = np.where(masks[..., np.newaxis], background, image).astype(images.dtype)
+        lost = others(hidden, position) - others(image, position)
+        saliency.append(np.tensordot(lost, masks, axes=1) / masks.sum(axis=0))
+    return np.array(saliency)
+
+
+def _windows(length, size):
+    """Masks of the windows of `size` that slide along `length`, a quarter of themselves at a time."""
+    size = min(size, length)
+    starts = np.append(np.arange(0, length - size, max(1, size // 4)), length - size)[:, np.newaxis]
+    pixels = np.arange(length)
+    return (starts <= pixels) & (pixels < starts + size)

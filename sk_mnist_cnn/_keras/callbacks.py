@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from ._tensorflow import keras
-from ._trainer import read
+from .backend import keras
+from .layers import read
 
 
 class StartEpoch(keras.callbacks.Callback):

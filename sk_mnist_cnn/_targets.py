@@ -1,24 +1,11 @@
 """Labels, weights and splits: checked, and brought into the form that training takes."""
 
-import contextlib
 from numbers import Real
 
 import numpy as np
 from sklearn.utils import check_array, check_consistent_length
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets
-
-
-@contextlib.contextmanager
-def unchanged_on_error(estimator):
-    """Give an estimator its attributes back if what is done to it fails."""
-    before = dict(vars(estimator))
-    try:
-        yield
-    except BaseException:
-        vars(estimator).clear()
-        vars(estimator).update(before)
-        raise
 
 
 def find_classes(y):
