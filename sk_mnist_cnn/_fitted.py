@@ -56,14 +56,3 @@ def as_images(X, image_shape=None, estimator=None):
     if image_shape is None and layout is None:
         image_shape = fitted_image_shape(estimator, rows.shape[1])
     return rows.reshape(-1, *_images.resolve_image_shape(rows.shape[1], layout, image_shape))
-
-
-def positions_of(name, labels, classes):
-    """The position of each label in `classes`."""
-    labels = np.asarray(labels)
-    matches = labels[:, np.newaxis] == classes
-    known = matches.any(axis=1)
-    if not known.all():
-        unknown = np.unique(labels[~known]).tolist()
-        raise ValueError(f"{name} must hold labels among the classes {classes.tolist()}; got {unknown}.")
-    return matches.argmax(axis=1)

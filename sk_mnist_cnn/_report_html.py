@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.colors import PowerNorm
 from sklearn.metrics import ConfusionMatrixDisplay
 
-from ._fitted import positions_of
+from ._targets import encode_labels
 from .plotting import MisclassifiedDisplay, TrainingHistoryDisplay
 from .plotting._image_grid import as_pixels
 
@@ -174,7 +174,7 @@ def _draw_confusion(report):
 def _draw_mistakes(report):
     wrong, y_proba = report.misclassified, None
     if report.y_proba is not None:
-        positions = positions_of("y_pred", report.y_pred[wrong], report.classes)
+        positions = encode_labels(report.y_pred[wrong], report.classes, "y_pred")
         y_proba = report.y_proba[wrong, positions]
     display = MisclassifiedDisplay(
         as_pixels(report.images), report.y_true[wrong], report.y_pred[wrong], y_proba=y_proba

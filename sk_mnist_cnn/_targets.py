@@ -58,20 +58,25 @@ def check_classes(classes, known):
     return classes
 
 
-def encode_labels(y, classes):
-    """The position of each label in `classes`.
+def encode_labels(labels, classes, name="y"):
+    """Encode labels as their positions in the sorted `classes`.
 
     Raises
     ------
     ValueError
-        If a label is not among them.
+        If a label is not among the classes.
     """
-    positions = np.searchsorted(classes, y).clip(max=len(classes) - 1)
-    unknown = np.unique(y[classes[positions] != y])
-    if unknown.size:
+    labels = np.asarray(labels)
+    try:
+        positions = np.searchsorted(classes, labels).clip(max=len(classes) - 1)
+        is_known = classes[positions] == labels
+    except TypeError:  # labels that cannot be compared with the classes
+        is_known = np.zeros(labels.shape, bool)
+    if not np.all(is_known):
+        unknown = list(dict.fromkeys(labels[~is_known].tolist()))
         raise ValueError(
-            f"y holds labels that are not among the classes {classes.tolist()}: {unknown.tolist()}. "
-            "Train a clone on labels of every class."
+            f"{name} must hold labels among the classes {classes.tolist()}; got {unknown}. "
+            "Fit a clone on labels of every class."
         )
     return positions.astype(np.int32)
 

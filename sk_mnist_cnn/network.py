@@ -193,6 +193,23 @@ class Architecture:
         return keras.Sequential(stack, name="cnn")
 
     @property
+    def weight_shapes(self):
+        """Shapes of the weight arrays: kernel and bias of each layer, in the order of the layers."""
+        height, width, channels = self.image_shape
+        shapes = []
+        for n_filters, kernel, pool in self.blocks:
+            shapes += [(*kernel, channels, n_filters), (n_filters,)]
+            height, width = (
+                (size - k + 1) // p for size, k, p in zip((height, width), kernel, pool, strict=True)
+            )
+            channels = n_filters
+        n_inputs = height * width * channels
+        for n_units in (*self.dense_units, self.n_classes):
+            shapes += [(n_inputs, n_units), (n_units,)]
+            n_inputs = n_units
+        return shapes
+
+    @property
     def input_dtype(self):
         """The floating dtype of images, weights and probabilities: "float32" or "float64"."""
         return "float64" if self.dtype == "float64" else "float32"

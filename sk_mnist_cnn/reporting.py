@@ -18,7 +18,8 @@ from sklearn.utils import check_consistent_length, column_or_1d
 from sklearn.utils.validation import check_is_fitted
 
 from ._files import as_destination, replacing
-from ._fitted import as_images, fitted_image_shape, positions_of, predictions, steps
+from ._fitted import as_images, fitted_image_shape, predictions, steps
+from ._targets import encode_labels
 
 _N_BINS = 15  # as in Guo et al. (2017)
 
@@ -80,7 +81,7 @@ def evaluation_report(
         raise ValueError(f"estimator must be a fitted classifier, with classes_; got {estimator!r}.")
     labels = column_or_1d(y)
     check_consistent_length(X, labels)
-    y_true = classes[positions_of("y", labels, classes)]
+    y_true = classes[encode_labels(labels, classes, "y")]
     y_pred, y_proba = predictions(estimator, X)
     y_pred = np.asarray(y_pred)
     history = getattr(steps(estimator)[-1], "history_", None)

@@ -10,7 +10,8 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_consistent_length, column_or_1d
 
-from .._fitted import as_images, positions_of, predictions
+from .._fitted import as_images, predictions
+from .._targets import encode_labels
 from ._image_grid import as_pixels, draw_tiles, with_probability
 
 
@@ -132,7 +133,7 @@ class MisclassifiedDisplay:
         """
         y_pred, y_proba = predictions(estimator, X)
         if y_proba is not None:
-            positions = positions_of("y_pred", y_pred, estimator.classes_)
+            positions = encode_labels(y_pred, estimator.classes_, "y_pred")
             y_proba = y_proba[np.arange(len(y_pred)), positions]
         images = as_images(X, image_shape, estimator)
         return cls.from_predictions(images, y, y_pred, y_proba=y_proba, **plot_params)

@@ -13,7 +13,8 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_consistent_length, column_or_1d
 
-from .._fitted import as_images, at_network, positions_of
+from .._fitted import as_images, at_network
+from .._targets import encode_labels
 from ._image_grid import AGAINST_OR_FOR, as_pixels, draw_tiles, with_probability
 
 
@@ -146,7 +147,7 @@ class SaliencyDisplay:
         if y is not None:
             y = np.full(len(probabilities), y) if np.ndim(y) == 0 else column_or_1d(y)
             check_consistent_length(probabilities, y)
-            positions = positions_of("y", y, estimator.classes_)
+            positions = encode_labels(y, estimator.classes_, "y")
         if method == "gradient":
             model, X = at_network(estimator, "model_", X)
             images = as_images(X, model.input_shape[1:])
