@@ -26,7 +26,7 @@ from sk_mnist_cnn._training import ImageDataset
 @pytest.fixture
 def cold(monkeypatch):
     """An engine that has built nothing yet."""
-    monkeypatch.setattr(_engine, "_trainers", _engine._Pool(16))
+    monkeypatch.setattr(_engine, "_trainers", _engine.TrainerPool(16))
     monkeypatch.setattr(_engine, "_predictors", _engine._Pool(32))
 
 

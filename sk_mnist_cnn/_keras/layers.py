@@ -61,7 +61,7 @@ class VariableDropout(keras.layers.Layer):
     def call(self, inputs, training=False):
         if not training:
             return inputs
-        rate = tf.cast(self.rate.value, inputs.dtype)
+        rate = tf.cast(tf.convert_to_tensor(self.rate.value), inputs.dtype)
         seed = tf.cast(self.seed_generator.next(), tf.int32)
         return tf.nn.experimental.stateless_dropout(inputs, rate, seed=seed)
 

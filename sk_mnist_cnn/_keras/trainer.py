@@ -20,8 +20,16 @@ from .network import assign, build_network, initial_weights, read
 # Batches trained in one call into TensorFlow, where no callback is called for every batch.
 STEPS_PER_EXECUTION = 16
 
-# Attributes of a model that every `fit` of Keras replaces.
-_SET_BY_FIT = {"history", "stop_training", "train_function", "test_function", "_eval_epoch_iterator"}
+# Attributes of a model that every `fit` of Keras sets.
+_SET_BY_FIT = {
+    "_called",
+    "_eval_epoch_iterator",
+    "history",
+    "stop_evaluating",
+    "stop_training",
+    "test_function",
+    "train_function",
+}
 
 
 class Trainer(BaseWrapper):
