@@ -9,8 +9,8 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from sk_mnist_cnn import build_cnn
-from sk_mnist_cnn._keras.backend import keras
 from sk_mnist_cnn._architecture import Architecture
+from sk_mnist_cnn._keras.backend import keras
 from sk_mnist_cnn._keras.network import initial_weights
 
 MNIST = (28, 28, 1)
