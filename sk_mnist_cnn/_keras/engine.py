@@ -42,16 +42,22 @@ _trainers = TrainerPool(16)
 
 
 def _eager(function):
-    """Raise where TensorFlow builds a graph and executes nothing."""
+    """Raise where TensorFlow does not execute eagerly, or records for a gradient."""
 
     @functools.wraps(function)
     def run(*args, **kwargs):
-        if not tf.executing_eagerly():
-            raise RuntimeError(
-                "CNNDigitClassifier must be used where TensorFlow executes eagerly, got a call inside a "
-                "tf.Graph or tf.function. Call it outside."
-            )
-        return function(*args, **kwargs)
+        where = None if tf.executing_eagerly() else "tf.Graph or tf.function"
+        try:
+            if where is None:
+                return function(*args, **kwargs)
+        except ValueError as error:
+            if "variable without handle data" not in str(error):  # what a tape makes of a loop over batches
+                raise
+            where = "tf.GradientTape"
+        raise RuntimeError(
+            "CNNDigitClassifier must be fitted where TensorFlow executes eagerly and records no gradients, got a "
+            f"call inside a {where}. Call it outside."
+        )
 
     return run
 
