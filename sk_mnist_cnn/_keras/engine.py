@@ -55,8 +55,8 @@ def _eager(function):
                 raise
             where = "tf.GradientTape"
         raise RuntimeError(
-            "CNNDigitClassifier must be fitted where TensorFlow executes eagerly and records no gradients, got a "
-            f"call inside a {where}. Call it outside."
+            "CNNDigitClassifier must be fitted where TensorFlow executes eagerly and records no gradients, "
+            f"got a call inside a {where}. Call it outside."
         )
 
     return run

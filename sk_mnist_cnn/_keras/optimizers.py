@@ -79,8 +79,8 @@ def _check(optimizer):
         )
     if "learning_rate" not in optimizer.get_config():
         raise ValueError(
-            f"optimizer must have a learning_rate in its get_config, got a {type(optimizer).__name__}. Pass an "
-            "optimizer that updates all weights."
+            f"optimizer must have a learning_rate in its get_config, got a {type(optimizer).__name__}. Pass "
+            "an optimizer that updates all weights."
         )
     # Keras swaps averaged weights in at the end of its own fit only, or not at all, so that validation, early
     # stopping and checkpoints would use others.
