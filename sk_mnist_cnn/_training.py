@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 OPTIMIZERS = ("adadelta", "adam", "adamw", "rmsprop", "sgd")
-AUGMENTATIONS = ("affine", "shift")
+AUGMENTATIONS = ("affine", "elastic", "shift")
 
 
 @dataclass(frozen=True)

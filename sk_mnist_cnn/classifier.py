@@ -89,17 +89,20 @@ class CNNDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         `validation_split`, 0.1 of the training images are used for validation.
     n_iter_no_change : int, default=5
         Number of epochs without improvement after which `early_stopping` stops (the patience in Keras).
-    augmentation : {"affine", "shift"}, keras.Layer, list of keras.Layer or None, default=None
+    augmentation : {"affine", "elastic", "shift"}, keras.Layer, list of keras.Layer or None, default=None
         Data augmentation, drawn again for every image in every epoch. "shift" translates by up to 2 pixels.
-        "affine" translates by up to 2 pixels, rotates by up to 10 degrees and zooms by up to 10 %. New pixels
-        are 0. Keras preprocessing layers are copied and seeded.
+        "affine" also rotates by up to 10 degrees and zooms by up to 10%. "elastic" also displaces every pixel
+        by a smooth random field [3]_, whose root mean square along each axis is 2% of the image size: 0.56
+        pixels for 28x28 images. Pixels from outside the image are 0. Keras preprocessing layers are copied
+        and seeded; they must not mix the images of a batch.
     label_smoothing : float in [0, 1), default=0.0
         Fraction of the target probability that is spread evenly over all classes, as in Keras, for `loss` and
         `val_loss` too. Usually raises accuracy but makes the probabilities under-confident.
     class_weight : dict of label to float, "balanced" or None, default=None
-        Class weights for training. Labels missing in a dict have weight 1. "balanced" is ``n_samples /
-        (n_classes * np.bincount(y))`` over the training samples of positive weight. In `partial_fit`, a dict
-        is divided by its mean over the classes, so that it does not depend on the labels of one call.
+        Class weights for training. Labels missing in a dict have weight 1. "balanced" is
+        ``n_samples / (n_classes * np.bincount(y))``, over the training samples with a positive sample weight.
+        In `partial_fit`, a dict is divided by its mean over the classes, so that the weights do not depend on
+        the labels of one call.
     callbacks : list of keras.callbacks.Callback or None, default=None
         Keras callbacks. Each `fit` uses copies of them.
     warm_start : bool, default=False
@@ -153,6 +156,8 @@ class CNNDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     .. [1] M. D. Zeiler (2012). "ADADELTA: an adaptive learning rate method". arXiv:1212.5701.
     .. [2] L. N. Smith, N. Topin (2019). "Super-convergence: very fast training of neural networks using
        large learning rates". arXiv:1708.07120.
+    .. [3] P. Y. Simard, D. Steinkraus, J. C. Platt (2003). "Best practices for convolutional neural networks
+       applied to visual document analysis". ICDAR.
 
     Examples
     --------

@@ -8,7 +8,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 
 from sk_mnist_cnn import ImagePreprocessor
-from sk_mnist_cnn._keras.augmentation import random_affine
+from sk_mnist_cnn._keras.distortion import random_affine
 from sk_mnist_cnn._keras.backend import keras
 from sk_mnist_cnn._schedules import SCHEDULES, learning_rates
 
