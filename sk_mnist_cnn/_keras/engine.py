@@ -15,7 +15,7 @@ import numpy as np
 from .._schedules import learning_rates
 from .._training import TrainingState
 from .augmentation import Augmentation
-from .backend import tf
+from .backend import keras, tf
 from .callbacks import (
     CheckLoss,
     EarlyStopping,
@@ -38,6 +38,9 @@ PREDICTION_CHUNK = 128
 # Trained weights stay far below; above it predictions are checked.
 _LARGE_WEIGHT = 1e3
 
+# What a gradient tape makes of Keras' loop over batches; TensorFlow does not tell whether one is recording.
+_SIGNS_OF_A_TAPE = ("variable without handle data", "No gradient defined for operation")
+
 _trainers = TrainerPool(16)
 
 
@@ -50,8 +53,8 @@ def _eager(function):
         try:
             if where is None:
                 return function(*args, **kwargs)
-        except ValueError as error:
-            if "variable without handle data" not in str(error):  # what a tape makes of a loop over batches
+        except (LookupError, ValueError) as error:
+            if not any(sign in str(error) for sign in _SIGNS_OF_A_TAPE):
                 raise
             where = "tf.GradientTape"
         raise RuntimeError(
@@ -129,7 +132,8 @@ def train(
     callbacks = copy_callbacks(config.callbacks)
     devices = tf.distribute.get_strategy() if tf.distribute.has_strategy() else None
     steps = 1 if devices or any(map(has_batch_hooks, callbacks)) else STEPS_PER_EXECUTION
-    key = architecture, optimizer.key, Augmentation.key(config.augmentation), steps, devices
+    epsilon = keras.config.epsilon()
+    key = architecture, optimizer.key, Augmentation.key(config.augmentation), steps, devices, epsilon
     create = functools.partial(Trainer.create, architecture, optimizer, config.augmentation, steps)
 
     start = start or TrainingState()

@@ -5,6 +5,7 @@ twice. `_keras.engine` decides which trainer a fit uses.
 """
 
 import sys
+from contextlib import contextmanager
 from dataclasses import replace
 from numbers import Real
 
@@ -55,8 +56,9 @@ class Trainer(BaseWrapper):
             warm_start=True,
             shuffle=False,
         )
-        trainer.initialize(None)
-        trainer._ensure_compiled_model()
+        with _floatx("float32"):
+            trainer.initialize(None)
+            trainer._ensure_compiled_model()
         model = trainer.model_
         model.optimizer.build(model.trainable_variables)
         trainer._weights = tuple(model.trainable_variables)
@@ -167,6 +169,17 @@ class Trainer(BaseWrapper):
         return _Identity()
 
     target_encoder = feature_encoder
+
+
+@contextmanager
+def _floatx(dtype):
+    """Set Keras' default dtype, which the mean of the losses takes, and restore the user's."""
+    before = keras.config.floatx()
+    keras.config.set_floatx(dtype)
+    try:
+        yield
+    finally:
+        keras.config.set_floatx(before)
 
 
 class _Identity:
