@@ -5,7 +5,6 @@ twice. `_keras.engine` decides which trainer a fit uses.
 """
 
 import sys
-from contextlib import contextmanager
 from dataclasses import replace
 from numbers import Real
 
@@ -15,7 +14,7 @@ from .._training import TrainingState
 from .augmentation import Augmentation, reseed
 from .backend import BaseWrapper, keras
 from .input_pipeline import InputPipeline
-from .layers import ScheduledModel, SmoothedCrossentropy, VariableDropout
+from .layers import ScheduledModel, SmoothedCrossentropy, VariableDropout, default_floatx
 from .network import assign, build_network, initial_weights, read
 
 # Batches trained in one call into TensorFlow, where no callback is called for every batch.
@@ -56,7 +55,7 @@ class Trainer(BaseWrapper):
             warm_start=True,
             shuffle=False,
         )
-        with _floatx("float32"):
+        with default_floatx():
             trainer.initialize(None)
             trainer._ensure_compiled_model()
         model = trainer.model_
@@ -169,17 +168,6 @@ class Trainer(BaseWrapper):
         return _Identity()
 
     target_encoder = feature_encoder
-
-
-@contextmanager
-def _floatx(dtype):
-    """Set Keras' default dtype, which the mean of the losses takes, and restore the user's."""
-    before = keras.config.floatx()
-    keras.config.set_floatx(dtype)
-    try:
-        yield
-    finally:
-        keras.config.set_floatx(before)
 
 
 class _Identity:
