@@ -41,6 +41,22 @@ class Trainer(BaseWrapper):
     @classmethod
     def create(cls, architecture, optimizer, augmentation, steps_per_execution):
         """Build and compile a network and its input pipelines."""
+        with default_floatx():
+            trainer = cls._compiled(architecture, optimizer, steps_per_execution)
+        model = trainer.model_
+        model.optimizer.build(model.trainable_variables)
+        trainer._weights = tuple(model.trainable_variables)
+        trainer._initial_slots = read(model.optimizer.variables)
+        trainer._default_rate = float(model.optimizer.learning_rate.numpy())
+        augment = None if augmentation is None else Augmentation(augmentation, architecture.image_shape)
+        trainer._pipeline = InputPipeline(architecture, augment)
+        trainer._validation_pipeline = InputPipeline(architecture)
+        model.schedule(np.empty(0, np.float32), 0)
+        trainer._attributes = _attributes(model)
+        return trainer
+
+    @classmethod
+    def _compiled(cls, architecture, optimizer, steps_per_execution):
         dtype = architecture.input_dtype
         trainer = cls(
             architecture=architecture,
@@ -55,19 +71,8 @@ class Trainer(BaseWrapper):
             warm_start=True,
             shuffle=False,
         )
-        with default_floatx():
-            trainer.initialize(None)
-            trainer._ensure_compiled_model()
-        model = trainer.model_
-        model.optimizer.build(model.trainable_variables)
-        trainer._weights = tuple(model.trainable_variables)
-        trainer._initial_slots = read(model.optimizer.variables)
-        trainer._default_rate = float(model.optimizer.learning_rate.numpy())
-        augment = None if augmentation is None else Augmentation(augmentation, architecture.image_shape)
-        trainer._pipeline = InputPipeline(architecture, augment)
-        trainer._validation_pipeline = InputPipeline(architecture)
-        model.schedule(np.empty(0, np.float32), 0)
-        trainer._attributes = _attributes(model)
+        trainer.initialize(None)
+        trainer._ensure_compiled_model()
         return trainer
 
     def load(self, state, optimizer, config, *, resumed):
