@@ -12,11 +12,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import small_classifier
 from sklearn.base import clone
 
 from sk_mnist_cnn._checkpoint import Checkpoint, digest
 from sk_mnist_cnn._keras.backend import keras
+from tests.estimators import small_classifier
 
 
 class StopAfter(keras.callbacks.Callback):
@@ -284,8 +284,8 @@ def test_digests_tell_contents_shapes_and_dtypes_apart():
 
 QUOTA = """
     import resource, sys
-    sys.path.insert(0, {tests!r})
-    from conftest import small_classifier
+    sys.path.insert(0, {root!r})
+    from tests.estimators import small_classifier
     from sklearn.datasets import load_digits
     X, y = load_digits(return_X_y=True)
     clf = small_classifier(epochs=2).fit(X / 16, y)
@@ -301,7 +301,7 @@ QUOTA = """
 
 def test_a_quota_that_is_used_up_stops_the_fit_and_nothing_else(path):
     pytest.importorskip("resource", reason="only Unix has quotas on a process")
-    script = textwrap.dedent(QUOTA.format(tests=str(Path(__file__).parent), path=str(path)))
+    script = textwrap.dedent(QUOTA.format(root=str(Path(__file__).parents[1]), path=str(path)))
     shown = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert shown.stdout == "OSError True\n"
     assert list(path.parent.iterdir()) == []
@@ -309,8 +309,8 @@ def test_a_quota_that_is_used_up_stops_the_fit_and_nothing_else(path):
 
 SCRIPT = """
     import sys
-    sys.path.insert(0, {tests!r})
-    from conftest import small_classifier
+    sys.path.insert(0, {root!r})
+    from tests.estimators import small_classifier
     from sklearn.datasets import load_digits
     X, y = load_digits(return_X_y=True)
     clf = small_classifier(epochs=40, checkpoint={path!r}, learning_rate_schedule="cosine")
@@ -324,7 +324,7 @@ SCRIPT = """
 @pytest.mark.slow
 def test_a_fit_survives_being_killed_twenty_times(digits, tmp_path, path):
     result = tmp_path / "weights.npz"
-    names = {"tests": str(Path(__file__).parent), "path": str(path), "result": str(result)}
+    names = {"root": str(Path(__file__).parents[1]), "path": str(path), "result": str(result)}
     script = textwrap.dedent(SCRIPT.format(**names))
     n_kills, epochs = 0, [0]
     while n_kills < 20 or not result.exists():
