@@ -7,9 +7,6 @@ from numbers import Integral, Real
 
 import numpy as np
 
-# How Keras' `serialize_keras_object` marks functions in a configuration.
-_SERIALIZED_FUNCTIONS = ("function", "__lambda__")
-
 
 def fingerprint(value):
     """Return a hash of the content of a parameter's value.
@@ -68,11 +65,11 @@ def _canonical(value):
 
 def _canonical_mapping(mapping):
     if {"class_name", "config"} <= mapping.keys():  # an object that Keras has serialized
-        if mapping["class_name"] in _SERIALIZED_FUNCTIONS:
-            raise _UndeterminedError
-        # A layer that was used before has a `build_config`.
-        mapping = {key: item for key, item in mapping.items() if key != "build_config"}
-        mapping["config"] = _without_name(mapping["config"])
+        config = mapping["config"]
+        if not isinstance(config, Mapping) or mapping["class_name"] == "__lambda__":
+            raise _UndeterminedError  # a function
+        mapping = {**mapping, "config": _without_name(config)}
+        mapping.pop("build_config", None)  # only in layers that were used before
     items = [[_canonical(key), _canonical(item)] for key, item in mapping.items()]
     return {"items": sorted(items, key=json.dumps)}
 

@@ -9,7 +9,9 @@ import pandas as pd
 import pytest
 
 from sk_mnist_cnn._fingerprint import fingerprint
+from sk_mnist_cnn._keras.augmentation import Augmentation
 from sk_mnist_cnn._keras.backend import keras
+from sk_mnist_cnn._keras.optimizers import Optimizer
 
 layers = keras.layers
 schedules = keras.optimizers.schedules
@@ -162,6 +164,8 @@ def nested_in_itself():
         [1, {"a": object()}],
         layers.Lambda(lambda x: x),
         layers.Lambda(fingerprint),
+        layers.Lambda(abs),
+        layers.Lambda("text".join),
         layers.Pipeline([layers.Lambda(fingerprint)]),
         Noise(lambda x: x),
         Noise(object()),
@@ -195,3 +199,54 @@ def test_fingerprints_are_the_same_in_every_process_and_need_no_keras():
         fingerprint([{"one", "two", "three"}, {"b": 1.5, "a": (True, None)}]),
         fingerprint([keras.layers.RandomFlip(), keras.optimizers.Adam(0.01)]),
     ]
+
+
+# Graphs are shared between fits whose optimizers and augmentations have equal keys.
+
+
+def optimizer_key(optimizer):
+    return Optimizer.resolve(optimizer, "auto").key
+
+
+def test_equal_settings_share_a_graph():
+    assert Augmentation.key(None) == Augmentation.key(None) != Augmentation.key("shift")
+    assert Augmentation.key([layers.RandomFlip()]) == Augmentation.key([layers.RandomFlip()])
+    one, other = (keras.optimizers.SGD(schedules.CosineDecay(0.1, 100, name=name)) for name in "ab")
+    assert optimizer_key(one) == optimizer_key(other)
+
+
+def test_large_arrays_with_one_different_item_do_not_share_a_graph():
+    one = np.arange(2000)
+    other = one.copy()
+    other[1000] = 0
+    assert Augmentation.key(Noise(one)) != Augmentation.key(Noise(other))
+
+
+def test_undetermined_settings_share_neither_a_graph_nor_a_state():
+    layer = layers.Lambda(fingerprint)
+    assert Augmentation.key(layer) != Augmentation.key(layer)
+
+    class Unknown(keras.optimizers.SGD):
+        def get_config(self):
+            return {**super().get_config(), "extra": object()}
+
+    optimizer = Optimizer.resolve(Unknown(), "auto")
+    assert optimizer.name != optimizer.name
+    assert optimizer.key != optimizer.key
+
+
+def test_redefined_classes_do_not_share_a_graph():
+    def define():
+        @keras.saving.register_keras_serializable("tests")
+        class Schedule(schedules.LearningRateSchedule):
+            def get_config(self):
+                return {}
+
+        class Layer(keras.Layer):
+            pass
+
+        return optimizer_key(keras.optimizers.SGD(Schedule())), Augmentation.key(Layer())
+
+    (optimizer, layer), (other_optimizer, other_layer) = define(), define()
+    assert optimizer != other_optimizer
+    assert layer != other_layer

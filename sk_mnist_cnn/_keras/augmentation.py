@@ -1,9 +1,10 @@
 """Random changes to training images, inside the input pipeline. Every draw comes from the batch's seed."""
 
-import json
+import secrets
 
 import numpy as np
 
+from .._fingerprint import fingerprint
 from .backend import keras, tf
 
 # Largest shift in pixels, rotation in degrees and zoom as a fraction.
@@ -19,11 +20,15 @@ class Augmentation:
 
     @staticmethod
     def key(augmentation):
-        """What is equal for augmentations that can share a graph: settings as text, and classes."""
+        """Fingerprint of the augmentation and its classes, which a notebook may redefine.
+
+        Equal where a graph can be shared; random if the settings cannot be determined.
+        """
+        content = fingerprint(augmentation) or secrets.token_hex()
         if augmentation is None or isinstance(augmentation, str):
-            return augmentation
-        settings = json.dumps([_config(layer) for layer in _as_list(augmentation)], default=str)
-        return settings, *(type(part) for layer in _as_list(augmentation) for part in layer._flatten_layers())
+            return content
+        layers = _checked_layers(augmentation)
+        return content, *(type(part) for layer in layers for part in layer._flatten_layers())
 
     def __call__(self, images, seed):
         """Change a batch of images; `seed` is two integers of its own."""
@@ -96,14 +101,15 @@ def _as_list(layers):
     return list(layers) if isinstance(layers, list | tuple) else [layers]
 
 
-def _config(layer):
-    if not isinstance(layer, keras.Layer):
-        raise ValueError(
-            f"augmentation must be None, one of {sorted(AUGMENTATIONS)}, a Keras layer or a list of Keras "
-            f"layers; got {layer!r}."
-        )
-    config = {key: value for key, value in layer.get_config().items() if key != "name"}
-    return type(layer).__name__, config
+def _checked_layers(augmentation):
+    layers = _as_list(augmentation)
+    for layer in layers:
+        if not isinstance(layer, keras.Layer):
+            raise ValueError(
+                f"augmentation must be None, one of {sorted(AUGMENTATIONS)}, a Keras layer or a list of "
+                f"Keras layers; got {layer!r}."
+            )
+    return layers
 
 
 def _copies(layers):

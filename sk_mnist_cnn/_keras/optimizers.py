@@ -1,8 +1,9 @@
 """Which optimizer, and with which settings. Nothing is trained here."""
 
-import json
+import secrets
 from dataclasses import dataclass
 
+from .._fingerprint import fingerprint
 from .backend import keras
 
 # Keras 3 lowered Adadelta's default to 0.001, with which this network hardly learns. The method itself has
@@ -55,13 +56,17 @@ class Optimizer:
 
     @property
     def name(self):
-        """The class and the settings as text: equal for optimizers whose state can be passed on."""
-        return f"{self.kind.__name__} {json.dumps(self.config, sort_keys=True, default=str)}"
+        """Fingerprint of class and settings; an optimizer with the same name can take over the state.
+
+        Random if the settings cannot be determined, so that no state is taken over.
+        """
+        return fingerprint([self.kind.__module__, self.kind.__qualname__, self.config]) or secrets.token_hex()
 
     @property
     def key(self):
-        """The class itself beside its name, since a notebook may define it anew."""
-        return self.kind, self.name
+        """The name and the classes, which a notebook may redefine; equal where a graph can be shared."""
+        schedule = self.config.get("learning_rate")
+        return self.name, self.kind, type(schedule and keras.saving.deserialize_keras_object(schedule))
 
     @property
     def has_own_schedule(self):
