@@ -1,10 +1,8 @@
 """What goes into a training run and what comes out of it, as plain data."""
 
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
-
-_ARRAYS = ("weights", "optimizer", "best_weights")
 
 
 @dataclass(frozen=True)
@@ -28,7 +26,12 @@ class TrainingConfig:
 
 @dataclass
 class TrainingState:
-    """What a training run leaves behind, and what the next one can go on from."""
+    """The result of a training run, from which another run can continue.
+
+    `weights` and `optimizer` are the network's weights and the optimizer's variables; `best_weights` and
+    `best_epoch` are those of early stopping, with the epochs counted from 1 in the current run. `history` has
+    one list of float per metric.
+    """
 
     weights: tuple = ()
     optimizer: tuple = ()
@@ -39,22 +42,16 @@ class TrainingState:
 
     @property
     def n_epochs(self):
-        """Epochs trained so far, over all runs."""
+        """Number of epochs trained, over all runs."""
         return len(self.history.get("loss", ()))
 
-    def pack(self):
-        """The state as named arrays, and as facts that JSON can hold."""
-        arrays = {f"{name} {i:03}": a for name in _ARRAYS for i, a in enumerate(getattr(self, name))}
-        return arrays, {f.name: getattr(self, f.name) for f in fields(self) if f.name not in _ARRAYS}
+    def has_variables_like(self, other):
+        """Return whether the weights and the optimizer have the shapes and dtypes of another state's."""
+        return self._specs == other._specs
 
-    @classmethod
-    def unpack(cls, arrays, facts):
-        """The state that was packed."""
-        stored = {
-            name: tuple(array for key, array in sorted(arrays.items()) if key.split()[0] == name)
-            for name in _ARRAYS
-        }
-        return cls(**stored, **facts)
+    @property
+    def _specs(self):
+        return [[(array.shape, array.dtype) for array in group] for group in (self.weights, self.optimizer)]
 
 
 @dataclass(frozen=True)
