@@ -2,7 +2,9 @@
 
 import os
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict
+from functools import partial
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Self
 
@@ -15,7 +17,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from . import _images
 from ._base import CallbackSupportMixin, observed_fit, unchanged_on_error
-from ._checkpoint import Checkpoint, describe_run, read_facts
+from ._checkpoint import Checkpoint, describe_run, saved_seed
 from ._schedules import SCHEDULES
 from ._targets import (
     check_classes,
@@ -306,11 +308,12 @@ class CNNDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             training = self._weighted_by_class(training)
             validation = validation and validation.weighted(1, self._float)
             checkpoint = self._open_checkpoint(training, validation, state)
-            self._train(training, validation, state=state, checkpoint=checkpoint, observer=observer)
+            with checkpoint.locked() if checkpoint else nullcontext():
+                self._train(training, validation, state=state, checkpoint=checkpoint, observer=observer)
+                if checkpoint:
+                    checkpoint.remove()
             if not self.warm_start:
                 self._optimizer_state = None
-            if checkpoint:
-                checkpoint.remove()
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -468,7 +471,7 @@ class CNNDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         if self.checkpoint is None:
             return None
         images = {"training": training, "validation": validation}
-        run = describe_run(self.get_params(), self._seed, self.classes_, images, state)
+        run = partial(describe_run, self.get_params(), self._seed, self.classes_, images, state)
         return Checkpoint(self.checkpoint, run)
 
     def _train(self, training, validation, *, state, partial=False, checkpoint=None, observer=None):
@@ -514,9 +517,9 @@ class CNNDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         if goes_on:
             return self._seed
         if checkpoint is not None and self.random_state is None:
-            begun = read_facts(checkpoint)
-            if begun is not None:
-                return int(begun["run"]["random_state"])
+            seed = saved_seed(checkpoint)
+            if seed is not None:
+                return seed
         return int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
 
     def _config(self):

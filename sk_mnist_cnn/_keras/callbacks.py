@@ -89,7 +89,7 @@ class SaveCheckpoint(keras.callbacks.Callback):
         if self._stopping:
             best = self._stopping
             state = replace(state, best_weights=best.best_weights, best_epoch=best.best_epoch)
-        self._checkpoint.write(*state.pack())
+        self._checkpoint.save(state)
 
 
 def has_batch_hooks(callback):

@@ -84,7 +84,13 @@ def train(
     stopping = config.monitor and EarlyStopping(config.monitor, config.patience, reached, done)
     with _training_lock:
         trainer = _trainers.take(key) or Trainer.create(architecture, optimizer, config.augmentation, steps)
-        trainer.load(reached, optimizer, config, seed, resumed=done > 0)
+        trainer.load(start, optimizer, config, seed)
+        if reached is not start:
+            if not _can_resume(reached, done, trainer.state(), config, validation):
+                raise checkpoint.damage_error(
+                    "its state does not fit the network, the optimizer or the epochs"
+                )
+            trainer.load(reached, optimizer, config, seed, resumed=True)
         callbacks = [StartEpoch(trainer, seed), FiniteLoss(), *callbacks]
         if stopping:
             callbacks.append(stopping)
@@ -123,14 +129,25 @@ def _copies(callbacks):
 
 
 def _resume(checkpoint, verbose):
-    """The state in a checkpoint's file, None where there is none."""
-    arrays, facts = checkpoint.read() if checkpoint else (None, None)
-    if facts is None:
-        return None
-    state = TrainingState.unpack(arrays, facts)
-    if verbose:
-        print(f"Going on after epoch {state.n_epochs}, from {checkpoint.path}")
+    """Return the state in a checkpoint, or None."""
+    state = checkpoint.load() if checkpoint else None
+    if state and verbose:
+        print(f"Resuming after epoch {state.n_epochs}, from {checkpoint.path}")
     return state
+
+
+def _can_resume(state, done, initial, config, validation):
+    """Return whether a run from the `initial` state can have been in this state after `done` epochs."""
+    metrics = ["loss", "accuracy", *(["val_loss", "val_accuracy"] if validation else [])]
+    best_epochs = range(1, done + 1) if config.monitor else [0]
+    return (
+        1 <= done <= config.epochs
+        and all(len(state.history.get(metric, ())) >= done for metric in metrics)
+        and state.optimizer_name == initial.optimizer_name
+        and state.has_variables_like(initial)
+        and state.best_epoch in best_epochs
+        and bool(state.best_weights) == bool(config.monitor)
+    )
 
 
 @survives_fork
