@@ -3,7 +3,9 @@
 import inspect
 import os
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, replace
+from functools import partial
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Self
 
@@ -17,7 +19,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from . import _images
 from ._architecture import DTYPES, Architecture
 from ._base import CallbackSupportMixin, fitted_at_once, observed_fit, snapshot
-from ._checkpoint import Checkpoint, describe_run, read_facts
+from ._checkpoint import Checkpoint, describe_run, saved_seed
 from ._schedules import SCHEDULES
 from ._targets import (
     check_classes,
@@ -430,21 +432,22 @@ class CNNDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             epoch._keep(state, config.seed, classes, architecture)
             return vars(epoch)
 
-        state = _engine().train(
-            architecture,
-            config,
-            training,
-            validation,
-            start=start,
-            checkpoint=checkpoint,
-            observer=observer,
-            fitted_attributes=fitted_attributes,
-        )
+        with checkpoint.locked() if checkpoint else nullcontext():
+            state = _engine().train(
+                architecture,
+                config,
+                training,
+                validation,
+                start=start,
+                checkpoint=checkpoint,
+                observer=observer,
+                fitted_attributes=fitted_attributes,
+            )
+            if checkpoint:
+                checkpoint.remove()
         if not self.warm_start:
             state = replace(state, optimizer=(), optimizer_name="")
         self._keep(state, config.seed, classes, architecture)
-        if checkpoint:
-            checkpoint.remove()
 
     def _partial_fit(self, X, y, classes, sample_weight):
         start = self._training_state if self.__sklearn_is_fitted__() else None
@@ -503,7 +506,8 @@ class CNNDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         if self.checkpoint is None:
             return None
         images = {"training": training, "validation": validation}
-        return Checkpoint(self.checkpoint, describe_run(self.get_params(), seed, classes, images, start))
+        run = partial(describe_run, self.get_params(), seed, classes, images, start)
+        return Checkpoint(self.checkpoint, run)
 
     def _architecture_for(self, image_shape, classes, start):
         """Return the architecture of the parameters; training can only continue with the fitted one."""
@@ -528,9 +532,9 @@ class CNNDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     def _new_seed(self, checkpoint=None):
         """Draw a seed from `random_state`; a run to be resumed keeps its seed."""
         if checkpoint is not None and self.random_state is None:
-            begun = read_facts(checkpoint)
-            if begun is not None:
-                return int(begun["run"]["random_state"])
+            seed = saved_seed(checkpoint)
+            if seed is not None:
+                return seed
         return int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
 
     def _config(self, seed):

@@ -18,12 +18,12 @@ ENGINES = ("_keras", "_onnx")
 # folder stands for all modules in it, except those that are named in another layer.
 LAYERS = (
     ("__init__",),
-    ("plotting", "reporting", "_report_html", "exporting", "persistence"),
+    ("plotting", "reporting", "_report_html", "exporting", "persistence", "_model_checks", "_skops_reader"),
     ("_fitted",),
     ("classifier", "preprocessing", "normalization", "network", "datasets"),
     ENGINES,
     ("_architecture", "_training", "_targets", "_checkpoint", "_schedules"),
-    ("_base", "_images", "_files", "_warnings", "_fingerprint", "_keras.worker"),
+    ("_base", "_images", "_files", "_archive", "_lock", "_warnings", "_fingerprint", "_keras.worker"),
 )
 
 # The only import of a higher layer: the worker starts a process, and that process imports the engine.

@@ -151,7 +151,13 @@ def train(
             callbacks.append(SaveCheckpoint(trainer, checkpoint, stopping))
         if observer:
             callbacks.append(Observe(trainer, observer, fitted_attributes))
-        trainer.load(state, optimizer, config, resumed=n_done > 0)
+        trainer.load(start, optimizer, config)
+        if resumed:
+            if not _can_resume(resumed, n_done, trainer.state(), config, validation):
+                raise checkpoint.damage_error(
+                    "its state does not fit the network, the optimizer or the epochs"
+                )
+            trainer.load(resumed, optimizer, config, resumed=True)
         if n_done < config.epochs and not (stopping and stopping.exhausted):
             n_batches = config.epochs * training.n_batches(config.batch_size)
             rates = learning_rates(config.learning_rate_schedule, trainer.peak_rate(optimizer), n_batches)
@@ -187,6 +193,20 @@ def _resume(checkpoint, verbose):
     if state and verbose:
         print(f"Resuming after epoch {state.n_epochs} from {checkpoint.path}")
     return state
+
+
+def _can_resume(state, n_done, initial, config, validation):
+    """Return whether a training from the `initial` state can be in this state after `n_done` epochs."""
+    metrics = ["loss", "accuracy", *(["val_loss", "val_accuracy"] if validation else [])]
+    best_epochs = range(1, n_done + 1) if config.monitor else [0]
+    return (
+        1 <= n_done <= config.epochs
+        and all(len(state.history.get(metric, ())) >= n_done for metric in metrics)
+        and state.optimizer_name == initial.optimizer_name
+        and state.has_variables_like(initial)
+        and state.best_epoch in best_epochs
+        and bool(state.best_weights) == bool(config.monitor)
+    )
 
 
 @_eager

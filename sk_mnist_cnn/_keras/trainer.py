@@ -75,7 +75,7 @@ class Trainer(BaseWrapper):
         trainer._ensure_compiled_model()
         return trainer
 
-    def load(self, state, optimizer, config, *, resumed):
+    def load(self, state, optimizer, config, *, resumed=False):
         """Set every variable that training changes; a resumed run keeps its learning rate."""
         model = self.model_
         assign(self._weights, state.weights or initial_weights(model, config.seed))
