@@ -61,9 +61,9 @@ def predict_labels_and_proba(estimator, X):
     return column_or_1d(estimator.predict(X)), y_proba
 
 
-def proba_of_labels(y_proba, labels, classes):
-    """Return the probability of one label per sample, from the probabilities of all classes."""
-    return y_proba[np.arange(len(labels)), encode_labels(labels, classes, "labels")]
+def proba_of_predicted(y_proba, y_pred, classes):
+    """Return the probability of each predicted label, from the probabilities of all classes."""
+    return y_proba[np.arange(len(y_pred)), encode_labels(y_pred, classes, "y_pred")]
 
 
 def fitted_image_shape(estimator, n_features):
@@ -95,7 +95,8 @@ def find_images(X, image_shape, estimator, selected):
         return as_images(X, image_shape)[selected]
     try:
         shape = np.shape(X)[1:]
-        image_shape = (*shape, 1)[:3] if len(shape) > 1 else fitted_image_shape(estimator, np.prod(shape))
-        return None if image_shape is None else as_images(X, image_shape)[selected]
+        if len(shape) < 2 and fitted_image_shape(estimator, np.prod(shape)) is None:
+            return None
+        return as_images(X, None, estimator)[selected]
     except (TypeError, ValueError):  # text, sequences of different lengths, more than four dimensions
         return None

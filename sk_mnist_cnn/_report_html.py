@@ -6,7 +6,7 @@ from html import escape
 
 import matplotlib.pyplot as plt
 
-from ._fitted import proba_of_labels
+from ._fitted import proba_of_predicted
 from ._report_text import describe_confusions, summarize
 from .plotting import MisclassifiedDisplay, TrainingHistoryDisplay
 from .plotting._evaluation import plot_reliability
@@ -186,7 +186,7 @@ def _figure(alt, plot):
 def _plot_misclassified(report):
     indices, y_proba = report.misclassified, None
     if report.y_proba is not None:
-        y_proba = proba_of_labels(report.y_proba[indices], report.y_pred[indices], report.classes)
+        y_proba = proba_of_predicted(report.y_proba[indices], report.y_pred[indices], report.classes)
     display = MisclassifiedDisplay(
         rescale_pixels(report.images), report.y_true[indices], report.y_pred[indices], y_proba=y_proba
     )

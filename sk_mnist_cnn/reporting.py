@@ -144,9 +144,9 @@ class EvaluationReport:
     log_loss : float or None
         Cross-entropy of the probabilities, in nats. None without probabilities.
     calibration_error : float or None
-        Expected calibration error [1]_: the absolute difference of confidence (probability of the most
-        probable class) and accuracy, averaged over the samples of 15 bins of equal width. None without
-        probabilities.
+        Expected calibration error [1]_: absolute difference between the accuracy and the mean confidence
+        (probability of the most probable class) in 15 bins of equal width, averaged with the number of
+        samples as weights. None without probabilities.
     reliability : DataFrame or None
         `count` of samples, mean `confidence` and `accuracy` of these bins. None without probabilities.
     per_class : DataFrame

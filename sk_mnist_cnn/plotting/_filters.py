@@ -14,7 +14,7 @@ from ._image_grid import imshow_params, plot_image_grid
 class FilterDisplay:
     """Filters of the first convolutional layer, or its feature maps of one image.
 
-    It is recommended to use `from_estimator` to create a display.
+    Create it with `from_estimator`.
 
     Parameters
     ----------

@@ -20,7 +20,7 @@ _MARKERS = ("o", "s", "^", "D", "v", "p", "*")
 class TrainingHistoryDisplay:
     """Loss and accuracy per epoch, of one classifier or of several.
 
-    It is recommended to use `from_estimator` or `from_estimators` to create a display.
+    Create it with `from_estimator` or `from_estimators`.
 
     Parameters
     ----------

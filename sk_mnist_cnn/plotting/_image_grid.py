@@ -64,14 +64,14 @@ def imshow_params(im_kw, *, cmap, vmin, vmax):
 def rescale_pixels(images):
     """Rescale all images together to pixels in [0, 1], as gray (n, h, w) or RGB (n, h, w, 3).
 
-    Pixels that are not finite become NaN, which is not drawn.
+    Pixels that are not finite become NaN, which is not drawn, or black in RGB, where matplotlib has no NaN.
     """
     images = images.astype(float)
     images[~np.isfinite(images)] = np.nan
     pixels = images[~np.isnan(images)]
     low, high = pixels.min(initial=0), pixels.max(initial=0)
     images = (images - low) / ((high - low) or 1)
-    return images if images.shape[-1] == 3 else images.mean(axis=-1)
+    return np.nan_to_num(images) if images.shape[-1] == 3 else images.mean(axis=-1)
 
 
 def labels_with_proba(labels, y_proba):

@@ -10,14 +10,14 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_consistent_length, column_or_1d
 
-from .._fitted import as_images, predict_labels_and_proba, proba_of_labels
+from .._fitted import as_images, predict_labels_and_proba, proba_of_predicted
 from ._image_grid import imshow_params, labels_with_proba, plot_image_grid, rescale_pixels
 
 
 class MisclassifiedDisplay:
     """Misclassified images with their true and predicted labels.
 
-    It is recommended to use `from_estimator` or `from_predictions` to create a display.
+    Create it with `from_estimator` or `from_predictions`.
 
     Parameters
     ----------
@@ -171,7 +171,7 @@ class MisclassifiedDisplay:
         """
         y_pred, y_proba = predict_labels_and_proba(estimator, X)
         if y_proba is not None:
-            y_proba = proba_of_labels(y_proba, y_pred, estimator.classes_)
+            y_proba = proba_of_predicted(y_proba, y_pred, estimator.classes_)
         images = as_images(X, image_shape, estimator)
         return cls.from_predictions(images, y, y_pred, y_proba=y_proba, **plot_params)
 

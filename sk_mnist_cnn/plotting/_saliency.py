@@ -22,7 +22,7 @@ _CMAP = LinearSegmentedColormap.from_list("saliency", ["#56B4E9", "#808080", "#E
 class SaliencyDisplay:
     """Contribution of each pixel to the prediction of a class.
 
-    It is recommended to use `from_estimator` to create a display.
+    Create it with `from_estimator`.
 
     Parameters
     ----------

@@ -124,8 +124,8 @@ def test_image_shape_is_read_from_the_estimator(rgb_pipeline, rgb_rows, digits):
     assert_allclose(pixels(display.im_), shown / misclassified.max())
 
 
-@pytest.mark.parametrize("n_channels", [1, 3])
-def test_missing_pixels_are_blank(n_channels):
+@pytest.mark.parametrize(("n_channels", "shown_as"), [(1, np.nan), (3, 0)], ids=["gray", "rgb"])
+def test_missing_pixels_are_blank_or_black(n_channels, shown_as):
     X = np.linspace(0, 1, 2 * 4 * 4 * n_channels).reshape(2, 4, 4, n_channels)
     X[0, 1, 2], X[1, 0, 0] = np.nan, np.inf
     display = MisclassifiedDisplay.from_predictions(X, [0, 0], [1, 1])
@@ -133,6 +133,7 @@ def test_missing_pixels_are_blank(n_channels):
     finite = np.isfinite(X).all(axis=-1)
     shown = pixels(display.im_).reshape(2, 4, 4, n_channels)
     assert_allclose(shown[finite], X[finite])
+    assert_array_equal(np.ma.filled(shown[~finite], np.nan), np.full((2, n_channels), shown_as))
 
 
 def test_classifier_that_accepts_missing_values(digits):
