@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
+from sklearn.utils import check_random_state
 
 from . import _lock
 from ._archive import array_from_bytes, array_to_bytes, read_members, write_members
@@ -123,6 +124,15 @@ class Checkpoint:
         """Return the ValueError for a file that cannot be resumed from, because of `problem`."""
         rule, remedy = _about_damage(self.path)
         return ValueError(f"{rule}: {problem}. {remedy}")
+
+
+def resolve_seed(random_state, checkpoint=None):
+    """Draw a seed from `random_state`; without one, a run that can be resumed keeps the seed in its file."""
+    if checkpoint is not None and random_state is None:
+        seed = saved_seed(checkpoint)
+        if seed is not None:
+            return seed
+    return int(check_random_state(random_state).randint(np.iinfo(np.int32).max))
 
 
 def saved_seed(path):
