@@ -3,11 +3,12 @@
 import contextlib
 import hashlib
 import json
+import tempfile
 from zipfile import BadZipFile
 
 import numpy as np
 
-from ._files import as_path, is_destination, part_of, replacing
+from ._files import as_path, is_destination, remove_leftovers, replacing
 from ._schedules import learning_rates
 
 _CHUNK_ROWS = 4096
@@ -39,8 +40,7 @@ class Checkpoint:
                 "Create the folder, or name another file."
             )
         try:
-            part_of(self.path).touch()
-            part_of(self.path).unlink()
+            tempfile.TemporaryFile(dir=self.path.parent).close()
         except OSError as error:
             raise ValueError(
                 f"checkpoint={str(path)!r} must lie in a folder that can be written to ({error}). "
@@ -78,7 +78,7 @@ class Checkpoint:
     def remove(self):
         """Delete the file, the run having ended well."""
         self.path.unlink(missing_ok=True)
-        part_of(self.path).unlink(missing_ok=True)
+        remove_leftovers(self.path)
 
 
 def read_facts(path):

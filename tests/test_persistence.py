@@ -264,9 +264,9 @@ def test_wrong_arguments_are_named(path):
         save_model(CNNDigitClassifier, path)
     with pytest.raises(TypeError, match="`path` must be a str or a PathLike, got 3"):
         save_model(CNNDigitClassifier(), 3)
-    with pytest.raises(FileNotFoundError, match="`path` must lie in a folder that exists"):
+    with pytest.raises(FileNotFoundError, match="`path` must be a file in an existing directory"):
         save_model(CNNDigitClassifier(), path / "below")
-    with pytest.raises(FileNotFoundError, match=r"`path` must lie in a folder .* and not be one itself"):
+    with pytest.raises(FileNotFoundError, match="`path` must be a file in an existing directory"):
         save_model(CNNDigitClassifier(), path.parent)
     with pytest.raises(TypeError, match="`path` must be a str or a PathLike, got None"):
         load_model(None)
