@@ -23,8 +23,8 @@ CLASSIFIER = CNNDigitClassifier(
 
 
 # The checks' data is no images: most of it has no square number of features, and some is whole numbers.
-@pytest.mark.filterwarnings("ignore:.* features are not a square grey image:UserWarning")
-@pytest.mark.filterwarnings("ignore:X holds whole-number pixels:UserWarning")
+@pytest.mark.filterwarnings("ignore:.* features are not a square gray image:UserWarning")
+@pytest.mark.filterwarnings("ignore:X holds integer pixels:UserWarning")
 @parametrize_with_checks([ImagePreprocessor(), CLASSIFIER])
 def test_scikit_learns_checks_pass(estimator, check):
     try:
