@@ -33,7 +33,19 @@ LAYERS = (
     ("classifier", "preprocessing", "normalization", "network", "datasets"),
     ENGINES,
     ("_architecture", "_training", "_targets", "_checkpoint", "_schedules"),
-    ("_base", "_images", "_files", "_archive", "_lock", "_warnings", "_fingerprint", "_keras.worker"),
+    (
+        "_base",
+        "_images",
+        "_files",
+        "_archive",
+        "_lock",
+        "_pictures",
+        "_mnist_format",
+        "_mnist_files",
+        "_warnings",
+        "_fingerprint",
+        "_keras.worker",
+    ),
 )
 
 # The only import of a higher layer: the worker starts a process, and that process imports the engine.
