@@ -1,15 +1,17 @@
-"""scikit-learn's own callbacks, told of every epoch. They came with scikit-learn 1.9."""
+"""What the estimators share: fitting at once, scikit-learn's callbacks, and the base of the transformers."""
 
 import contextlib
 from typing import Self
 
 from sklearn.base import BaseEstimator, TransformerMixin
 
+_MISSING = object()
+
 
 def _callback_support():
     try:
         from sklearn.callback import CallbackSupportMixin
-    except ImportError:
+    except ImportError:  # scikit-learn < 1.9
         return type("NoCallbackSupport", (), {})
     return CallbackSupportMixin
 
@@ -18,8 +20,34 @@ CallbackSupportMixin = _callback_support()
 
 
 @contextlib.contextmanager
+def fitted_at_once(estimator):
+    """Yield a copy to fit, whose attributes become the estimator's in one assignment.
+
+    An error leaves the estimator as it was. Another thread sees the old state or the new one, see `snapshot`.
+    """
+    before = dict(vars(estimator))
+    copy = snapshot(estimator)
+    copy.__dict__ = dict(before)
+    yield copy
+    after = vars(copy)
+    kept = {name: value for name, value in vars(estimator).items() if name in after or name not in before}
+    fitted = {name: value for name, value in after.items() if before.get(name, _MISSING) is not value}
+    estimator.__dict__ = kept | fitted
+
+
+def snapshot(estimator):
+    """Return a view of the estimator's present state, which a `fit` in another thread does not change."""
+    view = object.__new__(type(estimator))
+    view.__dict__ = vars(estimator)
+    return view
+
+
+@contextlib.contextmanager
 def observed_fit(estimator, X, y, sample_weight=None, epochs=0):
-    """Tell the callbacks of a fit; gives what tells them of its epochs, None where there are no callbacks."""
+    """Call scikit-learn's callbacks around a fit.
+
+    Yields the observer that calls them for each epoch, None without callbacks.
+    """
     has_callbacks = hasattr(estimator, "_skl_callbacks")
     observer = FitObserver(estimator, X, y, sample_weight, epochs) if has_callbacks else None
     yield observer
@@ -28,57 +56,47 @@ def observed_fit(estimator, X, y, sample_weight=None, epochs=0):
 
 
 class FitObserver:
-    """Passes the beginning and the end of a fit, and of each of its epochs, on to the callbacks."""
+    """Calls scikit-learn's callbacks at the beginning and the end of a fit and of each epoch."""
 
     def __init__(self, estimator, X, y, sample_weight, epochs):
         metadata = None if sample_weight is None else {"sample_weight": sample_weight}
-        self._facts = {"estimator": estimator, "X": X, "y": y, "metadata": metadata}
+        self._arguments = {"estimator": estimator, "X": X, "y": y, "metadata": metadata}
         self._fit = estimator._init_callback_context(max_subtasks=epochs)
-        self._fit.call_on_fit_task_begin(**self._facts)
+        self._fit.call_on_fit_task_begin(**self._arguments)
         self._epoch = None
 
     def begin_epoch(self):
-        """Tell that an epoch begins."""
+        """Call `on_fit_task_begin` for an epoch."""
         self._epoch = self._fit.subcontext(task_name="epoch")
-        self._epoch.call_on_fit_task_begin(**self._facts)
+        self._epoch.call_on_fit_task_begin(**self._arguments)
 
-    def end_epoch(self, fitted):
-        """Tell that an epoch has ended, and whether a callback asks to stop.
+    def end_epoch(self, fitted_attributes):
+        """Call `on_fit_task_end` for an epoch, and return whether a callback asks to stop.
 
         Parameters
         ----------
-        fitted : callable
-            Gives the attributes that an estimator fitted so far would have.
+        fitted_attributes : callable
+            Returns the attributes of an estimator fitted up to this epoch.
         """
-        return self._epoch.call_on_fit_task_end(**self._facts, reconstruction_attributes=fitted)
+        return self._epoch.call_on_fit_task_end(
+            **self._arguments, reconstruction_attributes=fitted_attributes
+        )
 
     def end(self):
-        """Tell that the fit has ended well."""
-        self._fit.call_on_fit_task_end(**self._facts, reconstruction_attributes={})
-
-
-@contextlib.contextmanager
-def unchanged_on_error(estimator):
-    """Give an estimator its attributes back if what is done to it fails."""
-    before = dict(vars(estimator))
-    try:
-        yield
-    except BaseException:
-        vars(estimator).clear()
-        vars(estimator).update(before)
-        raise
+        """Call `on_fit_task_end` for the fit."""
+        self._fit.call_on_fit_task_end(**self._arguments, reconstruction_attributes={})
 
 
 class ImageTransformer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
-    """A transformer that gives images, which have three dimensions or more, so no frame holds them."""
+    """Base of transformers that return images of three or four dimensions, which no frame can hold."""
 
     def set_output(self, *, transform: str | None = None) -> Self:
-        """Accepted and without effect, so that ``Pipeline.set_output`` reaches the other steps.
+        """Do nothing, so that ``Pipeline.set_output`` reaches the other steps.
 
         Parameters
         ----------
         transform : {"default", "pandas", "polars"} or None, default=None
-            What the surrounding pipeline asks its steps for.
+            Ignored: images are always returned as arrays.
 
         Returns
         -------

@@ -11,6 +11,7 @@ from ._files import as_path, is_destination, part_of, replacing
 from ._schedules import learning_rates
 
 _CHUNK_ROWS = 4096
+_ARRAYS = ("weights", "optimizer", "best_weights")
 _WITHOUT_EFFECT = {"checkpoint", "verbose", "callbacks", "random_state"}
 
 
@@ -46,6 +47,22 @@ class Checkpoint:
                 f"checkpoint={str(path)!r} must lie in a folder that can be written to ({error}). "
                 "Change its permissions, or name another file."
             ) from error
+
+    def load(self):
+        from ._training import TrainingState
+
+        arrays, facts = self.read()
+        if facts is None:
+            return None
+        stored = {
+            name: tuple(array for key, array in sorted(arrays.items()) if key.split()[0] == name)
+            for name in _ARRAYS
+        }
+        return TrainingState(**stored, **facts)
+
+    def save(self, state):
+        arrays = {f"{name} {i:03}": a for name in _ARRAYS for i, a in enumerate(getattr(state, name))}
+        self.write(arrays, {name: value for name, value in vars(state).items() if name not in _ARRAYS})
 
     def read(self):
         """The arrays and the facts last written, or (None, None) where there is no file.

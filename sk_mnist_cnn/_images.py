@@ -148,14 +148,14 @@ def pixel_maximum(rows):
     return largest if largest > 0 else 1.0
 
 
-def warn_of_raw_pixels(rows):
+def warn_of_raw_pixels(rows, name="X"):
     """Warn the caller's caller of pixels that no one has scaled to [0, 1]."""
     whole = rows.dtype.kind in "iu"
     pixels = rows if whole else rows[:_N_LOOKED_AT]
     largest = pixels.max()
     if largest > 1 and (whole or np.array_equal(pixels, np.rint(pixels))):
         warnings.warn(
-            f"X holds whole-number pixels up to {largest:g}, but the network learns best from pixels in "
+            f"{name} holds whole-number pixels up to {largest:g}, but the network learns best from pixels in "
             "[0, 1]. Put an ImagePreprocessor before the classifier in a Pipeline.",
             UserWarning,
             stacklevel=3,

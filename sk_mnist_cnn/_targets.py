@@ -1,15 +1,15 @@
-"""Labels, weights and splits: checked, and brought into the form that training takes."""
+"""Labels, weights and splits: checked, and in the form that training needs."""
 
 from numbers import Real
 
 import numpy as np
-from sklearn.utils import check_array, check_consistent_length
+from sklearn.utils import check_array
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets
 
 
 def find_classes(y):
-    """The sorted labels that occur in `y`.
+    """Return the sorted labels in `y`.
 
     Raises
     ------
@@ -20,21 +20,21 @@ def find_classes(y):
     classes = np.unique(y)
     if len(classes) < 2:
         raise ValueError(
-            "y must hold at least two classes for the classifier to tell apart; "
-            f"got 1 class, {classes.tolist()[0]!r}."
+            f"y must hold at least two classes, got 1 class, {classes.tolist()[0]!r}. Add samples of another "
+            "class."
         )
     return classes
 
 
 def check_classes(classes, known):
-    """The sorted labels that partial_fit trains for.
+    """Return the sorted labels that partial_fit trains for.
 
     Parameters
     ----------
     classes : array-like or None
-        What this call was told.
+        The labels passed in this call.
     known : ndarray or None
-        What the estimator was fitted for.
+        The labels that the estimator was fitted for.
 
     Raises
     ------
@@ -44,22 +44,23 @@ def check_classes(classes, known):
     if classes is None:
         if known is None:
             raise ValueError(
-                "classes must be passed on the first call to partial_fit: every label there will be."
+                "classes must be passed on the first call to partial_fit, got None. Pass all labels that can "
+                "occur."
             )
         return known
     classes = np.unique(classes)
     if len(classes) < 2:
-        raise ValueError(f"classes must hold at least two labels; got {classes.tolist()}.")
+        raise ValueError(f"classes must hold at least two labels, got {classes.tolist()}. Pass all labels.")
     if known is not None and not np.array_equal(classes, known):
         raise ValueError(
-            f"classes={classes.tolist()} is not what the estimator was fitted for, {known.tolist()}. "
-            "Leave it out, or start with a clone."
+            f"classes must be the same as at the first call, {known.tolist()}, got {classes.tolist()}. Omit "
+            "it, or fit a clone."
         )
     return classes
 
 
 def encode_labels(labels, classes, name="y"):
-    """Encode labels as their positions in the sorted `classes`.
+    """Return the position of each label in the sorted `classes`.
 
     Raises
     ------
@@ -81,63 +82,99 @@ def encode_labels(labels, classes, name="y"):
     return positions.astype(np.int32)
 
 
-def check_sample_weight(sample_weight, y, name="sample_weight"):
-    """Weights as float64, one a sample; None is one each.
+def check_sample_weight(sample_weight, n_samples, name="sample_weight"):
+    """Return weights of shape (n_samples,) in float64, the largest in [0.5, 1).
 
     Raises
     ------
     ValueError
-        If they are negative, not finite, all zero, or not one a sample.
+        If they are negative, not finite, all zero, or not one per sample.
     """
     if sample_weight is None:
-        return np.ones(len(y))
+        return np.ones(n_samples)
+    if isinstance(sample_weight, Real):
+        sample_weight = np.full(n_samples, sample_weight)
     weights = check_array(sample_weight, ensure_2d=False, dtype=np.float64, input_name=name)
-    if weights.ndim != 1:
-        raise ValueError(f"{name} must be one number a sample; got shape {weights.shape}.")
-    check_consistent_length(weights, y)
+    if weights.shape != (n_samples,):
+        raise ValueError(
+            f"{name} must have shape ({n_samples},), got {weights.shape}. Pass one weight per sample."
+        )
     if weights.min() < 0:
-        raise ValueError(f"{name} must not be negative; got {weights.min()}.")
+        raise ValueError(f"{name} must be >= 0, got {weights.min()}. Use 0 to ignore a sample.")
     if not weights.any():
-        raise ValueError(f"{name} must not be zero for every sample: nothing would be learnt.")
-    return weights
+        raise ValueError(f"{name} must not be zero for all samples, got only zeros. Pass a positive weight.")
+    # Only the ratios matter; a power of two keeps them exactly, and sums cannot overflow.
+    return np.ldexp(weights, -np.frexp(weights.max())[1])
 
 
-def class_weights(class_weight, classes, positions):
-    """The weight of each sample's class.
+def check_class_weight(class_weight, classes):
+    """Return the weight of each class by position, "balanced" as it is, or None.
 
     Parameters
     ----------
     class_weight : dict of label to float, "balanced" or None
-        Labels that a dict leaves out weigh 1.
+        Labels missing in a dict have weight 1.
     classes : ndarray
-    positions : ndarray of int
-        Each sample's label, as its position in `classes`.
 
     Raises
     ------
     ValueError
-        If a dict names a label that is not among `classes`, or a weight that is not from 0 up.
+        If a dict has a label that is not among `classes`, or a weight that is not a finite number >= 0.
     """
-    if isinstance(class_weight, dict):
-        labels = classes.tolist()
-        unknown = [label for label in class_weight if label not in labels]
-        if unknown:
-            raise ValueError(f"class_weight names labels that are not among the classes {labels}: {unknown}.")
-        class_weight = {i: class_weight.get(label, 1.0) for i, label in enumerate(labels)}
-        if not all(isinstance(weight, Real) and 0 <= weight < np.inf for weight in class_weight.values()):
-            raise ValueError(f"class_weight must hold finite numbers from 0 up; got {class_weight}.")
-    return compute_sample_weight(class_weight, positions)
+    if not isinstance(class_weight, dict):
+        return class_weight
+    labels = classes.tolist()
+    unknown = [label for label in class_weight if label not in labels]
+    if unknown:
+        raise ValueError(
+            f"class_weight must have keys among the classes {labels}, got {unknown}. Remove these labels."
+        )
+    weights = {position: class_weight.get(label, 1.0) for position, label in enumerate(labels)}
+    if not all(isinstance(weight, Real) and 0 <= weight < np.inf for weight in weights.values()):
+        raise ValueError(
+            f"class_weight must hold finite numbers >= 0, got {class_weight}. Use 0 to ignore a class."
+        )
+    return weights
+
+
+def weigh_classes(images, class_weight, classes, dtype, *, whole=True):
+    """Multiply the weights of a data set by the weights of their classes; the mean becomes 1.
+
+    Parameters
+    ----------
+    images : ImageDataset
+    class_weight : dict of label to float, "balanced" or None
+    classes : ndarray
+    dtype : str
+        Floating dtype of the weights.
+    whole : bool, default=True
+        Whether these are all training images. If they are one of many batches, class weights are divided by
+        their mean over the classes, and not by their mean over the batch.
+
+    Returns
+    -------
+    ImageDataset
+    """
+    class_weight = check_class_weight(class_weight, classes)
+    if class_weight == "balanced":
+        factors = compute_sample_weight(class_weight, images.labels, indices=images.indices)
+    else:
+        factors = compute_sample_weight(class_weight, images.labels)
+    mean_factor = None
+    if isinstance(class_weight, dict) and not whole:
+        mean_factor = np.mean(list(class_weight.values())) or 1.0
+    return images.weighted(factors, dtype, mean_factor)
 
 
 def stratified_split(indices, positions, classes, fraction, seed):
-    """Split indices into (kept, set aside), each with its share of every class.
+    """Split indices into training and validation indices, stratified by class.
 
     Raises
     ------
     ValueError
-        If a class has too few samples to stand on both sides.
+        If a class has too few samples for both.
     """
-    from sklearn.model_selection import train_test_split  # takes a fifth of the package's import
+    from sklearn.model_selection import train_test_split  # a fifth of the time to import this package
 
     present = positions[indices]
     try:
@@ -146,7 +183,7 @@ def stratified_split(indices, positions, classes, fraction, seed):
         occurring, counts = np.unique(present, return_counts=True)
         rarest = counts.argmin()
         raise ValueError(
-            f"validation_split={fraction} must leave images of every class on both sides, but there are "
-            f"{len(present)} images, {counts[rarest]} of class {classes.tolist()[occurring[rarest]]!r}. "
+            f"validation_split={fraction} must leave samples of every class for training and for validation, "
+            f"got {len(present)} samples, {counts[rarest]} of class {classes.tolist()[occurring[rarest]]!r}. "
             "Pass X_val and y_val, or validation_split=0 without early_stopping."
         ) from error

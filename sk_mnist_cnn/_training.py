@@ -1,15 +1,16 @@
-"""What goes into a training run and what comes out of it, as plain data."""
+"""Plain data that goes into a training and comes out of it."""
 
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-_ARRAYS = ("weights", "optimizer", "best_weights")
+OPTIMIZERS = ("adadelta", "adam", "adamw", "rmsprop", "sgd")
+AUGMENTATIONS = ("affine", "shift")
 
 
 @dataclass(frozen=True)
 class TrainingConfig:
-    """How to train, in the words of the classifier's parameters."""
+    """How to train: the classifier's parameters, with the seed resolved."""
 
     optimizer: object
     learning_rate: float | str
@@ -20,15 +21,20 @@ class TrainingConfig:
     epochs: int
     augmentation: object
     label_smoothing: float
-    monitor: str | None  # what early stopping watches
+    monitor: str | None  # the metric of early stopping
     patience: int
     callbacks: list
     verbose: int
+    seed: int
+
+    def for_one_epoch(self):
+        """Return the configuration of `partial_fit`: one epoch, constant rate, no early stopping."""
+        return replace(self, epochs=1, monitor=None, learning_rate_schedule="constant")
 
 
 @dataclass
 class TrainingState:
-    """What a training run leaves behind, and what the next one can go on from."""
+    """What a training returns, and what another one can continue from."""
 
     weights: tuple = ()
     optimizer: tuple = ()
@@ -39,29 +45,15 @@ class TrainingState:
 
     @property
     def n_epochs(self):
-        """Epochs trained so far, over all runs."""
+        """Number of epochs trained, over all fits."""
         return len(self.history.get("loss", ()))
-
-    def pack(self):
-        """The state as named arrays, and as facts that JSON can hold."""
-        arrays = {f"{name} {i:03}": a for name in _ARRAYS for i, a in enumerate(getattr(self, name))}
-        return arrays, {f.name: getattr(self, f.name) for f in fields(self) if f.name not in _ARRAYS}
-
-    @classmethod
-    def unpack(cls, arrays, facts):
-        """The state that was packed."""
-        stored = {
-            name: tuple(array for key, array in sorted(arrays.items()) if key.split()[0] == name)
-            for name in _ARRAYS
-        }
-        return cls(**stored, **facts)
 
 
 @dataclass(frozen=True)
 class ImageDataset:
-    """Images as flat rows of any dtype, and which of them take part.
+    """Images as flat rows of any dtype, with encoded labels, weights, and the indices of the rows to use.
 
-    They are cut and cast a batch at a time, so that a memory-mapped file is never read whole.
+    Batches are sliced and cast one at a time, so that a memory-mapped file is never read as a whole.
     """
 
     rows: np.ndarray
@@ -72,34 +64,48 @@ class ImageDataset:
     def __len__(self):
         return len(self.indices)
 
-    def only(self, indices):
-        """The same images, of which others take part."""
+    def subset(self, indices):
+        """Return the data set of other rows of the same arrays."""
         return replace(self, indices=indices)
 
-    def weighted(self, factors, dtype):
-        """The same images with their weights times `factors`, the mean of those that take part being 1.
+    def weighted(self, factors, dtype, mean_factor=None):
+        """Multiply the weights by `factors`, and divide them by their mean.
+
+        Parameters
+        ----------
+        factors : ndarray of shape (n_rows,)
+            Class weight of each row.
+        dtype : str
+            Floating dtype of the new weights.
+        mean_factor : float or None, default=None
+            None divides by the mean of the products. A number divides by the mean of the old weights and by
+            this number instead, so that class weights do not depend on the labels of one batch.
 
         Raises
         ------
         ValueError
-            If no image is left a weight.
+            If all weights become zero.
         """
         weights = self.weights * factors
         indices = self.indices[weights[self.indices] > 0]
         if not indices.size:
             raise ValueError(
-                "class_weight and sample_weight must leave some image a weight; together all are zero."
+                "class_weight and sample_weight must leave a positive weight, got only zeros for the "
+                "training samples. Raise the weight of a class that occurs in y."
             )
-        # Over the whole fit: a batch's own mean would undo the weights of its classes.
-        weights = weights / weights[indices].mean()
-        return replace(self, weights=weights.astype(dtype), indices=indices)
+        # A mean over each mini-batch would cancel the class weights.
+        if mean_factor is None:
+            mean = weights[indices].mean()
+        else:
+            mean = self.weights[self.indices].mean() * mean_factor
+        return replace(self, weights=(weights / mean).astype(dtype), indices=indices)
 
     def n_batches(self, batch_size):
-        """Into how many batches they are cut."""
+        """Return the number of batches per epoch."""
         return -(-len(self) // batch_size)
 
     def batches(self, order, batch_size, image_shape, dtype):
-        """Yield (images, labels, weights)."""
+        """Yield (images, labels, weights) of the rows in `order`."""
         for start in range(0, len(order), batch_size):
             batch = order[start : start + batch_size]
             images = self.rows[batch].astype(dtype, copy=False)

@@ -1,8 +1,9 @@
-"""`CNNDigitClassifier`: the scikit-learn contract. Nothing of TensorFlow is here, see `_keras.engine`."""
+"""`CNNDigitClassifier`: scikit-learn's contract. Networks are trained in `_keras`, and predict in `_onnx`."""
 
+import inspect
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Self
 
@@ -14,136 +15,137 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from . import _images
-from ._base import CallbackSupportMixin, observed_fit, unchanged_on_error
+from ._architecture import DTYPES, Architecture
+from ._base import CallbackSupportMixin, fitted_at_once, observed_fit, snapshot
 from ._checkpoint import Checkpoint, describe_run, read_facts
 from ._schedules import SCHEDULES
 from ._targets import (
     check_classes,
     check_sample_weight,
-    class_weights,
     encode_labels,
     find_classes,
     stratified_split,
+    weigh_classes,
 )
-from ._training import ImageDataset, TrainingConfig, TrainingState
-from .network import Architecture
+from ._training import AUGMENTATIONS, OPTIMIZERS, ImageDataset, TrainingConfig, TrainingState
 
 if TYPE_CHECKING:
     import keras
-
-OPTIMIZERS = {"adadelta", "adam", "adamw", "rmsprop", "sgd"}
-DTYPES = {"float32", "float64", "mixed_bfloat16", "mixed_float16"}
 
 
 class CNNDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     """Convolutional neural network for MNIST digits and other small images.
 
-    Blocks of convolution and max-pooling, dropout, dense layers with dropout, and a softmax, trained with
-    cross-entropy. The defaults are the network and the recipe of the reference notebook: 186,110
-    parameters for 28x28 grey images and ten classes, ten epochs of Adadelta in batches of 128.
+    Blocks of convolution and max-pooling, dropout, dense layers with dropout, and a softmax output, trained
+    with cross-entropy. The defaults are the network and the training of the reference notebook: 186,110
+    parameters for 28x28 gray images and ten classes, and ten epochs of Adadelta with batches of 128 images.
 
-    A fitted classifier is plain data, hyper-parameters and NumPy arrays; Keras runs them. So it is cheap to
-    clone, pickle and send to other processes, and refits share one compiled network.
+    A fitted classifier is plain data: hyper-parameters and NumPy arrays. Keras trains the arrays and ONNX
+    Runtime predicts with them. So it is cheap to clone, to pickle and to send to other processes, and refits
+    of the same architecture share one compiled network.
 
     Parameters
     ----------
     filters : array-like of int, default=(32, 64)
-        Number of filters of each convolution, one block of convolution and max-pooling an entry.
+        Number of filters in each block; the length sets the number of blocks.
     kernel_size : int or array-like of (int or (int, int)), default=5
-        Height and width of the convolution windows, in pixels. One number holds for all blocks; a sequence
-        has one entry a block, each a number or a (height, width) pair. Windows are clipped to the
-        feature map.
+        Height and width of the convolution windows, in pixels. An integer is used for all blocks. A sequence
+        has one entry per block: an integer or a (height, width) pair. Windows are clipped to the feature map.
     pool_size : int or array-like of (int or (int, int)), default=2
-        Height and width of the pooling windows, in pixels; as `kernel_size`.
+        Height and width of the pooling windows, in pixels; the same format as `kernel_size`.
     conv_dropout : float in [0, 1), default=0.2
-        Fraction of the last feature map that is dropped in training.
+        Dropout rate after the last block.
     dense_units : array-like of int, default=(120, 84)
-        Number of units of each hidden dense layer.
+        Number of units in each hidden dense layer; the length sets the number of layers.
     dense_dropout : float in [0, 1), default=0.5
-        Fraction of the first dense layer's output that is dropped in training.
+        Dropout rate after the first dense layer.
     activation : str, default="relu"
-        Name of a Keras activation, for all layers but the last.
-    optimizer : {"adadelta", "adam", "sgd", "rmsprop", "adamw"} or keras.optimizers.Optimizer, \
+        Name of a Keras activation for all layers but the last.
+    optimizer : {"adadelta", "adam", "adamw", "rmsprop", "sgd"} or keras.optimizers.Optimizer, \
             default="adadelta"
-        The optimizer. An instance is copied, never trained in place.
+        The optimizer. An instance is copied, and never changed. Optimizers that average weights
+        (`use_ema=True`, ScheduleFreeAdamW) are not supported.
     learning_rate : float or "auto", default="auto"
-        Step size. "auto" is 1.0 for "adadelta", as in the reference notebook (the method's own step, see
-        [1]_), Keras' default for any other name (0.001 for "adam"), and an instance's own.
+        Learning rate. "auto" is 1.0 for "adadelta", as in the reference notebook (the method has no learning
+        rate of its own, see [1]_), the default of Keras for any other name (0.001 for "adam"), and the
+        learning rate of an instance.
     learning_rate_schedule : {"constant", "one_cycle", "cosine", "exponential"} or callable, \
             default="constant"
-        The learning rate over the steps of one `fit`, with `learning_rate` as its peak. "one_cycle" rises
-        linearly from a tenth over the first fifth and falls to 0 on a cosine [2]_, "cosine" only falls,
-        "exponential" falls to a hundredth by the same factor at every step. A callable takes the step, from
-        0, and gives the rate. `partial_fit` has no end to plan for, and trains at the constant rate.
+        Learning rate schedule over the batches of one `fit`, with `learning_rate` as its maximum. "one_cycle"
+        rises linearly from a tenth of the maximum during the first fifth of the batches, and decays to 0 on a
+        cosine [2]_. "cosine" decays to 0 on a cosine, "exponential" decays to a hundredth. A callable takes
+        the index of the batch, starting at 0, and returns its learning rate. `partial_fit` uses a constant
+        rate.
     batch_size : int, default=128
-        Number of images a gradient step.
+        Number of images per batch. Doubling `batch_size` halves the number of updates per epoch.
     epochs : int, default=10
-        Number of passes over the training images.
+        Number of epochs.
     validation_split : float in [0, 1), default=0.0
-        Fraction of the images set aside, shuffled and stratified, to record `val_loss` and `val_accuracy`
-        in `history_`.
+        Fraction of the training images used for validation instead: a shuffled and stratified split, which
+        determines `val_loss` and `val_accuracy` in `history_`.
     early_stopping : bool or {"val_loss", "val_accuracy"}, default=False
-        Whether to stop when the validation images' loss or accuracy has not become better for
-        `n_iter_no_change` epochs, and to keep the weights of the best epoch. True means "val_accuracy", as in
-        MLPClassifier. Without `X_val` and `validation_split`, a tenth of the images is set aside.
+        Whether to stop when this metric has not improved for `n_iter_no_change` epochs, and to keep the
+        weights of the best epoch. True is "val_accuracy", as in MLPClassifier. Without `X_val` and
+        `validation_split`, 0.1 of the training images are used for validation.
     n_iter_no_change : int, default=5
-        Number of epochs without a better value before `early_stopping` ends the training.
-    augmentation : {"shift", "affine"}, keras.Layer, list of keras.Layer or None, default=None
-        Random changes to the training images, new in every epoch. "shift" moves them by up to 2 pixels;
-        "affine" by up to 2 pixels, 10 degrees and 10 % of their size; what moves in is 0. Keras preprocessing
-        layers are copied and seeded.
-    label_smoothing : float, default=0.0
-        Share of every label's probability, in [0, 1), that the training spreads evenly over all classes, as
-        Keras does; in `loss` and `val_loss` too. Labels are predicted better for it, and their probabilities
-        become too small.
-    class_weight : dict or "balanced" or None, default=None
-        Weight of each class, by label, for training alone. "balanced" is
-        ``n_samples / (n_classes * np.bincount(y))``.
+        Number of epochs without improvement after which `early_stopping` stops (the patience in Keras).
+    augmentation : {"affine", "shift"}, keras.Layer, list of keras.Layer or None, default=None
+        Data augmentation, drawn again for every image in every epoch. "shift" translates by up to 2 pixels.
+        "affine" translates by up to 2 pixels, rotates by up to 10 degrees and zooms by up to 10 %. New pixels
+        are 0. Keras preprocessing layers are copied and seeded.
+    label_smoothing : float in [0, 1), default=0.0
+        Fraction of the target probability that is spread evenly over all classes, as in Keras, for `loss` and
+        `val_loss` too. Usually raises accuracy but makes the probabilities under-confident.
+    class_weight : dict of label to float, "balanced" or None, default=None
+        Class weights for training. Labels missing in a dict have weight 1. "balanced" is ``n_samples /
+        (n_classes * np.bincount(y))`` over the training samples of positive weight. In `partial_fit`, a dict
+        is divided by its mean over the classes, so that it does not depend on the labels of one call.
     callbacks : list of keras.callbacks.Callback or None, default=None
-        Keras callbacks. Each `fit` trains with copies of them.
+        Keras callbacks. Each `fit` uses copies of them.
     warm_start : bool, default=False
-        Whether `fit` goes on from the weights and the optimizer's state of the last one.
+        Whether `fit` continues from the weights and the optimizer state of the previous fit.
     image_shape : tuple of int, (h, w) or (h, w, c), or None, default=None
-        Shape of one image, in pixels. None infers it: arrays of shape (n, h, w, c) and (n, h, w) show
-        theirs; flat rows whose width is a perfect square are grey squares; any other width is read as one
-        row of pixels, with a warning.
+        Shape of one image, in pixels. None infers it: from arrays of shape (n, h, w, c) or (n, h, w); flat
+        rows whose width is a perfect square are square gray images; any other width is one row of pixels,
+        with a warning.
     checkpoint : str, PathLike or None, default=None
-        File in which `fit` keeps its state after every epoch, in a folder that exists. A `fit` with the same
-        data and parameters that finds it goes on from the last whole epoch and ends as if never interrupted;
-        any other is refused. It is removed when `fit` ends well. Two fits at once need a file each.
-    dtype : {"float32", "float64", "mixed_float16", "mixed_bfloat16"}, default="float32"
-        Keras dtype policy. Input of any dtype is cast to it a batch at a time.
+        File in an existing directory where `fit` saves the training state after every epoch. If it exists, a
+        `fit` with the same data and parameters resumes after the last epoch saved, and gives the weights of a
+        fit without interruption; any other raises. The file is removed when `fit` succeeds. Two fits at the
+        same time need two files.
+    dtype : {"float32", "float64", "mixed_bfloat16", "mixed_float16"}, default="float32"
+        Keras dtype policy. Input of any dtype is cast to it one batch at a time.
     random_state : int, RandomState instance or None, default=None
-        Determines the initial weights, the order of the images, the dropout masks and the validation
-        split. An int gives the same weights, bit for bit, at every call.
+        Determines the initial weights, the order of the images, the augmentation, the dropout masks and the
+        validation split. An integer gives the same weights, bit for bit, at every call.
     verbose : int, default=0
-        0 is silent, 1 shows a bar an epoch, 2 one line an epoch.
+        0 is silent, 1 shows a progress bar per epoch, 2 prints one line per epoch.
 
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
-        Class labels.
+        Class labels, sorted.
     n_features_in_ : int
-        ``h * w * c``, whatever the layout of the images seen in `fit`.
+        ``h * w * c``, for every layout of the images seen in `fit`.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Column names, where `fit` saw a frame with string column names.
+        Column names, if `fit` saw a frame with string column names.
     image_shape_ : tuple of (h, w, c)
         Shape of one image, in pixels.
     history_ : dict of list of float
-        `loss` and `accuracy` of every epoch, and `val_loss` and `val_accuracy` with validation data. Goes on
-        over warm starts and partial fits.
+        `loss` and `accuracy` per epoch, and `val_loss` and `val_accuracy` with validation data. Continued by
+        warm starts and partial fits.
     n_iter_ : int
         Number of epochs trained.
     best_validation_score_ : float
-        With `early_stopping`, the validation accuracy of the epoch whose weights were kept.
+        Validation accuracy of the epoch whose weights were kept. Only with `early_stopping`.
     model_ : keras.Model
-        An ordinary compiled Keras model, rebuilt from the fitted arrays at every access: for its
-        `summary()` and for export. Training it does not change the classifier.
+        A compiled Keras model with the fitted weights, created again at every access: for its `summary()` and
+        for export. Training it does not change the classifier.
 
     See Also
     --------
     ImagePreprocessor : Reshapes and scales images for this classifier.
-    build_cnn : The network alone.
+    build_cnn : Builds the Keras network alone.
     sklearn.neural_network.MLPClassifier : Dense layers only.
 
     References
@@ -176,7 +178,7 @@ class CNNDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         "dense_units": ["array-like"],
         "dense_dropout": [Interval(Real, 0, 1, closed="left")],
         "activation": [str],
-        "optimizer": [StrOptions(OPTIMIZERS), HasMethods(["get_config", "apply_gradients"])],
+        "optimizer": [StrOptions(set(OPTIMIZERS)), HasMethods(["get_config", "apply_gradients"])],
         "learning_rate": [StrOptions({"auto"}), Interval(Real, 0, None, closed="neither")],
         "learning_rate_schedule": [StrOptions({"constant", *SCHEDULES}), callable],
         "batch_size": [Interval(Integral, 1, None, closed="left")],
@@ -184,14 +186,14 @@ class CNNDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         "validation_split": [Interval(Real, 0, 1, closed="left")],
         "early_stopping": ["boolean", StrOptions({"val_loss", "val_accuracy"})],
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
-        "augmentation": [StrOptions({"shift", "affine"}), HasMethods("get_config"), list, tuple, None],
+        "augmentation": [StrOptions(set(AUGMENTATIONS)), HasMethods("get_config"), list, tuple, None],
         "label_smoothing": [Interval(Real, 0, 1, closed="left")],
         "class_weight": [StrOptions({"balanced"}), dict, None],
         "callbacks": [list, tuple, None],
         "warm_start": ["boolean"],
         "image_shape": ["array-like", None],
         "checkpoint": [str, os.PathLike, None],
-        "dtype": [StrOptions(DTYPES)],
+        "dtype": [StrOptions(set(DTYPES))],
         "random_state": ["random_state"],
         "verbose": ["verbose"],
     }
@@ -199,6 +201,7 @@ class CNNDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     def __init__(
         self,
         filters: ArrayLike = (32, 64),
+        *,
         kernel_size: int | ArrayLike = 5,
         pool_size: int | ArrayLike = 2,
         conv_dropout: float = 0.2,
@@ -266,18 +269,18 @@ class CNNDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         Parameters
         ----------
         X : array-like of shape (n_samples, h, w, c), (n_samples, h, w) or (n_samples, h * w * c)
-            Images, with pixels in [0, 1].
+            Images with pixels in [0, 1].
         y : array-like of shape (n_samples,)
             Labels of any type, of at least two classes.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the images; None is one each. Images of weight 0 take no part. Only the weights'
-            ratios matter.
-        X_val : array-like, like `X`, default=None
-            Images to validate on after every epoch, instead of a `validation_split`.
+        sample_weight : array-like of shape (n_samples,), float or None, default=None
+            Sample weights; None is 1 for all samples. Samples with zero weight are ignored. Only the ratios
+            of the weights matter.
+        X_val : array-like, in one of the shapes of `X`, default=None
+            Images for validation after every epoch, instead of a `validation_split`.
         y_val : array-like of shape (n_val,), default=None
-            Their labels.
-        sample_weight_val : array-like of shape (n_val,), default=None
-            Their weights.
+            Labels of `X_val`.
+        sample_weight_val : array-like of shape (n_val,), float or None, default=None
+            Sample weights of `X_val`.
 
         Returns
         -------
@@ -287,30 +290,14 @@ class CNNDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If the data or a parameter cannot be used, or the loss becomes infinite or not a number. A
-            classifier that was fitted stays as it was.
+            If the data or a parameter cannot be used, or the loss becomes infinite or NaN. A fitted
+            classifier stays as it was.
         """
-        with observed_fit(self, X, y, sample_weight, self.epochs) as observer, unchanged_on_error(self):
-            goes_on = self.warm_start and self._is_fitted()
-            rows, y = self._validate_images(X, y, reset=not goes_on)
-            _images.warn_of_raw_pixels(rows)
-            if not goes_on:
-                self.classes_ = find_classes(y)
-            state = self._training_state if goes_on else None
-            self._seed = self._resolve_seed(goes_on, self.checkpoint)
-            training = self._labelled_images(rows, y, sample_weight)
-            if X_val is not None or y_val is not None or sample_weight_val is not None:
-                validation = self._validation_images(X_val, y_val, sample_weight_val)
-            else:
-                training, validation = self._split(training)
-            training = self._weighted_by_class(training)
-            validation = validation and validation.weighted(1, self._float)
-            checkpoint = self._open_checkpoint(training, validation, state)
-            self._train(training, validation, state=state, checkpoint=checkpoint, observer=observer)
-            if not self.warm_start:
-                self._optimizer_state = None
-            if checkpoint:
-                checkpoint.remove()
+        with (
+            observed_fit(self, X, y, sample_weight, self.epochs) as observer,
+            fitted_at_once(self) as fitted,
+        ):
+            fitted._fit(X, y, sample_weight, (X_val, y_val, sample_weight_val), observer)
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -321,21 +308,21 @@ class CNNDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         classes: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
     ) -> Self:
-        """Train for one epoch on a batch of images, going on from what was learnt.
+        """Train for one epoch on a batch of images, starting from the present weights.
 
-        The optimizer's state is kept between calls. It is not kept by a plain `fit`, so the first
-        `partial_fit` after one starts it afresh, from the fitted weights.
+        The optimizer state is kept between calls. A plain `fit` does not keep it, so the first `partial_fit`
+        after one starts with a new optimizer state and the fitted weights.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, h, w, c), (n_samples, h, w) or (n_samples, h * w * c)
-            Images, with pixels in [0, 1].
+            Images with pixels in [0, 1].
         y : array-like of shape (n_samples,)
-            Labels, all of them among `classes`; some may be missing.
+            Labels among `classes`; some classes may be missing.
         classes : array-like of shape (n_classes,), default=None
-            All labels that will ever occur. Needed at the first call.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the images; None is one each. Only their ratios within one call matter.
+            All labels that can occur. Required at the first call.
+        sample_weight : array-like of shape (n_samples,), float or None, default=None
+            Sample weights; None is 1 for all samples. Only their ratios within one call matter.
 
         Returns
         -------
@@ -345,137 +332,179 @@ class CNNDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If `classes` is missing at the first call or changes later, a label is not among them, or
+            If `classes` is missing at the first call or differs later, a label is not among them, or
             `class_weight` is "balanced", which needs all labels at once.
         """
-        with unchanged_on_error(self):
-            goes_on = self._is_fitted()
-            rows, y = self._validate_images(X, y, reset=not goes_on)
-            _images.warn_of_raw_pixels(rows)
-            self.classes_ = check_classes(classes, self.classes_ if goes_on else None)
-            if self.class_weight == "balanced":
-                raise ValueError(
-                    'class_weight="balanced" cannot be used with partial_fit, which sees a part of the '
-                    "labels at a time. Pass a dict of weights, such as compute_class_weight gives."
-                )
-            state = self._training_state if goes_on else None
-            self._seed = self._resolve_seed(goes_on)
-            training = self._labelled_images(rows, y, sample_weight)
-            training = self._weighted_by_class(training)
-            self._train(training, None, state=state, partial=True)
+        with fitted_at_once(self) as fitted:
+            fitted._partial_fit(X, y, classes, sample_weight)
         return self
 
     def predict_proba(self, X: ArrayLike) -> np.ndarray:
-        """Give the probability of each class.
+        """Predict class probabilities.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, h, w, c), (n_samples, h, w) or (n_samples, h * w * c)
-            Images, with pixels in [0, 1].
+            Images with pixels in [0, 1].
 
         Returns
         -------
         probabilities : ndarray of shape (n_samples, n_classes)
-            In the order of `classes_`; rows sum to 1. float64 with ``dtype="float64"``, else float32.
+            In the order of `classes_`; rows sum to 1. float64 with ``dtype="float64"``, otherwise float32.
         """
         check_is_fitted(self)
-        rows, _ = self._validate_images(X, reset=False)
+        fitted = snapshot(self)
+        rows, _, _ = fitted._validate_images(X, reset=False)
         _images.warn_of_raw_pixels(rows)
-        return _engine().predict_proba(self._fitted_architecture, self._weights, rows)
+        return _engine().predict_proba(fitted._fitted_architecture, fitted._weights, rows)
 
     def predict_log_proba(self, X: ArrayLike) -> np.ndarray:
-        """Give the logarithm of each class' probability.
+        """Predict logarithms of class probabilities.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, h, w, c), (n_samples, h, w) or (n_samples, h * w * c)
-            Images, with pixels in [0, 1].
+            Images with pixels in [0, 1].
 
         Returns
         -------
         log_probabilities : ndarray of shape (n_samples, n_classes)
-            Always finite: a probability that underflows to 0 counts as the smallest normal number.
+            Always finite: a probability of 0 is replaced by the smallest normal number.
         """
         probabilities = self.predict_proba(X)
         return np.log(np.maximum(probabilities, np.finfo(probabilities.dtype).tiny))
 
     def predict(self, X: ArrayLike) -> np.ndarray:
-        """Give the most probable label.
+        """Predict labels.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, h, w, c), (n_samples, h, w) or (n_samples, h * w * c)
-            Images, with pixels in [0, 1].
+            Images with pixels in [0, 1].
 
         Returns
         -------
         labels : ndarray of shape (n_samples,)
-            In the type of the labels seen in `fit`.
+            The most probable class of each image, in the dtype of `classes_`.
         """
-        positions = self.predict_proba(X).argmax(axis=1)
-        return self.classes_[positions]
+        fitted = snapshot(self)
+        positions = fitted.predict_proba(X).argmax(axis=1)
+        return fitted.classes_[positions]
 
     @property
     def model_(self) -> "keras.Model":
-        """An ordinary compiled Keras model with the fitted weights."""
+        """A compiled Keras model with the fitted weights."""
         check_is_fitted(self)
-        return _engine().keras_model(self._fitted_architecture, self._config(), self._weights)
+        fitted = snapshot(self)
+        return _engine().keras_model(
+            fitted._fitted_architecture, fitted._config(fitted._seed), fitted._weights
+        )
+
+    def _fit(self, X, y, sample_weight, validation_data, observer):
+        start = self._training_state if self.warm_start and self.__sklearn_is_fitted__() else None
+        rows, image_shape, y = self._validate_images(X, y, reset=start is None)
+        _images.warn_of_raw_pixels(rows)
+        classes = find_classes(y) if start is None else self.classes_
+        architecture = self._architecture_for(image_shape, classes, start)
+        config = self._config(self._seed if start else self._new_seed(self.checkpoint))
+        _engine().check_config(config, len(rows))
+
+        training = _dataset(rows, y, sample_weight, classes)
+        if all(part is None for part in validation_data):
+            training, validation = self._split(training, classes, config.seed)
+        else:
+            validation = self._validation_dataset(*validation_data, image_shape, classes)
+        dtype = architecture.input_dtype
+        training = weigh_classes(training, self.class_weight, classes, dtype)
+        validation = validation and validation.weighted(1, dtype)
+        checkpoint = self._open_checkpoint(config.seed, classes, training, validation, start)
+
+        def fitted_attributes(state):
+            epoch = snapshot(self)
+            epoch.__dict__ = dict(vars(self))
+            epoch._keep(state, config.seed, classes, architecture)
+            return vars(epoch)
+
+        state = _engine().train(
+            architecture,
+            config,
+            training,
+            validation,
+            start=start,
+            checkpoint=checkpoint,
+            observer=observer,
+            fitted_attributes=fitted_attributes,
+        )
+        if not self.warm_start:
+            state = replace(state, optimizer=(), optimizer_name="")
+        self._keep(state, config.seed, classes, architecture)
+        if checkpoint:
+            checkpoint.remove()
+
+    def _partial_fit(self, X, y, classes, sample_weight):
+        start = self._training_state if self.__sklearn_is_fitted__() else None
+        rows, image_shape, y = self._validate_images(X, y, reset=start is None)
+        _images.warn_of_raw_pixels(rows)
+        classes = check_classes(classes, self.classes_ if start else None)
+        if self.class_weight == "balanced":
+            raise ValueError(
+                "class_weight must be a dict or None for partial_fit, which sees a part of the labels, got "
+                '"balanced". '
+                "Pass a dict of weights, for instance from compute_class_weight."
+            )
+        architecture = self._architecture_for(image_shape, classes, start)
+        config = self._config(self._seed if start else self._new_seed()).for_one_epoch()
+        training = _dataset(rows, y, sample_weight, classes)
+        training = weigh_classes(training, self.class_weight, classes, architecture.input_dtype, whole=False)
+        state = _engine().train(architecture, config, training, start=start)
+        self._keep(state, config.seed, classes, architecture)
 
     def _validate_images(self, X, y="no_validation", *, reset):
-        """Check `X` and `y`, and give the images as flat rows of their own dtype."""
+        """Validate `X` and `y`; return flat rows of their own dtype, the shape of an image, and `y`."""
         rows, layout = _images.as_rows(X)
         if isinstance(y, str):
             rows = validate_data(self, rows, dtype="numeric", reset=reset)
         else:
             rows, y = validate_data(self, rows, y, dtype="numeric", reset=reset)
         if reset:
-            self.image_shape_ = _images.resolve_image_shape(self.n_features_in_, layout, self.image_shape)
-        else:
-            _images.check_layout(layout, self.image_shape_)
-        return rows, y
+            return rows, _images.resolve_image_shape(self.n_features_in_, layout, self.image_shape), y
+        _images.check_layout(layout, self.image_shape_)
+        return rows, self.image_shape_, y
 
-    def _labelled_images(self, rows, y, sample_weight, name="sample_weight"):
-        """Bring images, labels and weights together; images of weight 0 take no part."""
-        labels = encode_labels(y, self.classes_)
-        weights = check_sample_weight(sample_weight, labels, name)
-        return ImageDataset(rows, labels, weights, np.flatnonzero(weights))
-
-    def _validation_images(self, X_val, y_val, sample_weight_val):
+    def _validation_dataset(self, X_val, y_val, sample_weight_val, image_shape, classes):
         if X_val is None or y_val is None:
             raise ValueError(
-                "y_val must be passed with X_val, and neither it nor sample_weight_val without: "
-                "validation takes images and their labels."
+                "X_val and y_val must be passed together, and sample_weight_val only with them, got "
+                f"{'X_val' if y_val is None else 'y_val'} without the other. Pass images and labels."
             )
         try:
-            rows, y_val = self._validate_images(X_val, y_val, reset=False)
-            return self._labelled_images(rows, y_val, sample_weight_val, "sample_weight_val")
+            rows, layout = _images.as_rows(X_val)
+            rows, y_val = validate_data(self, rows, y_val, dtype="numeric", reset=False)
+            _images.check_layout(layout, image_shape)
+            _images.warn_of_raw_pixels(rows, "X_val")
+            return _dataset(rows, y_val, sample_weight_val, classes, "y_val", "sample_weight_val")
         except ValueError as error:
             raise ValueError(f"X_val, y_val and sample_weight_val must be like X and y. {error}") from error
 
-    def _weighted_by_class(self, images):
-        factors = class_weights(self.class_weight, self.classes_, images.labels)
-        return images.weighted(factors, self._float)
-
-    def _split(self, images):
-        """Set a stratified part of the training images aside, where one is asked for."""
+    def _split(self, images, classes, seed):
+        """Return a stratified split into training and validation images; validation is None without one."""
         fraction = self.validation_split or (0.1 if self.early_stopping else 0)
         if not fraction:
             return images, None
-        parts = stratified_split(images.indices, images.labels, self.classes_, fraction, self._seed)
-        return tuple(map(images.only, parts))
+        parts = stratified_split(images.indices, images.labels, classes, fraction, seed)
+        return tuple(map(images.subset, parts))
 
-    def _open_checkpoint(self, training, validation, state):
+    def _open_checkpoint(self, seed, classes, training, validation, start):
         if self.checkpoint is None:
             return None
         images = {"training": training, "validation": validation}
-        run = describe_run(self.get_params(), self._seed, self.classes_, images, state)
-        return Checkpoint(self.checkpoint, run)
+        return Checkpoint(self.checkpoint, describe_run(self.get_params(), seed, classes, images, start))
 
-    def _train(self, training, validation, *, state, partial=False, checkpoint=None, observer=None):
-        """Run the engine, and keep what it gives back."""
+    def _architecture_for(self, image_shape, classes, start):
+        """Return the architecture of the parameters; training can only continue with the fitted one."""
         architecture = Architecture.resolve(
-            self.image_shape_,
-            len(self.classes_),
+            image_shape,
+            len(classes),
             filters=self.filters,
             kernel_size=self.kernel_size,
             pool_size=self.pool_size,
@@ -483,43 +512,24 @@ class CNNDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             activation=self.activation,
             dtype=self.dtype,
         )
-        if state is not None and architecture != self._fitted_architecture:
+        if start is not None and architecture != self._fitted_architecture:
             raise ValueError(
-                "The network's parameters (filters, kernel_size, pool_size, dense_units, activation, dtype) "
-                "must stay as they were fitted for training to go on. Fit a clone instead."
+                "filters, kernel_size, pool_size, dense_units, activation and dtype must stay as fitted to "
+                f"continue the training, got {architecture} for {self._fitted_architecture}. Fit a clone "
+                "instead."
             )
-        self._network = asdict(architecture)
-        trained = _engine().train(
-            architecture,
-            self._config(),
-            training,
-            validation,
-            seed=self._seed,
-            state=state,
-            partial=partial,
-            checkpoint=checkpoint,
-            observer=observer,
-        )
-        self._weights = trained.weights
-        self._optimizer_state = trained.optimizer, trained.optimizer_name
-        self.history_ = trained.history
-        self.n_iter_ = trained.n_epochs
-        vars(self).pop("best_validation_score_", None)
-        if self.early_stopping and not partial:
-            epochs_since = trained.n_epochs - trained.best_epoch  # earlier fits may have had no validation
-            self.best_validation_score_ = trained.history["val_accuracy"][-1 - epochs_since]
+        return architecture
 
-    def _resolve_seed(self, goes_on, checkpoint=None):
-        """The seed of this training; one that goes on keeps the seed it began with."""
-        if goes_on:
-            return self._seed
+    def _new_seed(self, checkpoint=None):
+        """Draw a seed from `random_state`; a run to be resumed keeps its seed."""
         if checkpoint is not None and self.random_state is None:
             begun = read_facts(checkpoint)
             if begun is not None:
                 return int(begun["run"]["random_state"])
         return int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
 
-    def _config(self):
+    def _config(self, seed):
+        monitor = "val_accuracy" if self.early_stopping else None
         return TrainingConfig(
             optimizer=self.optimizer,
             learning_rate=self.learning_rate,
@@ -530,41 +540,51 @@ class CNNDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             epochs=self.epochs,
             augmentation=self.augmentation,
             label_smoothing=self.label_smoothing,
-            monitor=self._monitor,
+            monitor=self.early_stopping if isinstance(self.early_stopping, str) else monitor,
             patience=self.n_iter_no_change,
             callbacks=self.callbacks,
             verbose=self.verbose,
+            seed=seed,
         )
 
-    @property
-    def _monitor(self):
-        """What early stopping watches; None without it."""
-        if isinstance(self.early_stopping, str):
-            return self.early_stopping
-        return "val_accuracy" if self.early_stopping else None
+    def _keep(self, state, seed, classes, architecture):
+        """Set the fitted attributes: here and nowhere else, but for those of `validate_data`."""
+        self.classes_ = classes
+        self.image_shape_ = architecture.image_shape
+        self.history_ = state.history
+        self.n_iter_ = state.n_epochs
+        self._architecture = asdict(architecture)
+        self._seed = seed
+        self._weights = state.weights
+        self._optimizer_state = state.optimizer, state.optimizer_name
+        vars(self).pop("best_validation_score_", None)
+        if state.best_epoch:
+            epochs_since = state.n_epochs - state.best_epoch  # earlier fits may have had no validation
+            self.best_validation_score_ = state.history["val_accuracy"][-1 - epochs_since]
 
     @property
     def _fitted_architecture(self):
-        return Architecture(**self._network)
+        return Architecture(**self._architecture)
 
     @property
     def _training_state(self):
         optimizer, name = self._optimizer_state or ((), "")
         return TrainingState(self._weights, optimizer, name, self.history_)
 
-    @property
-    def _float(self):
-        return "float64" if self.dtype == "float64" else "float32"
-
-    def _is_fitted(self):
+    def __sklearn_is_fitted__(self):
         return hasattr(self, "_weights")
 
     def __setstate__(self, state):
-        # What an older release has stored lacks the parameters that came later.
-        super().__setstate__({**type(self)().get_params(deep=False), **state})
+        parameters = inspect.signature(type(self).__init__).parameters.values()
+        defaults = {p.name: p.default for p in parameters if p.default is not p.empty}
+        if "_network" in state:  # before 0.2
+            state = {**state, "_architecture": state["_network"]}
+            del state["_network"]
+        # The state saved by an older release lacks the parameters added since.
+        super().__setstate__({**defaults, **state})
 
     def __dir__(self):
-        # scikit-learn's HTML and dir() evaluate every name listed here; `model_` would be built each time.
+        # scikit-learn's HTML and dir() evaluate every name listed here, and `model_` would build a network.
         return [name for name in object.__dir__(self) if name != "model_" and hasattr(self, name)]
 
     def __sklearn_tags__(self):
@@ -573,8 +593,15 @@ class CNNDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         return tags
 
 
+def _dataset(rows, y, sample_weight, classes, y_name="y", weight_name="sample_weight"):
+    """Return the data set of the samples with a positive weight."""
+    labels = encode_labels(y, classes, y_name)
+    weights = check_sample_weight(sample_weight, len(rows), weight_name)
+    return ImageDataset(rows, labels, weights, np.flatnonzero(weights))
+
+
 def _engine():
-    """The engine, imported when something first has to run: TensorFlow takes seconds to load."""
+    """Return the engine, imported at first use: TensorFlow takes seconds to load."""
     from ._keras import engine
 
     return engine

@@ -16,7 +16,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import validate_data
 
 from . import _images
-from ._base import ImageTransformer, observed_fit, unchanged_on_error
+from ._base import ImageTransformer, fitted_at_once, observed_fit
 
 _LUMINANCE = (0.299, 0.587, 0.114)  # Rec. 601, for red, green and blue
 _MAX_SIDE = 400  # larger pictures are reduced first, by a whole factor
@@ -105,8 +105,8 @@ class MNISTNormalizer(ImageTransformer):
         self : MNISTNormalizer
             The transformer.
         """
-        with observed_fit(self, X, y), unchanged_on_error(self):
-            for _ in self._read(X, reset=True):
+        with observed_fit(self, X, y), fitted_at_once(self) as fitted:
+            for _ in fitted._read(X, reset=True):
                 pass
         return self
 

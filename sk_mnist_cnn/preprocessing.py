@@ -11,7 +11,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from . import _images
-from ._base import ImageTransformer, observed_fit, unchanged_on_error
+from ._base import ImageTransformer, fitted_at_once, observed_fit
 
 
 class ImagePreprocessor(ImageTransformer):
@@ -84,8 +84,8 @@ class ImagePreprocessor(ImageTransformer):
         ValueError
             If `image_shape` does not fit `X`, or pixels lie outside [0, max_value].
         """
-        with observed_fit(self, X, y), unchanged_on_error(self):
-            self._fit_rows(X)
+        with observed_fit(self, X, y), fitted_at_once(self) as fitted:
+            fitted._fit_rows(X)
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -104,8 +104,8 @@ class ImagePreprocessor(ImageTransformer):
         images : ndarray of shape (n, h, w, c), float32
             Pixels in [0, 1].
         """
-        with observed_fit(self, X, y), unchanged_on_error(self):
-            return self._scale(self._fit_rows(X))
+        with observed_fit(self, X, y), fitted_at_once(self) as fitted:
+            return fitted._scale(fitted._fit_rows(X))
 
     def transform(self, X: ArrayLike) -> np.ndarray:
         """Give `X` reshaped and scaled.

@@ -7,14 +7,14 @@ import numpy as np
 from .backend import keras, tf
 
 # Largest shift in pixels, rotation in degrees and zoom as a fraction.
-AUGMENTATIONS = {"shift": (2, 0, 0.0), "affine": (2, 10, 0.1)}
+_RANGES = {"affine": (2, 10, 0.1), "shift": (2, 0, 0.0)}
 
 
 class Augmentation:
     """A name of `AUGMENTATIONS`, or Keras preprocessing layers, made into a function of a batch."""
 
     def __init__(self, augmentation):
-        self._ranges = AUGMENTATIONS[augmentation] if isinstance(augmentation, str) else None
+        self._ranges = _RANGES[augmentation] if isinstance(augmentation, str) else None
         self._layers = [] if self._ranges else _copies(augmentation)
 
     @staticmethod
@@ -99,7 +99,7 @@ def _as_list(layers):
 def _config(layer):
     if not isinstance(layer, keras.Layer):
         raise ValueError(
-            f"augmentation must be None, one of {sorted(AUGMENTATIONS)}, a Keras layer or a list of Keras "
+            f"augmentation must be None, one of {sorted(_RANGES)}, a Keras layer or a list of Keras "
             f"layers; got {layer!r}."
         )
     config = {key: value for key, value in layer.get_config().items() if key != "name"}

@@ -1,15 +1,51 @@
-"""The Keras callbacks that every training runs with, beside the user's own."""
+"""The Keras callbacks of every training, beside the user's."""
 
+import copy
 from dataclasses import replace
 
 import numpy as np
 
 from .backend import keras
-from .layers import read
+
+
+def copy_callbacks(callbacks):
+    """Copy the user's callbacks, because Keras leaves its model in them.
+
+    Raises
+    ------
+    ValueError
+        If one is not a Keras callback, or cannot be copied.
+    """
+    copies = []
+    for callback in callbacks or ():
+        if not isinstance(callback, keras.callbacks.Callback):
+            raise ValueError(
+                f"callbacks must hold instances of keras.callbacks.Callback, got {callback!r}. Pass a list "
+                "of them."
+            )
+        try:
+            copies.append(copy.deepcopy(callback))
+        except Exception as error:
+            raise ValueError(
+                f"callbacks must hold objects that copy.deepcopy can copy, got {callback!r} ({error}). "
+                "Create files, locks and connections in its on_train_begin."
+            ) from error
+    return copies
+
+
+def has_batch_hooks(callback):
+    """Return whether a callback is called at every batch."""
+    phases = ("on_batch", "on_train_batch", "on_test_batch")
+    return any(
+        getattr(getattr(callback, name), "__func__", None) is not getattr(keras.callbacks.Callback, name)
+        for phase in phases
+        for name in (f"{phase}_begin", f"{phase}_end")
+        if hasattr(keras.callbacks.Callback, name)
+    )
 
 
 class StartEpoch(keras.callbacks.Callback):
-    """Makes whatever is random in an epoch depend on (seed, epoch) alone."""
+    """Make all that is random in an epoch depend on (seed, epoch) alone."""
 
     def __init__(self, trainer, seed):
         super().__init__()
@@ -19,34 +55,48 @@ class StartEpoch(keras.callbacks.Callback):
         self._trainer.start_epoch(self._seed, epoch)
 
 
-class FiniteLoss(keras.callbacks.Callback):
-    """Stops a training that has diverged."""
+class CheckLoss(keras.callbacks.Callback):
+    """Raise when the training has diverged; keep the metrics before other callbacks can change them."""
 
     def on_epoch_end(self, epoch, logs=None):
         if not np.isfinite(logs["loss"]):
             raise ValueError(
                 f"The training loss became {logs['loss']} in epoch {epoch + 1}. Lower learning_rate, and "
-                "see that the pixels are scaled to [0, 1], as ImagePreprocessor does."
+                "check that the pixels are scaled to [0, 1], as ImagePreprocessor does."
             )
+        self.metrics = dict(logs)
+
+
+class RecordHistory(keras.callbacks.Callback):
+    """Record the metrics of each epoch, with what other callbacks have added."""
+
+    def __init__(self, trainer, check):
+        super().__init__()
+        self._trainer, self._check = trainer, check
+
+    def on_epoch_end(self, epoch, logs=None):
+        logs.update(self._check.metrics)
+        self._trainer.record_epoch(logs)
 
 
 class EarlyStopping(keras.callbacks.Callback):
-    """Keeps the weights of the best epoch, and stops when it lies `patience` epochs back.
+    """Keep the weights of the best epoch, and stop `patience` epochs after it.
 
-    Unlike Keras' own, it can go on from a checkpoint.
+    Unlike that of Keras, it can be resumed from a checkpoint.
     """
 
-    def __init__(self, monitor, patience, state, done):
+    def __init__(self, trainer, monitor, patience, state, n_done):
         super().__init__()
+        self._trainer = trainer
         self._sign = 1 if monitor.endswith("accuracy") else -1
         self._monitor, self._patience = monitor, patience
         values = state.history.get(monitor, ())
-        self._values = list(values[len(values) - done :])
+        self._values = list(values[len(values) - n_done :])
         self.best_weights, self.best_epoch = state.best_weights, state.best_epoch
 
     @property
     def exhausted(self):
-        """Whether the best epoch lies too far back to go on."""
+        """Whether the best epoch is `patience` epochs back."""
         return len(self._values) - self.best_epoch >= self._patience
 
     def on_epoch_end(self, epoch, logs=None):
@@ -54,48 +104,36 @@ class EarlyStopping(keras.callbacks.Callback):
         *before, last = self._sign * np.array(self._values)
         if not before or last > max(before):
             self.best_epoch = len(self._values)
-            self.best_weights = read(self.model.trainable_variables)
+            self.best_weights = self._trainer.weights()
         if self.exhausted:
             self.model.stop_training = True
 
 
 class Observe(keras.callbacks.Callback):
-    """Passes epochs on to scikit-learn's callbacks."""
+    """Call scikit-learn's callbacks for each epoch."""
 
-    def __init__(self, observer):
+    def __init__(self, trainer, observer, fitted_attributes):
         super().__init__()
-        self._observer = observer
+        self._trainer, self._observer, self._fitted_attributes = trainer, observer, fitted_attributes
 
     def on_epoch_begin(self, epoch, logs=None):
         self._observer.begin_epoch()
 
     def on_epoch_end(self, epoch, logs=None):
-        if self._observer.end_epoch(lambda: {"_weights": read(self.model.trainable_variables)}):
+        if self._observer.end_epoch(lambda: self._fitted_attributes(self._trainer.state())):
             self.model.stop_training = True
 
 
 class SaveCheckpoint(keras.callbacks.Callback):
-    """Writes the training's state after every epoch."""
+    """Save the training state after every epoch."""
 
     def __init__(self, trainer, checkpoint, stopping):
         super().__init__()
         self._trainer, self._checkpoint, self._stopping = trainer, checkpoint, stopping
-        self._history = trainer.state().history
 
     def on_epoch_end(self, epoch, logs=None):
-        for name, value in logs.items():
-            self._history.setdefault(name, []).append(float(value))
-        state = replace(self._trainer.state(), history=self._history)
+        state = self._trainer.state()
         if self._stopping:
             best = self._stopping
             state = replace(state, best_weights=best.best_weights, best_epoch=best.best_epoch)
-        self._checkpoint.write(*state.pack())
-
-
-def has_batch_hooks(callback):
-    """Whether a Keras callback wants to be called at every batch."""
-    names = ("on_batch_begin", "on_batch_end", "on_train_batch_begin", "on_train_batch_end")
-    return any(
-        getattr(getattr(callback, name), "__func__", None) is not getattr(keras.callbacks.Callback, name)
-        for name in names
-    )
+        self._checkpoint.save(state)

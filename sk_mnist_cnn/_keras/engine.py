@@ -1,24 +1,34 @@
-"""Runs networks for the classifier, which hands in arrays and gets arrays back.
+"""Train networks: arrays and plain values go in, and arrays come out.
 
-Whatever lives in TensorFlow belongs to the process and is looked up here by what is baked into its graph:
-trainers and inference functions are shared by every estimator, bounded in number, and rebuilt when needed.
+Everything that lives in TensorFlow belongs to the process. It is looked up here by what is built into its
+graph, shared by all estimators, bounded in number, and built again when needed.
 """
 
-import copy
+import functools
 import threading
 import weakref
 from collections import OrderedDict, deque
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 
 import numpy as np
 
+from .._schedules import learning_rates
 from .._training import TrainingState
 from .augmentation import Augmentation
-from .backend import keras, tf
-from .callbacks import EarlyStopping, FiniteLoss, Observe, SaveCheckpoint, StartEpoch, has_batch_hooks
-from .layers import ordinary_model
+from .backend import tf
+from .callbacks import (
+    CheckLoss,
+    EarlyStopping,
+    Observe,
+    RecordHistory,
+    SaveCheckpoint,
+    StartEpoch,
+    copy_callbacks,
+    has_batch_hooks,
+)
+from .network import build_network, compiled_model
 from .optimizers import Optimizer
+from .pool import TrainerPool
 from .trainer import STEPS_PER_EXECUTION, Trainer
 from .worker import refuse_fork, survives_fork
 
@@ -28,19 +38,63 @@ PREDICTION_CHUNK = 128
 # Trained weights stay far below; above it predictions are checked.
 _LARGE_WEIGHT = 1e3
 
+_trainers = TrainerPool(16)
+
+
+def _eager(function):
+    """Raise where TensorFlow builds a graph and executes nothing."""
+
+    @functools.wraps(function)
+    def run(*args, **kwargs):
+        if not tf.executing_eagerly():
+            raise RuntimeError(
+                "CNNDigitClassifier must be used where TensorFlow executes eagerly, got a call inside a "
+                "tf.Graph or tf.function. Call it outside."
+            )
+        return function(*args, **kwargs)
+
+    return run
+
 
 @survives_fork
+@_eager
+def check_config(config, n_images):
+    """Raise for parameters that cannot be used, before any image is read.
+
+    Parameters
+    ----------
+    config : TrainingConfig
+    n_images : int
+        Number of training images.
+
+    Raises
+    ------
+    ValueError
+        If the optimizer, the learning rate schedule, the augmentation or a callback cannot be used.
+    """
+    optimizer = Optimizer.resolve(config.optimizer, config.learning_rate)
+    if optimizer.has_own_schedule and config.learning_rate_schedule != "constant":
+        raise ValueError(
+            "learning_rate_schedule must be 'constant' with an optimizer that has a LearningRateSchedule, "
+            f"got {config.learning_rate_schedule!r}. Pass a number as the optimizer's learning_rate."
+        )
+    learning_rates(config.learning_rate_schedule, 1, config.epochs * -(-n_images // config.batch_size))
+    Augmentation.key(config.augmentation)
+    copy_callbacks(config.callbacks)
+
+
+@survives_fork
+@_eager
 def train(
     architecture,
     config,
     training,
     validation=None,
     *,
-    seed,
-    state=None,
-    partial=False,
+    start=None,
     checkpoint=None,
     observer=None,
+    fitted_attributes=None,
 ):
     """Train a network for `config.epochs` epochs, or until early stopping.
 
@@ -48,54 +102,57 @@ def train(
     ----------
     architecture : Architecture
     config : TrainingConfig
+        Its seed determines the initial weights, and (seed, epoch) the order of the images, their augmentation
+        and the dropout masks.
     training : ImageDataset
     validation : ImageDataset or None
-    seed : int
-        Fixes the initial weights, and from (seed, epoch) the order of the images, their augmentation and
-        the dropout masks.
-    state : TrainingState or None
-        Where to go on; None starts from new weights.
-    partial : bool
-        Whether this is one epoch of a training whose end is not known.
+    start : TrainingState or None
+        The state to continue from; None starts from initial weights.
     checkpoint : Checkpoint or None
-        Where the state is written after every epoch, and found again.
+        Where the state is saved after every epoch, and resumed from.
     observer : FitObserver or None
-        Told of every epoch.
+        Calls scikit-learn's callbacks for every epoch.
+    fitted_attributes : callable or None
+        Returns the attributes of an estimator fitted up to a `TrainingState`, for the observer.
 
     Returns
     -------
     TrainingState
     """
-    if partial:
-        config = replace(config, epochs=1, monitor=None, learning_rate_schedule="constant")
     optimizer = Optimizer.resolve(config.optimizer, config.learning_rate)
-    if optimizer.has_own_schedule and config.learning_rate_schedule != "constant":
-        raise ValueError(
-            f"learning_rate_schedule={config.learning_rate_schedule!r} cannot be used with an optimizer that "
-            "brings a schedule of its own. Pass a number as its learning_rate, or leave one of them out."
-        )
-    callbacks = _copies(config.callbacks)
+    callbacks = copy_callbacks(config.callbacks)
     devices = tf.distribute.get_strategy() if tf.distribute.has_strategy() else None
     steps = 1 if devices or any(map(has_batch_hooks, callbacks)) else STEPS_PER_EXECUTION
     key = architecture, optimizer.key, Augmentation.key(config.augmentation), steps, devices
-    start = state or TrainingState()
-    reached = _resume(checkpoint, config.verbose) or start
-    done = reached.n_epochs - start.n_epochs
-    stopping = config.monitor and EarlyStopping(config.monitor, config.patience, reached, done)
-    with _training_lock:
-        trainer = _trainers.take(key) or Trainer.create(architecture, optimizer, config.augmentation, steps)
-        trainer.load(reached, optimizer, config, seed, resumed=done > 0)
-        callbacks = [StartEpoch(trainer, seed), FiniteLoss(), *callbacks]
+    create = functools.partial(Trainer.create, architecture, optimizer, config.augmentation, steps)
+
+    start = start or TrainingState()
+    resumed = _resume(checkpoint, config.verbose)
+    state = resumed or start
+    n_done = state.n_epochs - start.n_epochs
+
+    with _trainers.borrow(key, create, calls_user_code=bool(callbacks or observer)) as trainer:
+        stopping = config.monitor and EarlyStopping(trainer, config.monitor, config.patience, state, n_done)
+        check = CheckLoss()
+        callbacks = [StartEpoch(trainer, config.seed), check, *callbacks, RecordHistory(trainer, check)]
         if stopping:
             callbacks.append(stopping)
         if checkpoint:
             callbacks.append(SaveCheckpoint(trainer, checkpoint, stopping))
         if observer:
-            callbacks.append(Observe(observer))
-        if not (stopping and stopping.exhausted):
-            trainer.run(training, validation, config, seed, callbacks, done=done, partial=partial)
+            callbacks.append(Observe(trainer, observer, fitted_attributes))
+        trainer.load(state, optimizer, config, resumed=n_done > 0)
+        if n_done < config.epochs and not (stopping and stopping.exhausted):
+            n_batches = config.epochs * training.n_batches(config.batch_size)
+            rates = learning_rates(config.learning_rate_schedule, trainer.peak_rate(optimizer), n_batches)
+            trainer.run(training, validation, config, rates, callbacks, n_done=n_done)
+            if trainer.n_epochs == state.n_epochs:
+                raise ValueError(
+                    f"callbacks must let at least one epoch be trained, got {config.callbacks!r}, which "
+                    "ended the training before. Remove the callback that does so, or the state that it has "
+                    "stored."
+                )
         trained = trainer.state()
-        _trainers.put(key, trainer)
     if stopping:
         trained.weights, trained.best_epoch = stopping.best_weights, start.n_epochs + stopping.best_epoch
     _refuse_overflow(architecture, trained.weights, training)
@@ -103,37 +160,36 @@ def train(
 
 
 def _refuse_overflow(architecture, weights, training):
-    """Refuse weights so large that they give no probabilities, which the loss before the last step hides."""
+    """Raise for weights so large that predictions overflow; the last loss precedes the last update."""
     if all(np.abs(array).max(initial=0) < _LARGE_WEIGHT for array in weights):
         return
     rows = training.rows[training.indices[:PREDICTION_CHUNK]]
     if not np.isfinite(predict_proba(architecture, weights, rows)).all():
         raise ValueError(
-            "The weights became so large that predictions are not finite. Lower learning_rate, and see that "
-            "the pixels are scaled to [0, 1], as ImagePreprocessor does."
+            "The weights became so large that predictions are not finite. Lower learning_rate, and check "
+            "that the pixels are scaled to [0, 1], as ImagePreprocessor does."
         )
 
 
-def _copies(callbacks):
-    """Callbacks of our own, since Keras leaves its model in them."""
-    for callback in callbacks or ():
-        if not isinstance(callback, keras.callbacks.Callback):
-            raise ValueError(f"callbacks must hold instances of keras.callbacks.Callback; got {callback!r}.")
-    return copy.deepcopy(list(callbacks or ()))
-
-
 def _resume(checkpoint, verbose):
-    """The state in a checkpoint's file, None where there is none."""
-    arrays, facts = checkpoint.read() if checkpoint else (None, None)
-    if facts is None:
-        return None
-    state = TrainingState.unpack(arrays, facts)
-    if verbose:
-        print(f"Going on after epoch {state.n_epochs}, from {checkpoint.path}")
+    """Return the state saved in a checkpoint, None without one."""
+    state = checkpoint.load() if checkpoint else None
+    if state and verbose:
+        print(f"Resuming after epoch {state.n_epochs} from {checkpoint.path}")
     return state
 
 
+@_eager
+def keras_model(architecture, config, weights):
+    """Return a compiled Keras model of its own, with the weights given."""
+    refuse_fork("A Keras model")
+    optimizer = Optimizer.resolve(config.optimizer, config.learning_rate).build()
+    rates = {"conv_dropout": config.conv_dropout, "dense_dropout": config.dense_dropout}
+    return compiled_model(architecture, weights, optimizer, **rates)
+
+
 @survives_fork
+@_eager
 def predict_proba(architecture, weights, rows):
     """Class probabilities of flat rows, cast and predicted a chunk at a time.
 
@@ -165,20 +221,7 @@ def predict_proba(architecture, weights, rows):
     return probabilities
 
 
-def keras_model(architecture, config, weights):
-    """An ordinary compiled Keras model of its own, with the weights given."""
-    refuse_fork("A Keras model")
-    optimizer = Optimizer.resolve(config.optimizer, config.learning_rate).build()
-    rates = {"conv_dropout": config.conv_dropout, "dense_dropout": config.dense_dropout}
-    return ordinary_model(architecture, weights, optimizer, **rates)
-
-
 class _Pool:
-    """Things that are costly to build, by what they were built from; the least recently used goes.
-
-    What is in use is taken out, so that nothing else can use it, and what has failed is never put back.
-    """
-
     def __init__(self, size):
         self._size = size
         self._items = OrderedDict()
@@ -192,8 +235,6 @@ class _Pool:
             self._items.popitem(last=False)
 
 
-# A callback may fit another estimator, in the thread that holds the lock already.
-_trainers, _training_lock = _Pool(16), threading.RLock()
 _predictors, _tracing_lock = _Pool(32), threading.Lock()
 
 # Several chunks at once, since one alone leaves cores idle.
@@ -204,7 +245,7 @@ class _Predictor:
     """One traced function an architecture: weights are arguments, the number of images is free."""
 
     def __init__(self, architecture):
-        network = architecture.build(seed=0)
+        network = build_network(architecture, seed=0)
         self._image_shape = architecture.image_shape
         self._dtype = architecture.input_dtype
 

@@ -1,51 +1,56 @@
-"""The model, the dropout layer and the loss that train, and the ordinary model that users get."""
-
-import numpy as np
+"""Model, dropout layer and loss of a trainer, whose settings are variables: none needs a new graph."""
 
 from .backend import keras, tf
+from .network import assign, compiled_model, read
 
 
 class ScheduledModel(keras.Model):
-    """A model whose learning rate follows a table, which is a variable too, so that it needs no new graph."""
+    """A model whose learning rate follows a table."""
 
-    def schedule(self, rates, first_step):
-        """Follow `rates` from `first_step` on; none leave the optimizer's rate alone."""
+    def schedule(self, rates, first_batch):
+        """Follow `rates`, one per batch, from `first_batch` on; an empty table keeps the optimizer's rate."""
         if not hasattr(self, "_rates"):
             self._rates = tf.Variable(rates, shape=(None,), trainable=False)
-            self._first_step = tf.Variable(first_step, dtype=tf.int64, trainable=False)
+            self._batch = tf.Variable(
+                first_batch,
+                dtype=tf.int64,
+                trainable=False,
+                aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
+            )
         self._rates.assign(rates)
-        self._first_step.assign(first_step)
+        self._batch.assign(first_batch)
 
     @property
     def dropouts(self):
-        """The layers that drop out."""
+        """The dropout layers."""
         return [layer for layer in self.layers if isinstance(layer, VariableDropout)]
 
     def save(self, *args, **kwargs):
-        """Save an ordinary model: what a callback writes is loaded where this class is unknown."""
+        """Save a model of Keras' own classes, which loads where this class is unknown."""
         optimizer = getattr(self.optimizer, "inner_optimizer", self.optimizer)
         copy = type(optimizer).from_config(optimizer.get_config())
         rates = {layer.name: float(layer.rate.numpy()) for layer in self.dropouts}
-        model = ordinary_model(self.architecture, read(self.trainable_variables), copy, **rates)
+        model = compiled_model(self.architecture, read(self.trainable_variables), copy, **rates)
         assign(copy.variables, read(optimizer.variables))
         model.save(*args, **kwargs)
 
     def train_step(self, data):
         rate = self.optimizer.learning_rate
         if isinstance(rate, keras.Variable):
-            step = tf.cast(batches_seen(self.optimizer).value, tf.int64) - self._first_step
             n_rates = tf.size(self._rates, out_type=tf.int64)
             scheduled = tf.cond(
                 n_rates > 0,
-                lambda: self._rates[tf.minimum(step, n_rates - 1)],
+                lambda: self._rates[tf.minimum(self._batch, n_rates - 1)],
                 lambda: tf.cast(rate.value, tf.float32),
             )
             rate.assign(scheduled)
+        # The optimizer's own count stands still where it skips or accumulates gradients.
+        self._batch.assign_add(1)
         return super().train_step(data)
 
 
 class VariableDropout(keras.layers.Layer):
-    """Dropout whose rate is a variable, so that another rate needs no new graph."""
+    """Dropout with a variable rate."""
 
     def build(self, input_shape):
         self.rate = self.add_weight(
@@ -62,7 +67,7 @@ class VariableDropout(keras.layers.Layer):
 
 
 class SmoothedCrossentropy(keras.losses.SparseCategoricalCrossentropy):
-    """Cross-entropy that leaves all classes a share of the target, in a variable as above."""
+    """Cross-entropy with variable label smoothing, which spreads a share of each target over all classes."""
 
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
@@ -73,28 +78,3 @@ class SmoothedCrossentropy(keras.losses.SparseCategoricalCrossentropy):
         of_all = keras.losses.categorical_crossentropy(tf.ones_like(y_pred) / y_pred.shape[-1], y_pred)
         share = tf.cast(self.share, of_label.dtype)
         return (1 - share) * of_label + share * of_all
-
-
-def ordinary_model(architecture, weights, optimizer, **dropout_rates):
-    """A compiled model of Keras' own classes alone."""
-    model = architecture.build(**dropout_rates, seed=0)
-    model.set_weights(weights)
-    loss = keras.losses.SparseCategoricalCrossentropy(dtype=architecture.input_dtype)
-    model.compile(optimizer, loss, metrics=["accuracy"])
-    model.optimizer.build(model.trainable_variables)
-    return model
-
-
-def batches_seen(optimizer):
-    """An optimizer's counter, also where its `iterations` are fewer: gradients may be accumulated."""
-    return getattr(optimizer, "inner_optimizer", optimizer)._iterations
-
-
-def read(variables):
-    """The variables' values, as arrays of their own."""
-    return tuple(np.array(variable.numpy()) for variable in variables)
-
-
-def assign(variables, values):
-    for variable, value in zip(variables, values, strict=True):
-        variable.assign(value)

@@ -1,22 +1,13 @@
-"""Which optimizer, and with which settings. Nothing is trained here."""
+"""`Optimizer`: the class and the settings of a Keras optimizer."""
 
 import json
 from dataclasses import dataclass
 
 from .backend import keras
 
-# Keras 3 lowered Adadelta's default to 0.001, with which this network hardly learns. The method itself has
-# no rate, that is 1 (Zeiler, 2012, "ADADELTA: an adaptive learning rate method").
+# Keras 3 lowered Adadelta's default to 0.001, with which this network hardly learns. The method itself has no
+# learning rate, which is a rate of 1 (Zeiler, 2012, "ADADELTA: an adaptive learning rate method").
 ADADELTA_RATE = 1.0
-
-
-BY_NAME = {
-    "adadelta": keras.optimizers.Adadelta,
-    "adam": keras.optimizers.Adam,
-    "adamw": keras.optimizers.AdamW,
-    "rmsprop": keras.optimizers.RMSprop,
-    "sgd": keras.optimizers.SGD,
-}
 
 
 @dataclass(frozen=True)
@@ -25,24 +16,22 @@ class Optimizer:
 
     kind: type
     config: dict
-    learning_rate: float | None  # None leaves the class' own default, or the schedule in `config`
+    learning_rate: float | None  # None uses the default of the class, or the schedule in `config`
 
     @classmethod
     def resolve(cls, optimizer, learning_rate):
-        """Read a name or a Keras instance; a `learning_rate` other than "auto" always applies."""
-        if not isinstance(optimizer, str | keras.optimizers.Optimizer):
-            raise ValueError(
-                f"optimizer must be a name or an instance of keras.optimizers.Optimizer; got {optimizer!r}."
-            )
-        if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
-            raise ValueError(
-                'optimizer must not be a LossScaleOptimizer, which dtype="mixed_float16" puts around it by '
-                "itself. Pass its inner_optimizer."
-            )
+        """Read a name or a Keras optimizer; a `learning_rate` other than "auto" replaces its own.
+
+        Raises
+        ------
+        ValueError
+            If the optimizer is of another type, or one that cannot be used.
+        """
         if isinstance(optimizer, str):
-            kind, config = BY_NAME[optimizer], {}
+            kind, config = type(keras.optimizers.get(optimizer)), {}
             own_rate = ADADELTA_RATE if optimizer == "adadelta" else None
         else:
+            _check(optimizer)
             kind, config = type(optimizer), optimizer.get_config()
             del config["name"]
             own_rate = config.pop("learning_rate")
@@ -55,22 +44,49 @@ class Optimizer:
 
     @property
     def name(self):
-        """The class and the settings as text: equal for optimizers whose state can be passed on."""
+        """The class and the settings as text: equal for optimizers that can exchange their state."""
         return f"{self.kind.__name__} {json.dumps(self.config, sort_keys=True, default=str)}"
 
     @property
     def key(self):
-        """The class itself beside its name, since a notebook may define it anew."""
+        """The class itself with the name, because a notebook may define a class again."""
         return self.kind, self.name
 
     @property
     def has_own_schedule(self):
-        """Whether a Keras `LearningRateSchedule` came with the instance."""
+        """Whether the instance has a Keras `LearningRateSchedule`."""
         return "learning_rate" in self.config
 
     def build(self, *, scale_loss=False):
-        """Make the Keras optimizer; half precision needs a loss that is scaled up, lest gradients vanish."""
+        """Create the Keras optimizer; half precision needs loss scaling, so that gradients do not vanish."""
         optimizer = self.kind.from_config(dict(self.config))
         if self.learning_rate is not None:
             optimizer.learning_rate = self.learning_rate
         return keras.optimizers.LossScaleOptimizer(optimizer) if scale_loss else optimizer
+
+
+def _check(optimizer):
+    if not isinstance(optimizer, keras.optimizers.Optimizer):
+        raise ValueError(
+            f"optimizer must be a name or an instance of keras.optimizers.Optimizer, got {optimizer!r}. Pass "
+            "an instance of one of Keras' classes."
+        )
+    if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
+        raise ValueError(
+            'optimizer must not be a LossScaleOptimizer, which dtype="mixed_float16" adds by itself. Pass '
+            "its "
+            "inner_optimizer."
+        )
+    # Keras swaps averaged weights in at the end of its own fit only, or not at all, so that validation, early
+    # stopping and checkpoints would use others.
+    if getattr(optimizer, "use_ema", False):
+        raise ValueError(
+            f"optimizer must not average weights, got a {type(optimizer).__name__} with use_ema=True. Set "
+            "use_ema=False, or average the predictions of several classifiers with VotingClassifier."
+        )
+    if isinstance(optimizer, getattr(keras.optimizers, "ScheduleFreeAdamW", ())):
+        raise ValueError(
+            "optimizer must not be ScheduleFreeAdamW, whose averaged weights Keras does not use for "
+            "predictions. "
+            'Pass "adamw" with learning_rate_schedule="one_cycle".'
+        )

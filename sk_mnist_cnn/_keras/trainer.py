@@ -1,36 +1,38 @@
-"""A compiled network that can be trained over and over.
+"""`Trainer`: a compiled network that can be trained any number of times.
 
-scikeras builds, compiles and fits; the variables are set back before every run, so that nothing is traced
-twice. Who shares a trainer, and when, is decided in `_engine`.
+scikeras builds, compiles and fits it. All variables are set before every training, so that nothing is traced
+twice. `_keras.engine` decides which trainer a fit uses.
 """
 
 import sys
-from collections import defaultdict
 from dataclasses import replace
+from numbers import Real
 
 import numpy as np
 
-from .._schedules import learning_rates
 from .._training import TrainingState
-from ..network import initial_weights
 from .augmentation import Augmentation, reseed
 from .backend import BaseWrapper, keras
 from .input_pipeline import InputPipeline
-from .layers import ScheduledModel, SmoothedCrossentropy, VariableDropout, assign, batches_seen, read
+from .layers import ScheduledModel, SmoothedCrossentropy, VariableDropout
+from .network import assign, build_network, initial_weights, read
 
-# Batches trained in one call into TensorFlow, where no callback asks for every batch.
+# Batches trained in one call into TensorFlow, where no callback is called for every batch.
 STEPS_PER_EXECUTION = 16
+
+# Attributes of a model that every `fit` of Keras replaces.
+_SET_BY_FIT = {"history", "stop_training", "train_function", "test_function", "_eval_epoch_iterator"}
 
 
 class Trainer(BaseWrapper):
-    """scikeras' wrapper, kept initialised; its checks and encoders stand aside, having been done before.
+    """scikeras' wrapper, kept initialized, without its validation and encoders: the classifier has these.
 
-    Made by `create`, since the constructors of scikit-learn's estimators only take parameters.
+    Created by `create`, because constructors of scikit-learn estimators only take parameters.
     """
 
     @classmethod
     def create(cls, architecture, optimizer, augmentation, steps_per_execution):
-        """Build and compile a network, and its input pipelines."""
+        """Build and compile a network and its input pipelines."""
         dtype = architecture.input_dtype
         trainer = cls(
             architecture=architecture,
@@ -41,83 +43,103 @@ class Trainer(BaseWrapper):
             compile__weighted_metrics=[keras.metrics.SparseCategoricalAccuracy("accuracy", dtype=dtype)],
             compile__steps_per_execution=steps_per_execution,
             compile__jit_compile=False,
+            compile__run_eagerly=False,
             warm_start=True,
             shuffle=False,
         )
         trainer.initialize(None)
         trainer._ensure_compiled_model()
-        trainer.model_.optimizer.build(trainer.model_.trainable_variables)
-        trainer._new_optimizer = trainer._optimizer_arrays()
-        trainer._own_rate = float(trainer.model_.optimizer.learning_rate.numpy())
-        trainer._feed = InputPipeline(architecture, augmentation and Augmentation(augmentation))
-        trainer._validation_feed = InputPipeline(architecture)
+        model = trainer.model_
+        model.optimizer.build(model.trainable_variables)
+        trainer._weights = tuple(model.trainable_variables)
+        trainer._initial_slots = read(model.optimizer.variables)
+        trainer._default_rate = float(model.optimizer.learning_rate.numpy())
+        trainer._pipeline = InputPipeline(architecture, augmentation and Augmentation(augmentation))
+        trainer._validation_pipeline = InputPipeline(architecture)
+        model.schedule(np.empty(0, np.float32), 0)
+        trainer._attributes = _attributes(model)
         return trainer
 
-    def load(self, state, optimizer, config, seed, *, resumed=False):
-        """Set every variable that training changes; the rate of a resumed run is what it was."""
+    def load(self, state, optimizer, config, *, resumed):
+        """Set every variable that training changes; a resumed run keeps its learning rate."""
         model = self.model_
-        assign(model.trainable_variables, state.weights or initial_weights(model, seed))
-        goes_on = state.optimizer and state.optimizer_name == optimizer.name
-        assign(model.optimizer.variables, state.optimizer if goes_on else self._new_optimizer)
-        rate = optimizer.learning_rate
-        self._peak = self._own_rate if rate is None else float(np.float32(rate))
+        assign(self._weights, state.weights or initial_weights(model, config.seed))
+        continues = state.optimizer and state.optimizer_name == optimizer.name
+        assign(model.optimizer.variables, state.optimizer if continues else self._initial_slots)
         if not (optimizer.has_own_schedule or resumed):
-            model.optimizer.learning_rate = self._peak
+            model.optimizer.learning_rate = self.peak_rate(optimizer)
         for layer in model.dropouts:
             layer.rate.assign(getattr(config, layer.name))
         model.loss.share.assign(config.label_smoothing)
-        self.history_ = defaultdict(list, {name: list(values) for name, values in state.history.items()})
+        self._history = {name: list(values) for name, values in state.history.items()}
         self._optimizer_name = optimizer.name
 
-    def run(self, training, validation, config, seed, callbacks, *, done, partial):
-        """Train from what was loaded; `done` epochs of the config's are behind this run already."""
-        data = self._feed.load(training, config.batch_size, seed)
-        options = {}
+    def peak_rate(self, optimizer):
+        """Return the learning rate of a constant schedule, and the highest of the others."""
+        rate = optimizer.learning_rate
+        return self._default_rate if rate is None else float(np.float32(rate))
+
+    def run(self, training, validation, config, rates, callbacks, *, n_done):
+        """Train from the state loaded; `n_done` epochs of `config.epochs` have been trained before."""
+        data = self._pipeline.load(training, config.batch_size, config.seed)
+        options = {"epochs": config.epochs - n_done, "initial_epoch": self.n_epochs}
         if validation is not None:
-            options["validation_data"] = self._validation_feed.load(validation, config.batch_size)
-        steps_per_epoch = len(data)
-        n_steps = steps_per_epoch * config.epochs
-        rates = learning_rates(config.learning_rate_schedule, self._peak, n_steps)
-        first_step = int(batches_seen(self.model_.optimizer).numpy()) - steps_per_epoch * done
-        self.model_.schedule(rates, first_step)
-        self.verbose = config.verbose if config.verbose != 1 or _is_watched() else 0
+            options["validation_data"] = self._validation_pipeline.load(validation, config.batch_size)
+        self.model_.schedule(rates, n_done * len(data))
+        self.verbose = config.verbose if config.verbose != 1 or _is_interactive() else 0
         self._set_callbacks(callbacks)
         try:
-            if partial:
-                self.partial_fit(data, None, **options)
-            else:
-                options.update(epochs=config.epochs - done, initial_epoch=self.current_epoch)
-                self.fit(data, None, **options)
+            self.fit(data, None, **options)
         finally:
             self._set_callbacks(None)
-            self._feed.clear()
-            self._validation_feed.clear()
+            self._pipeline.clear()
+            self._validation_pipeline.clear()
 
     def start_epoch(self, seed, epoch):
         """Set the order of the images, their augmentation and the dropout masks."""
-        self._feed.start_epoch(epoch)
+        self._pipeline.start_epoch(epoch)
         for i, layer in enumerate(self.model_.layers):
             if isinstance(layer, VariableDropout):
                 reseed(layer.seed_generator, seed, epoch, i)
 
+    def record_epoch(self, logs):
+        """Append the metrics of an epoch to the history."""
+        for name, value in logs.items():
+            if isinstance(value, Real):
+                self._history.setdefault(name, []).append(float(value))
+
+    @property
+    def n_epochs(self):
+        """Number of epochs recorded."""
+        return len(self._history.get("loss", ()))
+
+    def weights(self):
+        """Return the weights as arrays."""
+        return read(self._weights)
+
     def state(self):
-        """Read the arrays back."""
+        """Return weights, optimizer state and history as plain data."""
         return TrainingState(
-            weights=read(self.model_.trainable_variables),
-            optimizer=self._optimizer_arrays(),
+            weights=self.weights(),
+            optimizer=read(self.model_.optimizer.variables),
             optimizer_name=self._optimizer_name,
-            history={name: list(map(float, values)) for name, values in self.history_.items()},
+            history={name: list(values) for name, values in self._history.items()},
         )
 
-    def _optimizer_arrays(self):
-        return read(self.model_.optimizer.variables)
+    def is_unchanged(self):
+        """Return whether model, layers and optimizer are as created, apart from their variables' values.
+
+        A callback may freeze a layer, replace a loss or leave flags to Keras, which the next fit would
+        inherit.
+        """
+        return _same(self._attributes, _attributes(self.model_))
 
     def _set_callbacks(self, callbacks):
         self.callbacks = callbacks
         self._initialize_callbacks()
 
     def _keras_build_fn(self, architecture):
-        network = architecture.build(seed=0)
+        network = build_network(architecture, seed=0)
         outputs = inputs = network.inputs[0]
         for layer in network.layers:
             if isinstance(layer, keras.layers.Dropout):
@@ -132,13 +154,13 @@ class Trainer(BaseWrapper):
 
     @property
     def feature_encoder(self):
-        """Leaves the data set as it is."""
-        return _AsItIs()
+        """Transformer that returns the data set as it is."""
+        return _Identity()
 
     target_encoder = feature_encoder
 
 
-class _AsItIs:
+class _Identity:
     def fit(self, data):
         return self
 
@@ -146,6 +168,31 @@ class _AsItIs:
         return data
 
 
-def _is_watched():
-    """Whether a bar that redraws itself would be seen: in a terminal or a notebook."""
+def _attributes(model):
+    """Return the attributes of a model and its parts, with the items of lists and dicts."""
+    optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)
+    parts = [model, *model._flatten_layers(include_self=False), model.optimizer, optimizer, model.loss]
+    return [
+        {name: _items(value) for name, value in vars(part).items() if name not in _SET_BY_FIT}
+        for part in parts
+    ]
+
+
+def _items(value):
+    if isinstance(value, dict):
+        return dict(value)
+    return list(value) if isinstance(value, list | tuple | set) else value
+
+
+def _same(one, other):
+    """Return whether two structures hold the same objects; plain values are compared by value."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(_same(one[key], other[key]) for key in one)
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(_same, one, other))
+    return one is other or (isinstance(one, str | int | float | bool) and one == other)
+
+
+def _is_interactive():
+    """Return whether a progress bar would be seen: in a terminal or a notebook."""
     return sys.stdout.isatty() or "ipykernel" in sys.modules

@@ -1,0 +1,135 @@
+"""`Architecture`: the layers of a network and their sizes, as plain values."""
+
+from dataclasses import dataclass
+from numbers import Integral
+
+import numpy as np
+
+DTYPES = ("float32", "float64", "mixed_bfloat16", "mixed_float16")
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """All that determines a network's graph, in hashable values.
+
+    Two descriptions that give the same network after clipping are equal, so that they share a compiled
+    network.
+    """
+
+    image_shape: tuple
+    n_classes: int
+    blocks: tuple  # one (filters, (kernel height, width), (pool height, width)) per block
+    dense_units: tuple
+    activation: str
+    dtype: str
+
+    def __post_init__(self):
+        # Keras would accept a configuration in their place, and the values may come from a file.
+        for name in ("activation", "dtype"):
+            if not isinstance(getattr(self, name), str):
+                raise TypeError(f"{name} must be a str, got {getattr(self, name)!r}. Pass a name.")
+
+    @classmethod
+    def resolve(
+        cls,
+        image_shape,
+        n_classes,
+        *,
+        filters,
+        kernel_size,
+        pool_size,
+        dense_units,
+        activation,
+        dtype,
+    ):
+        """Check the sizes, and clip every window to its feature map.
+
+        Raises
+        ------
+        ValueError
+            If a size is not an integer >= 1, or a sequence does not have one entry per block.
+        """
+        image_shape = _positive_integers("input_shape", image_shape)
+        if len(image_shape) != 3:
+            raise ValueError(
+                f"input_shape must be (height, width, channels), got {image_shape}. Pass three integers."
+            )
+        if not isinstance(n_classes, Integral) or n_classes < 2:
+            raise ValueError(
+                f"n_classes must be an integer >= 2, got {n_classes!r}. Pass the number of labels."
+            )
+        filters = _positive_integers("filters", filters)
+        kernels = _windows("kernel_size", kernel_size, len(filters))
+        pools = _windows("pool_size", pool_size, len(filters))
+        height_width = np.array(image_shape[:2])
+        blocks = []
+        for n_filters, kernel, pool in zip(filters, kernels, pools, strict=True):
+            kernel = np.minimum(kernel, height_width)
+            height_width = height_width - kernel + 1
+            pool = np.minimum(pool, height_width)
+            height_width = height_width // pool
+            blocks.append((n_filters, tuple(kernel.tolist()), tuple(pool.tolist())))
+        return cls(
+            image_shape=image_shape,
+            n_classes=int(n_classes),
+            blocks=tuple(blocks),
+            dense_units=_positive_integers("dense_units", dense_units),
+            activation=activation,
+            dtype=dtype,
+        )
+
+    @property
+    def weight_shapes(self):
+        """Shapes of the weight arrays: kernel and bias of each layer, in the order of the layers."""
+        height, width, channels = self.image_shape
+        shapes = []
+        for n_filters, kernel, pool in self.blocks:
+            shapes += [(*kernel, channels, n_filters), (n_filters,)]
+            height, width = (
+                (size - k + 1) // p for size, k, p in zip((height, width), kernel, pool, strict=True)
+            )
+            channels = n_filters
+        n_inputs = height * width * channels
+        for n_units in (*self.dense_units, self.n_classes):
+            shapes += [(n_inputs, n_units), (n_units,)]
+            n_inputs = n_units
+        return shapes
+
+    @property
+    def input_dtype(self):
+        """Floating dtype of images, weights and probabilities: "float32" or "float64"."""
+        return "float64" if self.dtype == "float64" else "float32"
+
+
+def _positive_integers(name, values):
+    """Return a tuple of int, and raise for anything but integers >= 1."""
+    try:
+        values = tuple(values)
+    except TypeError:
+        values = (values,)
+    if not all(isinstance(value, Integral) and value >= 1 for value in values):
+        raise ValueError(f"{name} must hold integers >= 1, got {values!r}. Pass one per layer.")
+    return tuple(map(int, values))
+
+
+def _windows(name, given, n_blocks):
+    """Return one (height, width) pair per block, from an integer or one entry per block."""
+    try:
+        sizes = [given] * n_blocks if isinstance(given, Integral) else list(given)
+    except TypeError:
+        sizes = []
+    if len(sizes) != n_blocks:
+        raise ValueError(
+            f"{name} must be an integer or have one entry per block, got {given!r} for the {n_blocks} blocks "
+            "of filters. Pass one integer for all blocks."
+        )
+    pairs = []
+    for size in sizes:
+        pair = _positive_integers(name, size)
+        if len(pair) not in (1, 2):
+            raise ValueError(
+                f"Each entry of {name} must be an integer or a (height, width) pair, got {size!r}. Pass a "
+                "pair."
+            )
+        pairs.append((pair[0], pair[-1]))
+    return pairs

@@ -1,0 +1,52 @@
+"""`TrainerPool`: trainers by key, lent to one fit at a time."""
+
+import threading
+from collections import Counter, OrderedDict
+from contextlib import contextmanager
+
+
+class TrainerPool:
+    """Trainers by what is built into their graphs; the least recently used are dropped.
+
+    A fit waits for another fit with the same key, and then uses the same trainer. It does not wait for a fit
+    that calls back into the user's code, which may itself wait for this one: it builds a trainer of its own
+    instead.
+    """
+
+    def __init__(self, size):
+        self._size = size
+        self._idle = OrderedDict()
+        self._in_use = Counter()  # fits that call no user code, by key
+        self._changed = threading.Condition()
+
+    @contextmanager
+    def borrow(self, key, create, *, calls_user_code):
+        """Yield a trainer for one fit. It is dropped if the fit fails or changes it.
+
+        Parameters
+        ----------
+        key : hashable
+        create : callable
+            Returns a new trainer.
+        calls_user_code : bool
+            Whether the fit runs callbacks.
+        """
+        counted = not calls_user_code
+        with self._changed:
+            self._changed.wait_for(lambda: key in self._idle or not self._in_use[key])
+            trainer = self._idle.pop(key, None)
+            self._in_use[key] += counted
+        unchanged = False
+        try:
+            trainer = trainer or create()
+            yield trainer
+            unchanged = trainer.is_unchanged()
+        finally:
+            with self._changed:
+                self._in_use[key] -= counted
+                if unchanged:
+                    self._idle[key] = trainer
+                    self._idle.move_to_end(key)
+                    if len(self._idle) > self._size:
+                        self._idle.popitem(last=False)
+                self._changed.notify_all()
