@@ -60,7 +60,7 @@ accuracy = pd.DataFrame(
     }
 )
 print(f"Accuracy on {len(digits):,} test digits:")
-print((100 * accuracy).map("{:.1f} %".format).to_string())
+print((100 * accuracy).map("{:.1f}%".format).to_string())
 
 # %%
 # Plot one digit as the network sees it, with the predicted label and its probability.
