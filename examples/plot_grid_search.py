@@ -38,7 +38,7 @@ columns = [*(f"param_{name}" for name in grid), "mean_test_score", "std_test_sco
 results = results.sort_values("rank_test_score")[columns].rename(
     columns=lambda name: name.removeprefix("param_cnn__")
 )
-print(results.to_string(index=False, float_format="%.4f"))
+print(results.to_string(index=False, float_format="{:.3g}".format))
 print(f"Best parameters: {search.best_params_}")
 print(f"Test accuracy: {search.score(mnist.x_test, mnist.y_test):.2%}")
 

@@ -69,8 +69,9 @@ groups = runs.groupby("recipe", sort=False)
 table = groups[["accuracy", "log loss", "relative time"]].mean()
 table.insert(1, "lowest accuracy", groups["accuracy"].min())
 table.insert(2, "errors", (1 - table["accuracy"]) * len(mnist.y_test))
-print(f"{len(X):,} training images, {len(mnist.x_test):,} test images, {n_seeds} seed(s)")
-print(table.round({"errors": 0, "relative time": 2}).to_string(float_format="{:g}".format))
+print(f"{len(X):,} training images, {len(mnist.x_test):,} test images, seeds: {n_seeds}")
+formats = {"errors": "{:.0f}".format, "relative time": "{:.2f}".format}
+print(table.to_string(formatters=formats, float_format="{:.4f}".format))
 
 # %%
 # Plot the test accuracy over the training time. Recipes further up and to the left are better. On the 8,000
