@@ -3,7 +3,9 @@
 import inspect
 import os
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, replace
+from functools import partial
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Self
 
@@ -17,7 +19,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from . import _images
 from ._architecture import DTYPES, Architecture
 from ._base import CallbackSupportMixin, fitted_at_once, observed_fit, snapshot
-from ._checkpoint import Checkpoint, describe_run, read_facts
+from ._checkpoint import Checkpoint, describe_run, saved_seed
 from ._schedules import SCHEDULES
 from ._targets import (
     check_classes,
@@ -89,17 +91,20 @@ class CNNDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         `validation_split`, 0.1 of the training images are used for validation.
     n_iter_no_change : int, default=5
         Number of epochs without improvement after which `early_stopping` stops (the patience in Keras).
-    augmentation : {"affine", "shift"}, keras.Layer, list of keras.Layer or None, default=None
+    augmentation : {"affine", "elastic", "shift"}, keras.Layer, list of keras.Layer or None, default=None
         Data augmentation, drawn again for every image in every epoch. "shift" translates by up to 2 pixels.
-        "affine" translates by up to 2 pixels, rotates by up to 10 degrees and zooms by up to 10 %. New pixels
-        are 0. Keras preprocessing layers are copied and seeded.
+        "affine" also rotates by up to 10 degrees and zooms by up to 10%. "elastic" also displaces every pixel
+        by a smooth random field [3]_, whose root mean square along each axis is 2% of the image size: 0.56
+        pixels for 28x28 images. Pixels from outside the image are 0. Keras preprocessing layers are copied
+        and seeded; they must not mix the images of a batch.
     label_smoothing : float in [0, 1), default=0.0
         Fraction of the target probability that is spread evenly over all classes, as in Keras, for `loss` and
         `val_loss` too. Usually raises accuracy but makes the probabilities under-confident.
     class_weight : dict of label to float, "balanced" or None, default=None
-        Class weights for training. Labels missing in a dict have weight 1. "balanced" is ``n_samples /
-        (n_classes * np.bincount(y))`` over the training samples of positive weight. In `partial_fit`, a dict
-        is divided by its mean over the classes, so that it does not depend on the labels of one call.
+        Class weights for training. Labels missing in a dict have weight 1. "balanced" is
+        ``n_samples / (n_classes * np.bincount(y))``, over the training samples with a positive sample weight.
+        In `partial_fit`, a dict is divided by its mean over the classes, so that the weights do not depend on
+        the labels of one call.
     callbacks : list of keras.callbacks.Callback or None, default=None
         Keras callbacks. Each `fit` uses copies of them.
     warm_start : bool, default=False
@@ -153,6 +158,8 @@ class CNNDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     .. [1] Zeiler, M. D. (2012). "ADADELTA: an adaptive learning rate method". arXiv:1212.5701.
     .. [2] Smith, L. N. and Topin, N. (2019). "Super-convergence: very fast training of neural networks using
        large learning rates". arXiv:1708.07120.
+    .. [3] P. Y. Simard, D. Steinkraus, J. C. Platt (2003). "Best practices for convolutional neural networks
+       applied to visual document analysis". ICDAR.
 
     Examples
     --------
@@ -425,21 +432,22 @@ class CNNDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             epoch._keep(state, config.seed, classes, architecture)
             return vars(epoch)
 
-        state = _engine().train(
-            architecture,
-            config,
-            training,
-            validation,
-            start=start,
-            checkpoint=checkpoint,
-            observer=observer,
-            fitted_attributes=fitted_attributes,
-        )
+        with checkpoint.locked() if checkpoint else nullcontext():
+            state = _engine().train(
+                architecture,
+                config,
+                training,
+                validation,
+                start=start,
+                checkpoint=checkpoint,
+                observer=observer,
+                fitted_attributes=fitted_attributes,
+            )
+            if checkpoint:
+                checkpoint.remove()
         if not self.warm_start:
             state = replace(state, optimizer=(), optimizer_name="")
         self._keep(state, config.seed, classes, architecture)
-        if checkpoint:
-            checkpoint.remove()
 
     def _partial_fit(self, X, y, classes, sample_weight):
         start = self._training_state if self.__sklearn_is_fitted__() else None
@@ -498,7 +506,8 @@ class CNNDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         if self.checkpoint is None:
             return None
         images = {"training": training, "validation": validation}
-        return Checkpoint(self.checkpoint, describe_run(self.get_params(), seed, classes, images, start))
+        run = partial(describe_run, self.get_params(), seed, classes, images, start)
+        return Checkpoint(self.checkpoint, run)
 
     def _architecture_for(self, image_shape, classes, start):
         """Return the architecture of the parameters; training can only continue with the fitted one."""
@@ -523,9 +532,9 @@ class CNNDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     def _new_seed(self, checkpoint=None):
         """Draw a seed from `random_state`; a run to be resumed keeps its seed."""
         if checkpoint is not None and self.random_state is None:
-            begun = read_facts(checkpoint)
-            if begun is not None:
-                return int(begun["run"]["random_state"])
+            seed = saved_seed(checkpoint)
+            if seed is not None:
+                return seed
         return int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
 
     def _config(self, seed):

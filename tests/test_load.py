@@ -6,9 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from conftest import small_classifier
 
 from tests.benchmarks.memory import STATUS, process_memory
+from tests.estimators import small_classifier
 
 pytestmark = pytest.mark.slow
 

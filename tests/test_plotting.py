@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
-from conftest import small_classifier
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.exceptions import NotFittedError
@@ -25,6 +24,7 @@ from sk_mnist_cnn.plotting import (
     SaliencyDisplay,
     TrainingHistoryDisplay,
 )
+from tests.estimators import small_classifier
 
 HISTORY = {"loss": [2.0, 1.0, 0.5], "accuracy": [0.2, 0.5, 0.8]}
 

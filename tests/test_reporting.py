@@ -324,7 +324,7 @@ class TestPage:
 
     @pytest.mark.parametrize("name", ["missing/report.html", "."])
     def test_no_folder(self, tmp_path, name):
-        with pytest.raises(FileNotFoundError, match="`path` must lie in a folder that exists"):
+        with pytest.raises(FileNotFoundError, match="`path` must be a file in an existing directory"):
             made([0, 1], [0, 1]).to_html(tmp_path / name)
 
     def test_no_path(self):
