@@ -68,6 +68,8 @@ def encode_labels(labels, classes, name="y"):
         If a label is not among the classes.
     """
     labels = np.asarray(labels)
+    if {labels.dtype.kind, classes.dtype.kind} == {"T", "U"}:  # NumPy does not search one in the other
+        labels = labels.astype(object)
     try:
         positions = np.searchsorted(classes, labels).clip(max=len(classes) - 1)
         is_known = classes[positions] == labels

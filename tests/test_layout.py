@@ -18,7 +18,17 @@ ENGINES = ("_keras", "_onnx")
 # folder stands for all modules in it, except those that are named in another layer.
 LAYERS = (
     ("__init__",),
-    ("plotting", "reporting", "_report_html", "exporting", "persistence", "_model_checks", "_skops_reader"),
+    (
+        "plotting",
+        "reporting",
+        "_report_html",
+        "_report_text",
+        "_metrics",
+        "exporting",
+        "persistence",
+        "_model_checks",
+        "_skops_reader",
+    ),
     ("_fitted",),
     ("classifier", "preprocessing", "normalization", "network", "datasets"),
     ENGINES,
