@@ -11,7 +11,6 @@ import argparse
 import os
 from pathlib import Path
 
-from sklearn.metrics import ConfusionMatrixDisplay
 from sklearn.pipeline import Pipeline
 
 from sk_mnist_cnn import (
@@ -46,9 +45,8 @@ model.fit(mnist.x_train, mnist.y_train)
 
 # %%
 # Evaluate the classifier on the test images.
-report = evaluation_report(model, mnist.x_test, mnist.y_test)
-print(f"Results on {report.n_samples:,} test images:")
-print(report.to_text())
+report = evaluation_report(model, mnist.x_test, mnist.y_test, name="MNIST test images")
+print(report)
 
 # %%
 # Plot the loss and the accuracy per epoch.
@@ -56,7 +54,7 @@ history = TrainingHistoryDisplay.from_estimator(model)
 
 # %%
 # Plot the confusion matrix.
-confusion = ConfusionMatrixDisplay.from_predictions(report.y_true, report.y_pred, cmap="cividis")
+confusion = report.plot_confusion_matrix()
 
 # %%
 # Plot the misclassified images, the most confident mistakes first.
