@@ -153,11 +153,11 @@ class CNNDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
 
     References
     ----------
-    .. [1] M. D. Zeiler (2012). "ADADELTA: an adaptive learning rate method". arXiv:1212.5701.
-    .. [2] L. N. Smith, N. Topin (2019). "Super-convergence: very fast training of neural networks using
+    .. [1] Zeiler, M. D. (2012). "ADADELTA: an adaptive learning rate method". arXiv:1212.5701.
+    .. [2] Smith, L. N. and Topin, N. (2019). "Super-convergence: very fast training of neural networks using
        large learning rates". arXiv:1708.07120.
-    .. [3] P. Y. Simard, D. Steinkraus, J. C. Platt (2003). "Best practices for convolutional neural networks
-       applied to visual document analysis". ICDAR.
+    .. [3] Simard, P. Y., Steinkraus, D. and Platt, J. C. (2003). "Best practices for convolutional neural
+       networks applied to visual document analysis". ICDAR.
 
     Examples
     --------

@@ -162,7 +162,7 @@ class EvaluationReport:
 
     References
     ----------
-    .. [1] C. Guo et al. (2017). "On calibration of modern neural networks". ICML. arXiv:1706.04599.
+    .. [1] Guo, C. et al. (2017). "On calibration of modern neural networks". ICML. arXiv:1706.04599.
 
     Examples
     --------
