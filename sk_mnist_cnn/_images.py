@@ -211,8 +211,8 @@ def warn_of_raw_pixels(rows, name="X"):
     largest = pixels.max()
     if largest > 1 and (is_integer or np.array_equal(pixels, np.rint(pixels))):
         warn(
-            f"{name} holds integer pixels up to {largest:g}, but the network learns best from pixels in [0, 1]. "
-            "Put an ImagePreprocessor before the classifier in a Pipeline."
+            f"{name} holds integer pixels up to {largest:g}, but the network learns best from pixels in "
+            "[0, 1]. Put an ImagePreprocessor before the classifier in a Pipeline."
         )
 
 

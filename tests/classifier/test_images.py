@@ -95,7 +95,7 @@ def test_predict_raises_for_invalid_images(X, reference):
 
 
 def test_raises_for_inconsistent_numbers_of_samples(data, no_training):
-    with pytest.raises(ValueError, match="must have shape \\(300,\\), got \\(299,\\)"):
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
         classifier().fit(data[0], data[1][:-1])
 
 
