@@ -151,7 +151,7 @@ def _read(path):
     """Return the description of the run and the TrainingState in a file, all of it checked."""
     with path.open("rb") as file, as_value_error(*_about_damage(path)):
         members = read_members(file)
-        description = json.loads(members.pop(_DESCRIPTION))
+        description = json.loads(members.pop(_DESCRIPTION).decode())
         arrays = {name: array_from_bytes(members[name]) for name in sorted(members)}
         unknown = ", ".join(sorted(_unknown_fields(description, arrays)))
         if not unknown:

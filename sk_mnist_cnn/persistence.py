@@ -210,7 +210,7 @@ def _add_versions(data):
 def _read(data):
     """Return the schema and the members of a file, and warn of other versions."""
     members = read_members(io.BytesIO(data))
-    versions, schema = (json.loads(members[f"{name}.json"]) for name in ("versions", "schema"))
+    versions, schema = (json.loads(members[f"{name}.json"].decode()) for name in ("versions", "schema"))
     check_schema(schema)
     for name in ("sk_mnist_cnn", "scikit-learn"):
         if versions[name] != version(name):
