@@ -75,8 +75,8 @@ def test_class_weight_does_not_apply_to_validation(data):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"X_val": np.zeros((3, 64))}, "y_val must be passed with X_val"),
-        ({"y_val": np.zeros(3, int)}, "X_val"),
+        ({"X_val": np.zeros((3, 64))}, "X_val and y_val must be passed together"),
+        ({"y_val": np.zeros(3, int)}, "X_val and y_val must be passed together"),
         ({"sample_weight_val": np.ones(3)}, "X_val"),
         ({"X_val": np.zeros((3, 63)), "y_val": np.zeros(3, int)}, "63 features"),
         ({"X_val": np.zeros((3, 4, 16)), "y_val": np.zeros(3, int)}, r"\(4, 16, 1\)"),
