@@ -382,7 +382,7 @@ def data_set():
 
 def test_data_set_has_the_length_of_its_indices(data_set):
     assert len(data_set) == 3
-    part = data_set.only(np.array([1]))
+    part = data_set.subset(np.array([1]))
     assert len(part) == 1
     assert len(data_set) == 3
     assert part.rows is data_set.rows

@@ -396,7 +396,9 @@ def test_raises_for_invalid_parameter(name, value, shown):
 
 @pytest.mark.parametrize("name", ["kernel_size", "pool_size"])
 def test_error_contains_number_of_blocks(name):
-    with pytest.raises(ValueError, match=rf"{name} must be a whole number or .* each of the 2 blocks"):
+    with pytest.raises(
+        ValueError, match=rf"{name} must be an integer or have one entry per block, got .* for the 2 blocks"
+    ):
         build_cnn((8, 8, 1), 10, **{**TINY, name: (1, 1, 1)})
 
 

@@ -1,3 +1,5 @@
+"""Trainers are used again, by one fit at a time."""
+
 import threading
 from contextlib import suppress
 from functools import partial
@@ -10,7 +12,7 @@ TIMEOUT = 20  # seconds
 
 
 class FakeTrainer:
-    """A trainer that only knows whether it has been changed."""
+    """Records whether it has been changed."""
 
     def __init__(self):
         self.changed = False
@@ -29,13 +31,13 @@ def use(pool, key):
         return trainer
 
 
-def test_a_trainer_is_used_again():
+def test_reuses_trainer():
     pool = TrainerPool(2)
     assert use(pool, "a") is use(pool, "a")
     assert use(pool, "a") is not use(pool, "b")
 
 
-def test_the_least_recently_used_trainer_is_dropped():
+def test_drops_least_recently_used_trainer():
     pool = TrainerPool(2)
     first, second = use(pool, "a"), use(pool, "b")
     assert use(pool, "a") is first
@@ -44,7 +46,7 @@ def test_the_least_recently_used_trainer_is_dropped():
     assert use(pool, "b") is not second
 
 
-def test_a_changed_trainer_is_dropped():
+def test_drops_changed_trainer():
     pool = TrainerPool(2)
     with borrow(pool, "a") as changed:
         changed.changed = True
@@ -52,14 +54,14 @@ def test_a_changed_trainer_is_dropped():
 
 
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
-def test_the_trainer_of_a_failed_fit_is_dropped(error):
+def test_drops_trainer_of_failed_fit(error):
     pool = TrainerPool(2)
     with suppress(error), borrow(pool, "a") as failed:
         raise error
     assert use(pool, "a") is not failed
 
 
-def test_a_failure_to_create_a_trainer_lets_the_next_fit_try_again():
+def test_creates_trainer_again_after_failure():
     pool = TrainerPool(2)
     with pytest.raises(ZeroDivisionError), pool.borrow("a", lambda: 1 / 0, calls_user_code=False):
         pass
@@ -74,7 +76,7 @@ def start(function):
     return thread, results
 
 
-def test_a_fit_waits_for_another_with_the_same_key_and_uses_its_trainer():
+def test_waits_for_fit_with_same_key():
     pool = TrainerPool(2)
     with borrow(pool, "a") as trainer:
         waiting, results = start(partial(use, pool, "a"))
@@ -84,7 +86,7 @@ def test_a_fit_waits_for_another_with_the_same_key_and_uses_its_trainer():
     assert results == [trainer]
 
 
-def test_a_fit_does_not_wait_for_another_with_another_key():
+def test_does_not_wait_for_fit_with_other_key():
     pool = TrainerPool(2)
     with borrow(pool, "a"):
         other, results = start(partial(use, pool, "b"))
@@ -92,7 +94,7 @@ def test_a_fit_does_not_wait_for_another_with_another_key():
         assert len(results) == 1
 
 
-def test_a_fit_does_not_wait_for_a_fit_that_calls_user_code():
+def test_does_not_wait_for_fit_that_calls_user_code():
     pool = TrainerPool(2)
     with borrow(pool, "a", calls_user_code=True) as trainer:
         inner, results = start(partial(use, pool, "a"))

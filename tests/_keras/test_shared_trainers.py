@@ -1,4 +1,4 @@
-"""A fit with callbacks has no effect on later fits, which may use the same trainer."""
+"""Fits that share a trainer: callbacks of one do not affect the next, and none waits forever."""
 
 import threading
 from functools import partial
@@ -77,31 +77,33 @@ CHANGES = [
 
 
 @pytest.fixture(scope="module")
-def some(digits):
+def data(digits):
+    """The first 300 digits and their labels, read-only."""
     return digits[0][:300], digits[1][:300]
 
 
 @pytest.fixture(scope="module")
-def reference(some):
-    return small_classifier().fit(*some)
+def reference(data):
+    """A classifier fitted on `data` without callbacks, never refitted."""
+    return small_classifier().fit(*data)
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_what_a_callback_changes_has_no_effect_on_the_next_fit(change, some, reference):
-    small_classifier(callbacks=[Change(change)]).fit(*some)
-    assert same_training(small_classifier().fit(*some), reference)
+def test_changes_of_callbacks_do_not_affect_later_fits(change, data, reference):
+    small_classifier(callbacks=[Change(change)]).fit(*data)
+    assert same_training(small_classifier().fit(*data), reference)
 
 
-def test_callbacks_that_change_only_variables_keep_the_trainer(some, reference):
-    small_classifier().fit(*some)
+def test_trainer_is_kept_if_callbacks_change_only_variables(data, reference):
+    small_classifier().fit(*data)
     before = list(engine._trainers._idle.values())
-    small_classifier(callbacks=[Change(set_learning_rate)]).fit(*some)
+    small_classifier(callbacks=[Change(set_learning_rate)]).fit(*data)
     assert list(engine._trainers._idle.values()) == before
-    assert same_training(small_classifier().fit(*some), reference)
+    assert same_training(small_classifier().fit(*data), reference)
 
 
-@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # of Keras with NumPy 2
-def test_backup_and_restore_leaves_later_fits_alone(some, reference, tmp_path):
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # issued inside Keras
+def test_backup_and_restore_does_not_affect_later_fits(data, reference, tmp_path):
     backup = keras.callbacks.BackupAndRestore(tmp_path / "backup")
 
     class Interrupt(keras.callbacks.Callback):
@@ -110,10 +112,10 @@ def test_backup_and_restore_leaves_later_fits_alone(some, reference, tmp_path):
                 raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        small_classifier(callbacks=[backup, Interrupt()]).fit(*some)
-    resumed = small_classifier(callbacks=[backup]).fit(*some)
+        small_classifier(callbacks=[backup, Interrupt()]).fit(*data)
+    resumed = small_classifier(callbacks=[backup]).fit(*data)
     assert resumed.n_iter_ == 2
-    later = small_classifier().fit(*some)
+    later = small_classifier().fit(*data)
     assert later.n_iter_ == 3
     assert same_training(later, reference)
 
@@ -123,10 +125,10 @@ class SkipAllEpochs(keras.callbacks.Callback):
         self.model._initial_epoch = 99
 
 
-def test_raises_if_a_callback_lets_no_epoch_run(some, reference):
-    fitted = small_classifier().fit(*some)
+def test_raises_if_callback_skips_all_epochs(data, reference):
+    fitted = small_classifier().fit(*data)
     with pytest.raises(ValueError, match="callbacks must let at least one epoch be trained"):
-        fitted.set_params(callbacks=[SkipAllEpochs()]).fit(*some)
+        fitted.set_params(callbacks=[SkipAllEpochs()]).fit(*data)
     assert same_training(fitted, reference)
 
 
@@ -147,20 +149,20 @@ class FitInThread(keras.callbacks.Callback):
         thread.join(TIMEOUT)
 
 
-def test_a_callback_can_wait_for_a_fit_in_another_thread(some, reference):
+def test_callback_can_wait_for_fit_in_another_thread(data, reference):
     fitted = []
-    outer = small_classifier(epochs=1, callbacks=[FitInThread(some, fitted)]).fit(*some)
+    outer = small_classifier(epochs=1, callbacks=[FitInThread(data, fitted)]).fit(*data)
     assert outer.n_iter_ == 1
     assert len(fitted) == 1
     assert same_training(fitted[0], reference)
 
 
-def test_concurrent_fits_of_different_architectures_give_the_same_weights(some):
+def test_concurrent_fits_give_same_training(data, monkeypatch):
     params = [{"filters": (n,)} for n in (2, 3, 4, 5)]
-    alone = [small_classifier(epochs=1, **p).fit(*some) for p in params]
-    engine._trainers = engine.TrainerPool(16)
+    alone = [small_classifier(epochs=1, **p).fit(*data) for p in params]
+    monkeypatch.setattr(engine, "_trainers", engine.TrainerPool(16))
     together = [small_classifier(epochs=1, **p) for p in params]
-    threads = [threading.Thread(target=clf.fit, args=some) for clf in together]
+    threads = [threading.Thread(target=clf.fit, args=data) for clf in together]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -11,8 +11,9 @@ from numpy.testing import assert_array_equal
 from sk_mnist_cnn import build_cnn
 from sk_mnist_cnn._keras import engine
 from sk_mnist_cnn._keras.backend import keras, tf
-from tests.classifier.conftest import classifier
 from tests.estimators import same_training
+
+from .conftest import classifier
 
 SETTINGS = {
     "channels_first": ("image_data_format", "channels_first"),
@@ -25,6 +26,7 @@ SETTINGS = {
 
 @contextmanager
 def setting(name, value):
+    """Change a setting of Keras inside the block."""
     get, change = getattr(keras.config, name), getattr(keras.config, f"set_{name}")
     before = get()
     change(value)
@@ -36,13 +38,13 @@ def setting(name, value):
 
 @pytest.fixture(params=["used", "new"])
 def trainers(request, monkeypatch):
-    """Trainers that have been used, or none."""
+    """Run the test with used trainers, and with new ones."""
     if request.param == "new":
         monkeypatch.setattr(engine, "_trainers", engine.TrainerPool(16))
 
 
 @pytest.mark.parametrize("name", SETTINGS)
-def test_keras_settings_do_not_matter(name, trainers, data, reference):
+def test_keras_settings_have_no_effect(name, trainers, data, reference):
     X, y = data
     with setting(*SETTINGS[name]):
         fitted = classifier().fit(X, y)
@@ -56,19 +58,19 @@ def test_keras_settings_do_not_matter(name, trainers, data, reference):
 
 
 @pytest.mark.parametrize("scope", [keras.name_scope, tf.name_scope, tf.device])
-def test_scopes_do_not_matter(scope, trainers, data, reference):
+def test_scopes_have_no_effect(scope, trainers, data, reference):
     with scope("CPU:0" if scope is tf.device else "scope"):
         fitted = classifier().fit(*data)
     assert same_training(fitted, reference)
 
 
-def test_clearing_the_keras_session_does_not_matter(data, reference):
+def test_clear_session_has_no_effect(data, reference):
     keras.backend.clear_session()
     assert same_training(classifier().fit(*data), reference)
 
 
 @pytest.mark.parametrize("scope", [lambda: tf.Graph().as_default(), tf.GradientTape])
-def test_raises_where_training_is_impossible(scope, data, reference):
+def test_raises_inside_graph_or_gradient_tape(scope, data, reference):
     X, y = data
     with scope():
         with pytest.raises(RuntimeError, match=r"must be fitted where .* Call it outside"):
@@ -90,7 +92,7 @@ NUMPY_BEHAVIOR = """
 """
 
 
-def test_numpy_behavior_of_tensorflow_does_not_matter():
+def test_numpy_behavior_of_tensorflow_has_no_effect():
     script = textwrap.dedent(NUMPY_BEHAVIOR)
     shown = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=200)
     assert shown.stdout == "(3, 10)\n", shown.stderr

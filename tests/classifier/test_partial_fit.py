@@ -70,7 +70,7 @@ def test_raises_for_unknown_labels(estimator, data, no_training):
 
 def test_raises_for_balanced_class_weight(estimator, data, no_training):
     estimator.set_params(class_weight="balanced")
-    message = r'class_weight must be a dict or None for partial_fit.*"balanced"'
+    message = r'class_weight must be a dict or None for partial_fit.* got "balanced"'
     with assert_unchanged(estimator), pytest.raises(ValueError, match=message):
         estimator.partial_fit(*data, classes=range(10))
 

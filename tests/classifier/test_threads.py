@@ -1,13 +1,13 @@
-"""An estimator that is refitted is at every moment the old one or the new one."""
+"""Refitting while other threads, or callbacks, predict and set parameters."""
 
 import threading
 
 import numpy as np
 from numpy.testing import assert_array_equal
 
-from sk_mnist_cnn import ImagePreprocessor
 from sk_mnist_cnn._keras.backend import keras
-from tests.classifier.conftest import classifier
+
+from .conftest import classifier
 
 
 class Call(keras.callbacks.Callback):
@@ -18,13 +18,13 @@ class Call(keras.callbacks.Callback):
         self._function = function
 
     def __deepcopy__(self, memo):
-        return self
+        return self  # the function must not be copied with the estimator that it refers to
 
     def on_epoch_end(self, epoch, logs=None):
         self._function()
 
 
-def test_predictions_during_a_refit_are_those_of_the_old_fit(data, reference):
+def test_predicts_with_previous_fit_until_refit_ends(data, reference):
     X, y = data
     refitted = classifier().fit(X, y)
     predictions = []
@@ -38,7 +38,7 @@ def test_predictions_during_a_refit_are_those_of_the_old_fit(data, reference):
     assert refitted.classes_[0] == "a"
 
 
-def test_each_prediction_belongs_to_one_fit(data):
+def test_predictions_never_mix_two_fits(data):
     X, y = data
     letters = np.array(list("abcdefghij"))
     numbers = classifier(epochs=1).fit(X, y)
@@ -58,19 +58,8 @@ def test_each_prediction_belongs_to_one_fit(data):
     assert found <= expected
 
 
-def test_parameters_set_during_a_fit_are_kept(data):
+def test_keeps_parameters_set_during_fit(data):
     fitted = classifier()
     fitted.set_params(callbacks=[Call(lambda: fitted.set_params(verbose=0, n_iter_no_change=7))])
     fitted.fit(*data)
     assert fitted.n_iter_no_change == 7
-
-
-def test_a_failed_fit_leaves_a_preprocessor_as_it_was():
-    images = ImagePreprocessor(max_value=1.0).fit(np.ones((3, 4, 4)))
-    before = dict(vars(images))
-    try:
-        images.fit(np.full((3, 5, 5), 2.0))
-    except ValueError:
-        assert vars(images) == before
-    else:
-        raise AssertionError("pixels above max_value were accepted")
