@@ -10,6 +10,7 @@ from sklearn.pipeline import make_pipeline
 from sk_mnist_cnn import CNNDigitClassifier, ImagePreprocessor, load_mnist
 
 matplotlib.use("agg")
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 collect_ignore = ["pictures.py"]  # a script, whose browser is not in the `test` extra
 
