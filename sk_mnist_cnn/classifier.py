@@ -356,12 +356,25 @@ class CNNDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         -------
         probabilities : ndarray of shape (n_samples, n_classes)
             In the order of `classes_`; rows sum to 1. float64 with ``dtype="float64"``, otherwise float32.
+
+        Raises
+        ------
+        ValueError
+            If pixels are so large that the probabilities are not finite.
         """
         check_is_fitted(self)
         fitted = snapshot(self)
         rows, _, _ = fitted._validate_images(X, image_shape=fitted.image_shape_)
         _images.warn_of_raw_pixels(rows)
-        return _engine().predict_proba(fitted._fitted_architecture, fitted._weights, rows)
+        architecture = fitted._fitted_architecture
+        probabilities = _predictor(architecture).predict_proba(architecture, fitted._weights, rows)
+        if not np.isfinite(probabilities).all():
+            raise ValueError(
+                f"X must hold pixels in [0, 1], got pixels from {rows.min():g} to {rows.max():g}, for which "
+                "the probabilities are not finite. Put an ImagePreprocessor before the classifier in a "
+                "Pipeline."
+            )
+        return probabilities
 
     def predict_log_proba(self, X: ArrayLike) -> np.ndarray:
         """Predict logarithms of class probabilities.
@@ -564,3 +577,10 @@ def _engine():
     from ._keras import engine
 
     return engine
+
+
+def _predictor(architecture):
+    """Return the module that predicts: with ONNX Runtime, or with TensorFlow what ONNX Runtime cannot."""
+    from ._onnx import graph, session
+
+    return session if graph.supports(architecture) else _engine()
