@@ -13,8 +13,17 @@ import numpy as np
 from sklearn.utils import check_random_state
 
 from . import _lock
-from ._archive import array_from_bytes, array_to_bytes, read_members, write_members
-from ._files import as_path, as_value_error, is_destination, remove_leftovers, replacing
+from ._files import (
+    array_from_bytes,
+    array_to_bytes,
+    as_path,
+    as_value_error,
+    is_destination,
+    read_members,
+    remove_leftovers,
+    replacing,
+    write_members,
+)
 from ._fingerprint import fingerprint
 from ._schedules import learning_rates
 from ._training import TrainingState

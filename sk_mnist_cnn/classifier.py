@@ -365,7 +365,6 @@ class CNNDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         check_is_fitted(self)
         fitted = snapshot(self)
         rows, _, _ = fitted._validate_images(X, image_shape=fitted.image_shape_)
-        _images.warn_of_raw_pixels(rows)
         architecture = fitted._fitted_architecture
         probabilities = _predictor(architecture).predict_proba(architecture, fitted._weights, rows)
         if not np.isfinite(probabilities).all():
@@ -421,7 +420,6 @@ class CNNDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     def _fit(self, X, y, sample_weight, validation_data, observer):
         start = self._training_state if self.warm_start and self.__sklearn_is_fitted__() else None
         rows, image_shape, y = self._validate_images(X, y, image_shape=self.image_shape_ if start else None)
-        _images.warn_of_raw_pixels(rows)
         classes = self.classes_ if start else find_classes(y)
         architecture = self._architecture_for(image_shape, classes, start)
         config = self._config(self._seed if start else resolve_seed(self.random_state, self.checkpoint))
@@ -457,7 +455,6 @@ class CNNDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     def _partial_fit(self, X, y, classes, sample_weight):
         start = self._training_state if self.__sklearn_is_fitted__() else None
         rows, image_shape, y = self._validate_images(X, y, image_shape=self.image_shape_ if start else None)
-        _images.warn_of_raw_pixels(rows)
         classes = check_classes(classes, self.classes_ if start else None)
         if self.class_weight == "balanced":
             raise ValueError(
@@ -471,7 +468,7 @@ class CNNDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         state = _engine().train(architecture, config, training, start=start)
         self.__dict__ = self._fitted_attributes(config.seed, classes, architecture, state)
 
-    def _validate_images(self, X, y="no_validation", *, image_shape=None):
+    def _validate_images(self, X, y="no_validation", *, image_shape=None, name="X"):
         """Validate `X` and `y`; return flat rows of their own dtype, the shape of an image, and `y`.
 
         The shape must be `image_shape`; None sets the number of features and infers it.
@@ -482,6 +479,7 @@ class CNNDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             rows = validate_data(self, rows, **checks)
         else:
             rows, y = validate_data(self, rows, y, **checks)
+        _images.warn_of_raw_pixels(rows, name)
         if image_shape is None:
             return rows, _images.resolve_image_shape(self.n_features_in_, layout, self.image_shape), y
         _images.check_layout(layout, image_shape)
@@ -494,8 +492,7 @@ class CNNDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
                 f"{'X_val' if y_val is None else 'y_val'} without the other. Pass images and labels."
             )
         try:
-            rows, _, y_val = self._validate_images(X_val, y_val, image_shape=image_shape)
-            _images.warn_of_raw_pixels(rows, "X_val")
+            rows, _, y_val = self._validate_images(X_val, y_val, image_shape=image_shape, name="X_val")
             return labeled_images(rows, y_val, sample_weight_val, classes, "y_val", "sample_weight_val")
         except ValueError as error:
             raise ValueError(f"X_val, y_val and sample_weight_val must be like X and y. {error}") from error
@@ -556,10 +553,8 @@ class CNNDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     def __setstate__(self, state):
         parameters = inspect.signature(type(self).__init__).parameters.values()
         defaults = {p.name: p.default for p in parameters if p.default is not p.empty}
-        if "_network" in state:  # before 0.2
-            state = {**state, "_architecture": state["_network"]}
-            del state["_network"]
-        # The state saved by an older release lacks the parameters added since.
+        # The state saved by an older release lacks the parameters added since, and has another name.
+        state = {"_architecture" if name == "_network" else name: value for name, value in state.items()}
         super().__setstate__({**defaults, **state})
 
     def __dir__(self):

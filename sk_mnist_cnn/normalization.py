@@ -12,8 +12,8 @@ from sklearn.utils.validation import validate_data
 
 from . import _images
 from ._base import ImageTransformer, fitted_at_once, observed_fit
-from ._mnist_format import normalize_digit
-from ._pictures import is_picture, read_gray
+from ._pictures.mnist_format import normalize_digit
+from ._pictures.reading import is_picture, read_gray
 
 
 class MNISTNormalizer(ImageTransformer):

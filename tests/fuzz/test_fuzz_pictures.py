@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from sk_mnist_cnn import MNISTNormalizer
-from sk_mnist_cnn._pictures import MAX_PIXELS
+from sk_mnist_cnn._pictures.reading import MAX_PIXELS
 from tests.benchmarks.memory import STATUS
 from tests.fuzz.guard import guarded
 from tests.fuzz.mutations import mutations

@@ -1,4 +1,4 @@
-"""Read pictures of all kinds as gray levels. What `MNISTNormalizer` does with them is in `_mnist_format`."""
+"""Read pictures of all kinds as gray levels. What `MNISTNormalizer` does with them is in `mnist_format`."""
 
 import os
 from math import ceil
@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from . import _images
-from ._files import as_value_error
+from .. import _images
+from .._files import as_value_error
 
 MAX_SIDE = 400  # larger pictures are reduced by an integer factor
 MAX_PIXELS = 50_000_000  # of a file or Pillow image

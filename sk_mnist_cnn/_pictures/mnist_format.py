@@ -5,7 +5,7 @@ from math import ceil
 import numpy as np
 from scipy import ndimage
 
-from ._pictures import reduce_gray
+from .reading import reduce_gray
 
 _STROKES = (1.6, 3.6)  # 90 % of MNIST's digits have a mean stroke width between, in pixels of its 20x20 box
 
