@@ -17,7 +17,6 @@ from sk_mnist_cnn._images import (
     scale_pixels,
     unscale_pixels,
 )
-from sk_mnist_cnn._training import ImageDataset
 
 KINDS = ["float16", "float32", "float64", "uint8", "uint16", "int64", "bool"]
 
@@ -372,33 +371,3 @@ def test_unscaling_neither_rounds_nor_clips_floats(dtype):
 @pytest.mark.parametrize("rows_dtype", KINDS)
 def test_unscaling_accepts_any_dtype(rows_dtype):
     assert_array_equal(unscale_pixels(np.array([[0, 1]], rows_dtype), 255.0, "uint8"), [[0, 255]])
-
-
-@pytest.fixture
-def data_set():
-    rows = np.arange(5 * 12, dtype=np.uint8).reshape(5, 12)
-    return ImageDataset(rows, np.arange(5), np.linspace(1, 2, 5), np.array([0, 2, 4]))
-
-
-def test_data_set_has_the_length_of_its_indices(data_set):
-    assert len(data_set) == 3
-    part = data_set.subset(np.array([1]))
-    assert len(part) == 1
-    assert len(data_set) == 3
-    assert part.rows is data_set.rows
-
-
-def test_batches_follow_the_order_and_the_last_one_may_be_shorter(data_set):
-    batches = list(data_set.batches(np.array([4, 0, 2]), 2, (2, 2, 3), "float32"))
-    assert [len(images) for images, _, _ in batches] == [2, 1]
-    images, labels, weights = (np.concatenate(parts) for parts in zip(*batches, strict=True))
-    assert images.shape == (3, 2, 2, 3)
-    assert images.dtype == np.float32
-    assert_array_equal(images.reshape(3, 12), data_set.rows[[4, 0, 2]])
-    assert_array_equal(labels, [4, 0, 2])
-    assert_array_equal(weights, data_set.weights[[4, 0, 2]])
-
-
-def test_batches_do_not_share_memory_with_the_images(data_set):
-    (images, _, _), *_ = data_set.batches(np.arange(5), 5, (3, 4, 1), "uint8")
-    assert not np.shares_memory(images, data_set.rows)

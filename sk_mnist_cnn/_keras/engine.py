@@ -127,49 +127,56 @@ def train(
     """
     optimizer = Optimizer.resolve(config.optimizer, config.learning_rate)
     callbacks = copy_callbacks(config.callbacks)
-    devices = tf.distribute.get_strategy() if tf.distribute.has_strategy() else None
-    steps = 1 if devices or any(map(has_batch_hooks, callbacks)) else STEPS_PER_EXECUTION
-    epsilon = keras.config.epsilon()
-    key = architecture, optimizer.key, Augmentation.key(config.augmentation), steps, devices, epsilon
-    create = functools.partial(Trainer.create, architecture, optimizer, config.augmentation, steps)
-
     start = start or TrainingState()
-    resumed = _resume(checkpoint, config.verbose)
-    state = resumed or start
+    state = _resume(checkpoint, config.verbose) or start
     n_done = state.n_epochs - start.n_epochs
 
+    key, create = _trainer_for(architecture, config, optimizer, callbacks)
     with _trainers.borrow(key, create, calls_user_code=bool(callbacks or observer)) as trainer:
-        stopping = config.monitor and EarlyStopping(trainer, config.monitor, config.patience, state, n_done)
-        check = CheckLoss()
-        callbacks = [StartEpoch(trainer, config.seed), check, *callbacks, RecordHistory(trainer, check)]
-        if stopping:
-            callbacks.append(stopping)
-        if checkpoint:
-            callbacks.append(SaveCheckpoint(trainer, checkpoint, stopping))
-        if observer:
-            callbacks.append(Observe(trainer, observer, fitted_attributes))
         trainer.load(start, optimizer, config)
-        if resumed:
-            if not _can_resume(resumed, n_done, trainer.state(), config, validation):
+        if state is not start:
+            if not _can_resume(state, n_done, trainer.state(), config, validation):
                 raise checkpoint.damage_error(
                     "its state does not fit the network, the optimizer or the epochs"
                 )
-            trainer.load(resumed, optimizer, config, resumed=True)
+            trainer.load(state, optimizer, config, resumed=True)
+        stopping = config.monitor and EarlyStopping(trainer, config.monitor, config.patience, state, n_done)
         if n_done < config.epochs and not (stopping and stopping.exhausted):
             n_batches = config.epochs * training.n_batches(config.batch_size)
             rates = learning_rates(config.learning_rate_schedule, trainer.peak_rate(optimizer), n_batches)
+            check = CheckLoss()
+            callbacks = [StartEpoch(trainer, config.seed), check, *callbacks, RecordHistory(trainer, check)]
+            if stopping:
+                callbacks.append(stopping)
+            if checkpoint:
+                callbacks.append(SaveCheckpoint(trainer, checkpoint, stopping))
+            if observer:
+                callbacks.append(Observe(trainer, observer, fitted_attributes))
             trainer.run(training, validation, config, rates, callbacks, n_done=n_done)
-            if trainer.n_epochs == state.n_epochs:
-                raise ValueError(
-                    f"callbacks must let at least one epoch be trained, got {config.callbacks!r}, which "
-                    "ended the training before. Remove the callback that does so, or the state that it has "
-                    "stored."
-                )
+            _check_trained(trainer, state, config)
         trained = trainer.state()
     if stopping:
         trained.weights, trained.best_epoch = stopping.best_weights, start.n_epochs + stopping.best_epoch
     _refuse_overflow(architecture, trained.weights, training)
     return trained
+
+
+def _trainer_for(architecture, config, optimizer, callbacks):
+    """Return the key of a trainer, all that is built into its graph, and a function that creates it."""
+    devices = tf.distribute.get_strategy() if tf.distribute.has_strategy() else None
+    steps = 1 if devices or any(map(has_batch_hooks, callbacks)) else STEPS_PER_EXECUTION
+    augmentation = Augmentation.key(config.augmentation)
+    key = architecture, optimizer.key, augmentation, steps, devices, keras.config.epsilon()
+    return key, functools.partial(Trainer.create, architecture, optimizer, config.augmentation, steps)
+
+
+def _check_trained(trainer, before, config):
+    """Raise if no epoch was trained."""
+    if trainer.n_epochs == before.n_epochs:
+        raise ValueError(
+            f"callbacks must let at least one epoch be trained, got {config.callbacks!r}, which ended the "
+            "training before. Remove the callback that does so, or the state that it has stored."
+        )
 
 
 def _refuse_overflow(architecture, weights, training):

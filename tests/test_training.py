@@ -1,0 +1,63 @@
+"""The plain data that goes into a training."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+
+from sk_mnist_cnn import CNNDigitClassifier
+from sk_mnist_cnn._training import ImageDataset, TrainingConfig, TrainingState
+
+
+@pytest.fixture
+def data_set():
+    rows = np.arange(5 * 12, dtype=np.uint8).reshape(5, 12)
+    return ImageDataset(rows, np.arange(5), np.linspace(1, 2, 5), np.array([0, 2, 4]))
+
+
+def test_data_set_has_the_length_of_its_indices(data_set):
+    assert len(data_set) == 3
+    part = data_set.subset(np.array([1]))
+    assert len(part) == 1
+    assert len(data_set) == 3
+    assert part.rows is data_set.rows
+
+
+def test_batches_follow_the_order_and_the_last_one_may_be_shorter(data_set):
+    batches = list(data_set.batches(np.array([4, 0, 2]), 2, (2, 2, 3), "float32"))
+    assert [len(images) for images, _, _ in batches] == [2, 1]
+    images, labels, weights = (np.concatenate(parts) for parts in zip(*batches, strict=True))
+    assert images.shape == (3, 2, 2, 3)
+    assert images.dtype == np.float32
+    assert_array_equal(images.reshape(3, 12), data_set.rows[[4, 0, 2]])
+    assert_array_equal(labels, [4, 0, 2])
+    assert_array_equal(weights, data_set.weights[[4, 0, 2]])
+
+
+def test_batches_do_not_share_memory_with_the_images(data_set):
+    (images, _, _), *_ = data_set.batches(np.arange(5), 5, (3, 4, 1), "uint8")
+    assert not np.shares_memory(images, data_set.rows)
+
+
+@pytest.mark.parametrize(
+    ("early_stopping", "monitor"),
+    [(False, None), (True, "val_accuracy"), (np.True_, "val_accuracy"), ("val_loss", "val_loss")],
+)
+def test_config_has_the_parameters_of_the_classifier(early_stopping, monitor):
+    params = CNNDigitClassifier(early_stopping=early_stopping, n_iter_no_change=3, epochs=7).get_params()
+    config = TrainingConfig.from_params(params, seed=5)
+    assert (config.monitor, config.patience, config.epochs, config.seed) == (monitor, 3, 7, 5)
+
+
+def test_config_for_one_epoch_has_no_schedule_and_no_early_stopping():
+    params = CNNDigitClassifier(early_stopping=True, learning_rate_schedule="cosine").get_params()
+    config = TrainingConfig.from_params(params, seed=0).for_one_epoch()
+    assert (config.epochs, config.monitor, config.learning_rate_schedule) == (1, None, "constant")
+
+
+def test_states_are_alike_if_their_arrays_are():
+    state = TrainingState(weights=(np.zeros((2, 3)),), history={"loss": [1.0, 0.5]})
+    assert state.n_epochs == 2
+    assert state.has_variables_like(TrainingState(weights=(np.ones((2, 3)),)))
+    assert not state.has_variables_like(TrainingState(weights=(np.ones((3, 2)),)))
+    assert not state.has_variables_like(TrainingState(weights=(np.ones((2, 3), np.float32),)))
+    assert not state.has_variables_like(TrainingState(weights=(np.ones((2, 3)), np.ones(3))))
