@@ -1,10 +1,12 @@
 """Predict with ONNX Runtime. Sessions belong to the process and are looked up by the arrays they run."""
 
+import _thread
 import contextlib
 import os
 import threading
 import weakref
-from collections import OrderedDict, deque
+from collections import OrderedDict
+from queue import SimpleQueue
 
 import joblib
 import numpy as np
@@ -63,30 +65,31 @@ def n_threads():
 def _for_each(items, function):
     """Call a function with every item, in this thread and in as many others as may be used.
 
-    The threads are plain ones: executors of concurrent.futures accept nothing once the main thread has ended.
+    This thread waits for calls that another one has begun, and never for a thread to start: on a busy machine
+    that can take longer than the calls. Executors of concurrent.futures would also refuse work once the main
+    thread has ended.
     """
-    remaining, errors = iter(items), []
+    remaining, outcomes = iter(items), SimpleQueue()
 
     def work():
-        try:
-            for item in remaining:
+        for item in remaining:
+            try:
                 function(item)
-        except BaseException as error:
-            errors.append(error)
-            deque(remaining, maxlen=0)  # so that the other threads end too
+            except BaseException as error:
+                for _ in remaining:  # let all threads end
+                    outcomes.put(None)
+                outcomes.put(error)
+            else:
+                outcomes.put(None)
 
-    helpers = []
     if len(items) > 1:
-        with contextlib.suppress(RuntimeError):  # where no thread can be started, this one does it all
+        with contextlib.suppress(RuntimeError):  # without further threads this one makes all calls
             for _ in range(min(len(items), n_threads()) - 1):
-                helper = threading.Thread(target=work)
-                helper.start()
-                helpers.append(helper)
+                _thread.start_new_thread(work, ())
     work()
-    for helper in helpers:
-        helper.join()
-    if errors:
-        raise errors[0]
+    for error in [outcomes.get() for _ in items]:
+        if error is not None:
+            raise error
 
 
 # Sessions by the identities of the arrays, with weak references to them, of which any drops the session.

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import textwrap
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import joblib
@@ -296,7 +297,7 @@ class TestThreads:
     @pytest.mark.parametrize("in_helper", [True, False])
     def test_errors_are_raised_and_end_all_threads(self, in_helper, monkeypatch):
         monkeypatch.setenv("OMP_NUM_THREADS", "3")
-        this, processed, n_before = threading.get_ident(), [], threading.active_count()
+        this, processed = threading.get_ident(), []
         started = threading.Barrier(3, timeout=10)
 
         def process(item):
@@ -309,7 +310,20 @@ class TestThreads:
         with pytest.raises(KeyboardInterrupt):
             session._for_each(range(1_000_000), process)
         assert len(processed) < 1_000_000
-        assert threading.active_count() == n_before
+        n_processed = len(processed)
+        time.sleep(0.05)
+        assert len(processed) == n_processed
+
+    def test_calling_thread_waits_for_no_thread_to_start(self, monkeypatch):
+        monkeypatch.setenv("OMP_NUM_THREADS", "3")
+        helpers, processed = [], []
+        monkeypatch.setattr(session._thread, "start_new_thread", lambda work, _: helpers.append(work))
+        session._for_each(range(10), processed.append)
+        assert processed == list(range(10))
+        for late in helpers:
+            late()
+        assert len(helpers) == 2
+        assert len(processed) == 10
 
     def test_one_thread_does_it_all_where_no_other_can_be_started(self, monkeypatch):
         monkeypatch.setenv("OMP_NUM_THREADS", "3")
@@ -317,10 +331,10 @@ class TestThreads:
         weights, rows = random_weights(arch), random_rows(arch, 2_000)
         expected = session.predict_proba(arch, weights, rows)
 
-        def start(self):
+        def start(*args):
             raise RuntimeError("can't start new thread")
 
-        monkeypatch.setattr(threading.Thread, "start", start)
+        monkeypatch.setattr(session._thread, "start_new_thread", start)
         assert_array_equal(session.predict_proba(arch, weights, rows), expected)
 
     def test_may_share_models(self, created):

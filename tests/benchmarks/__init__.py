@@ -1,6 +1,6 @@
-"""How fast and how lean the classifier is beside bare Keras and its peers.
+"""Time and memory of the classifier beside bare Keras, scikeras, keras.wrappers and skorch.
 
-Run ``python -m tests.benchmarks --help`` in a checkout. All run on the network, the optimizer and the
-images that `libraries` names, take turns in every round, and are compared round by round. The results go to
-``docs/benchmarks``. Nothing here asserts a time.
+Run ``python -m tests.benchmarks --help`` in a checkout. All libraries use the network, the optimizer and the
+images of `libraries` and `data`. Each round runs every library once, and libraries are compared within
+rounds. The results are written to ``docs/benchmarks``. No time is asserted.
 """

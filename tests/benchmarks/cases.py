@@ -1,34 +1,41 @@
-"""What is measured. Every case takes the peers and a scale, and gives its rows, ours first."""
+"""The benchmarks. Each takes the peers and a scale, and returns its rows, with sk_mnist_cnn first."""
 
 import pickle
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from statistics import median
 
-from . import memory, search
+from sklearn.pipeline import make_pipeline
+from sklearn.utils.validation import validate_data
+
+from . import memory, search, starting
 from .data import digits
-from .libraries import OURS, SCIKERAS, SKORCH, BareFunction
+from .libraries import OURS, SCIKERAS, SKORCH, BareKeras, BareRuntime
 from .measuring import Case, Row, attempt, in_fresh_process, seconds, take_turns
 
 
 @dataclass(frozen=True)
 class Scale:
-    """How much work a run is."""
+    """Size of a run."""
 
     rounds: int
     searches: int
     training_rounds: int
     training_images: int
     rows: int
+    batch: int
     calls: int
     small_fit: int
     search_images: int
-    filters: tuple  # of the architectures that are searched
+    filters: tuple  # of the architectures in the grid search
     fits: int
     peer_fits: int
     memory_rounds: int
+    starts: int
     imports: int
 
 
@@ -38,6 +45,7 @@ FULL = Scale(
     training_rounds=17,
     training_images=2_000,
     rows=10_000,
+    batch=128,
     calls=30,
     small_fit=200,
     search_images=2_000,
@@ -45,6 +53,7 @@ FULL = Scale(
     fits=100,
     peer_fits=25,
     memory_rounds=1,
+    starts=7,
     imports=9,
 )
 QUICK = Scale(
@@ -53,6 +62,7 @@ QUICK = Scale(
     training_rounds=2,
     training_images=256,
     rows=600,
+    batch=64,
     calls=3,
     small_fit=64,
     search_images=150,
@@ -60,6 +70,7 @@ QUICK = Scale(
     fits=7,
     peer_fits=7,
     memory_rounds=1,
+    starts=1,
     imports=1,
 )
 
@@ -72,8 +83,8 @@ def training(peers, scale):
     return Case(
         "training",
         "Training",
-        f"Images a second in the second epoch of a fit, {scale.training_images:,} images an epoch, so that "
-        "building and tracing the network do not count.",
+        f"Images per second in the second epoch of a fit with {scale.training_images:,} images per epoch, "
+        "without the time to build and trace the network.",
         "images/s",
         take_turns(_each([OURS, *peers], throughput), scale.training_rounds),
         higher_is_better=True,
@@ -88,25 +99,75 @@ def refit(peers, scale):
     return Case(
         "refit",
         "Refitting a known network",
-        f"A whole fit of a new estimator, one epoch of {scale.small_fit} images, in a process that has "
+        f"A complete fit of a new estimator, one epoch of {scale.small_fit} images, in a process that has "
         "fitted the same network before.",
         "ms",
         take_turns(_each([OURS, *peers], duration), scale.rounds, warm_up=1),
     )
 
 
-def one_row(peers, scale):
-    def latency(library):
-        predict = _prediction(library, 1, scale)
-        return lambda: 1e3 * median(seconds(predict) for _ in range(scale.calls))
+def cold_start(peers, scale):
+    rows = _starts(peers, scale, lambda duration, peak: duration)
+    return Case(
+        "cold_start",
+        "Starting a process and predicting",
+        "From the start of a process to its first prediction, of one image with a pickled pipeline. The last "
+        "row is a process that only imports scikit-learn's pipelines and ensembles.",
+        "s",
+        rows,
+    )
 
+
+def start_memory(peers, scale):
+    rows = _starts(peers, scale, lambda duration, peak: peak)
+    return Case(
+        "start_memory",
+        "Memory of a process that predicts",
+        "Peak resident memory of the same processes.",
+        "MB",
+        rows,
+    )
+
+
+def first_prediction(peers, scale):
+    def duration(library):
+        X, _ = digits(1, library)
+        fitted = library.fit(*digits(scale.small_fit, library))
+        stored = pickle.dumps(fitted)
+        return lambda: 1e3 * seconds(library.predict_proba, pickle.loads(stored), X)
+
+    return Case(
+        "first_prediction",
+        "First prediction of a model",
+        "Probabilities of one image with a newly loaded model, in a process that has predicted with other "
+        "models before.",
+        "ms",
+        take_turns(_each([OURS, *peers], duration), scale.rounds, warm_up=1),
+    )
+
+
+def one_row(peers, scale):
+    actions = _each(_predicting(peers), partial(_latency, scale, 1))
+    actions["validation alone"] = attempt(_validation, scale)
     return Case(
         "one_row",
         "Predicting one image",
-        "Probabilities of one image, validation included. A round's value is the median of "
+        "Probabilities of one image, including the validation of the input. The value of a round is the "
+        f"median of {scale.calls} calls. The last row is scikit-learn's validation of the image alone.",
+        "ms",
+        take_turns(actions, scale.rounds, warm_up=1),
+    )
+
+
+def batch(peers, scale):
+    actions = _each(_predicting(peers), partial(_latency, scale, scale.batch))
+    return Case(
+        "batch",
+        f"Predicting {scale.batch} images",
+        f"Probabilities of {scale.batch} images in one call. The value of a round is the median of "
         f"{scale.calls} calls.",
         "ms",
-        take_turns(_each(_predicting(peers), latency), scale.rounds, warm_up=1),
+        take_turns(actions, scale.rounds, warm_up=1),
     )
 
 
@@ -118,8 +179,7 @@ def many_rows(peers, scale):
     return Case(
         "many_rows",
         f"Predicting {scale.rows:,} images",
-        f"Probabilities of {scale.rows:,} images in one call, in images a second. The bare tf.function gets "
-        "the same chunks as sk_mnist_cnn's.",
+        f"Probabilities of {scale.rows:,} images in one call, in images per second.",
         "images/s",
         take_turns(_each(_predicting(peers), throughput), scale.rounds, warm_up=1),
         higher_is_better=True,
@@ -146,11 +206,11 @@ def grid_search(peers, scale):
     return Case(
         "grid_search",
         "Grid search",
-        f"{n_candidates} candidates, of {len(scale.filters)} architectures and {len(search.CONV_DROPOUT)} "
-        f"dropout rates; {search.N_FOLDS} folds, {scale.search_images:,} images, {search.EPOCHS} epochs, no "
-        "refit. Each runs in a fresh process, as a script does: its time has the loading of TensorFlow in "
-        'it, and that of n_jobs=2 the start of two workers, which load it each. "Again" is a second search, '
-        "with the workers and the networks there.",
+        f"{n_candidates} candidates of {len(scale.filters)} architectures and {len(search.CONV_DROPOUT)} "
+        f"dropout rates, {search.N_FOLDS} folds, {scale.search_images:,} images, {search.EPOCHS} epochs, no "
+        "refit. Each search runs in a new process, like a script: the time includes loading TensorFlow, and "
+        'with n_jobs=2 the start of two workers that load it too. "Again" is a second search in the same '
+        "process, with its workers and traced networks.",
         "s",
         [one_job, again[1], two_jobs, again[2], *others],
     )
@@ -165,9 +225,9 @@ def memory_growth(peers, scale):
 
     return Case(
         "memory_growth",
-        "Memory left behind by a fit",
-        f"Growth of the resident memory per fit after the first {memory.WARM_UP}, in fresh processes: over "
-        f"{scale.fits} fits of sk_mnist_cnn and {scale.peer_fits} of the others, one epoch of "
+        "Memory growth per fit",
+        f"Growth of the resident memory per fit, after the first {memory.WARM_UP}, in a new process: over "
+        f"{scale.fits} fits of sk_mnist_cnn and {scale.peer_fits} of the others, of one epoch with "
         f"{scale.small_fit} images each.",
         "MB",
         take_turns(_each(measured, growth, also=["psutil"]), scale.memory_rounds),
@@ -198,7 +258,7 @@ def import_time(peers, scale):
     return Case(
         "import_time",
         "Importing",
-        "The import statement in a fresh interpreter.",
+        "The import statement in a new interpreter.",
         "ms",
         take_turns({f"import {m}": duration(m) for m in modules}, scale.imports, warm_up=1),
     )
@@ -209,7 +269,11 @@ ALL = {
     for case in (
         training,
         refit,
+        cold_start,
+        start_memory,
+        first_prediction,
         one_row,
+        batch,
         many_rows,
         grid_search,
         memory_growth,
@@ -220,16 +284,45 @@ ALL = {
 
 
 def _each(libraries, prepare, also=()):
-    """What `prepare` makes of each library, by its name; or why that cannot be."""
+    """Return the action that `prepare` makes for each library, by its name; or a note why there is none."""
     return {library.name: library.absent(also) or attempt(prepare, library) for library in libraries}
 
 
 def _predicting(peers):
-    return [OURS, BareFunction(), *peers]
+    return [OURS, BareRuntime(), *peers]
 
 
 def _prediction(library, n_rows, scale):
-    """A prediction of so many images, ready to be timed."""
+    """Return a function that predicts `n_rows` images."""
     X, _ = digits(n_rows, library)
     fitted = library.fit(*digits(scale.small_fit, library))
     return lambda: library.predict_proba(fitted, X)
+
+
+def _latency(scale, n_rows, library):
+    """Return a function that measures the milliseconds of a prediction of `n_rows` images."""
+    predict = _prediction(library, n_rows, scale)
+    return lambda: 1e3 * median(seconds(predict) for _ in range(scale.calls))
+
+
+def _validation(scale):
+    """Return a function that measures the milliseconds of validating one image."""
+    X, y = digits(scale.small_fit, OURS)
+    fitted, rows = OURS.fit(X, y), X[:1].reshape(1, -1)
+    validate = partial(validate_data, fitted, rows, dtype="numeric", reset=False)
+    return lambda: 1e3 * median(seconds(validate) for _ in range(scale.calls))
+
+
+def _starts(peers, scale, value):
+    """Return rows of new processes that predict one image, with the `value` of their seconds and peak MB."""
+    with tempfile.TemporaryDirectory() as folder:
+
+        def start(library):
+            fitted = make_pipeline(library.fit(*digits(scale.small_fit, library)))
+            path = starting.store(Path(folder, library.name), library, fitted, digits(1, library)[0])
+            return lambda: value(*starting.run(starting.PREDICT, path))
+
+        estimators = [OURS, *(peer for peer in peers if not isinstance(peer, BareKeras))]
+        actions = _each(estimators, start)
+        actions[starting.IMPORT_SKLEARN] = lambda: value(*starting.run(starting.IMPORT_SKLEARN))
+        return take_turns(actions, scale.starts, warm_up=1)

@@ -1,4 +1,4 @@
-"""What a search costs: a linear model of its wall time, and its fit to searches that were measured."""
+"""Cost of a search: a linear model of its wall time, fitted to measured searches."""
 
 from dataclasses import astuple, dataclass
 
@@ -8,7 +8,7 @@ from scipy.optimize import nnls
 
 @dataclass(frozen=True)
 class Search:
-    """A cross-validated search on workers of one core each, without a refit."""
+    """A cross-validated search on workers with one core each, without a refit."""
 
     workers: int
     candidates: int
@@ -19,18 +19,18 @@ class Search:
 
     @property
     def fits_a_worker(self):
-        """Of the worker that has most."""
+        """Number of fits of the worker with most fits."""
         return -(-self.candidates * self.folds // self.workers)
 
     @property
     def image_epochs(self):
-        """How often a fit trains on an image; to score one costs a third, having no backward pass."""
+        """Image passes of one fit; scoring an image counts as a third of training on it."""
         scored = self.images / self.folds
         return self.epochs * (self.images - scored) + scored / 3
 
     @property
     def work(self):
-        """How often a worker does what each coefficient of the model is the cost of."""
+        """How often a worker pays each cost of the model."""
         fits = self.fits_a_worker
         n_networks = min(self.architectures, fits)
         return np.array([1, n_networks, fits, fits * self.epochs, fits * self.image_epochs])
@@ -38,7 +38,7 @@ class Search:
 
 @dataclass(frozen=True)
 class CostModel:
-    """Seconds that it takes, of one worker."""
+    """Costs for one worker, in seconds."""
 
     start: float
     trace: float
@@ -48,7 +48,7 @@ class CostModel:
 
     @classmethod
     def fitted(cls, searches, seconds):
-        """The costs of least squares, none below 0, where deviations count in proportion to the time."""
+        """Fit the costs by non-negative least squares of the relative deviations."""
         work = np.array([search.work for search in searches])
         seconds = np.asarray(seconds)
         scale = work.max(axis=0)  # the columns differ by many orders of magnitude

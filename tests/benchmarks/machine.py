@@ -1,4 +1,4 @@
-"""What a run's figures depend on."""
+"""The machine and the versions of a run."""
 
 import os
 import platform
@@ -6,11 +6,22 @@ from datetime import date
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-PACKAGES = ("sk_mnist_cnn", "tensorflow", "keras", "scikeras", "scikit-learn", "numpy", "torch", "skorch")
+PACKAGES = (
+    "sk_mnist_cnn",
+    "tensorflow",
+    "keras",
+    "scikeras",
+    "onnx",
+    "onnxruntime",
+    "scikit-learn",
+    "numpy",
+    "torch",
+    "skorch",
+)
 
 
 def describe(command):
-    """Machine, versions, date and command."""
+    """Return machine, versions, date and command."""
     return {
         "command": command,
         "date": date.today().isoformat(),

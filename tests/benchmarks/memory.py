@@ -1,4 +1,4 @@
-"""Memory that a process holds, and that fits leave behind."""
+"""Memory of a process, and its growth over many fits."""
 
 import gc
 import re
@@ -11,12 +11,12 @@ STATUS = Path("/proc/self/status")
 
 
 def process_memory(kind):
-    """Of this process, in kB of 1,024 bytes, as Linux tells it: "VmRSS", "VmHWM", "RssAnon", "VmData" ..."""
+    """Return a memory size of this process from Linux, in kB of 1,024 bytes: "VmRSS", "VmHWM", "RssAnon"."""
     return int(re.search(rf"{kind}:\s+(\d+) kB", STATUS.read_text())[1])
 
 
 def growth_per_fit(library, n_fits, n_images):
-    """Growth of the resident memory per fit, in MB, after the first `WARM_UP`, in a process of its own."""
+    """Return the growth of the resident memory per fit, in MB, after the first `WARM_UP` fits."""
     import psutil
 
     process, resident = psutil.Process(), []

@@ -1,4 +1,4 @@
-"""Results as one figure: a panel a case, a bar a row, whiskers over the rounds."""
+"""Results as one figure: one panel per case, one bar per row, and whiskers for the range."""
 
 from statistics import median
 

@@ -1,7 +1,7 @@
-"""How time and memory grow with images, candidates and workers.
+"""Time and memory over the number of images, candidates and workers.
 
-Run ``python -m tests.benchmarks.scaling --help`` in a checkout. Each of its four parts is measured alone, and
-replaces what an earlier run has left of it; the cost model is fitted to what is there. The results go to
+Run ``python -m tests.benchmarks.scaling --help`` in a checkout. Each of the four parts can be measured alone
+and replaces its earlier results; the cost model is fitted to the results of all parts. They are written to
 ``docs/benchmarks``.
 """
 
@@ -30,12 +30,12 @@ SEARCHES = (
     *(Search(1, 4, images=n) for n in (2_000, 4_000)),
     *(Search(1, 4, epochs=n) for n in (4, 8)),
 )
-# Not fitted to, but predicted.
+# Predicted, and not used for the fit.
 HELD_OUT = (Search(1, 12, architectures=3, images=1_500, epochs=3),)
 LARGE = Search(100, 1_000, architectures=4, images=60_000, epochs=10, folds=5)
 
-# A worker is a process that computes on one core, as on a cluster that gives one to each.
-ONE_THREAD = {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
+# Each worker is a process with one core.
+ONE_THREAD = {"OMP_NUM_THREADS": "1"}
 
 
 def main(arguments=None):
@@ -58,13 +58,15 @@ def main(arguments=None):
 
 def parse(arguments):
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.scaling", description=__doc__)
-    parser.add_argument("parts", nargs="*", metavar="part", help=f"of {', '.join(PARTS)}; default: all")
-    parser.add_argument("--quick", action="store_true", help="a tiny run, to see that everything works")
+    parser.add_argument("parts", nargs="*", metavar="part", help=f"any of {', '.join(PARTS)}; default: all")
+    parser.add_argument(
+        "--quick", action="store_true", help="a tiny run that only checks that everything works"
+    )
     parser.add_argument("--output", type=Path, default=OUTPUT, help="folder for the results")
     options = parser.parse_args(arguments)
     options.parts = options.parts or list(PARTS)
     if unknown := set(options.parts) - PARTS.keys():
-        parser.error(f"no such part: {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
+        parser.error(f"unknown parts: {', '.join(sorted(unknown))}; pass any of {', '.join(PARTS)}")
     return options
 
 
@@ -81,7 +83,7 @@ def images(mapped, quick):
 
 
 def fit_images(n_images, mapped):
-    """An epoch of the reference network on the sample's digits, repeated: seconds, and memory in MB."""
+    """Return seconds and memory, in MB, of one epoch on the digits of the sample, repeated."""
     from sk_mnist_cnn import load_mnist_sample
 
     X, y = load_mnist_sample(return_X_y=True)
@@ -98,7 +100,7 @@ def fit_images(n_images, mapped):
 
 
 def repeated(X, n_images, path):
-    """Scaled images in an array of float32, or in a mapped file of float16."""
+    """Return scaled images as an array of float32, or as a memory-mapped file of float16."""
     shape = n_images, *X.shape[1:], 1
     if path is None:
         scaled = np.empty(shape, np.float32)
@@ -115,7 +117,7 @@ def repeated(X, n_images, path):
 
 @contextmanager
 def peak_memory():
-    """The growth, in MB, of what a process holds beside mapped files, which the system can drop."""
+    """Measure the growth of the memory of a process, in MB, without memory-mapped files."""
     before, done = process_memory("RssAnon"), threading.Event()
     memory = {"peak": 0.0}
 
@@ -140,7 +142,7 @@ def searches(workers, quick):
 
 
 def on_cluster(search):
-    """Seconds of a search on newly started workers, and the most memory that one of them took, in MB."""
+    """Return the seconds of a search on new workers, and the largest memory of a worker, in MB."""
     import joblib
     from distributed import Client, LocalCluster
     from sklearn.model_selection import GridSearchCV
@@ -157,7 +159,7 @@ def on_cluster(search):
         n_workers=search.workers, threads_per_worker=1, dashboard_address=None, env=ONE_THREAD
     )
     with cluster, Client(cluster) as client, joblib.parallel_config("dask"):
-        if search.workers == 1:  # joblib keeps at home what one worker would do
+        if search.workers == 1:  # joblib would run it in this process
             duration = seconds(lambda: client.submit(grid_search.fit, *client.scatter([X, y])).result())
         else:
             duration = seconds(grid_search.fit, X, y)

@@ -1,4 +1,4 @@
-"""The scaling study as tables and one figure, and what its cost model predicts."""
+"""Tables and figure of the scaling study, with the predictions of its cost model."""
 
 from dataclasses import replace
 
@@ -11,7 +11,7 @@ WORKERS = 1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000
 
 
 def write(results, large, is_held_out, folder):
-    """Fit the cost model to the searches that are not held out, and write what it says of a large one."""
+    """Fit the cost model to the searches that are not held out, and predict a large one."""
     searches = [(Search(**row["search"]), row) for row in results["one_worker"] + results["two_workers"]]
     fitted = [(search, row["seconds"]) for search, row in searches if not is_held_out(search)]
     model = CostModel.fitted(*zip(*fitted, strict=True))
@@ -38,24 +38,24 @@ def _images(results):
 
 def _searches(searches, model, is_held_out):
     cells = [
-        ("workers", "candidates", "networks", "images", "epochs", "measured, s", "model, s", "MB a worker")
+        ("workers", "candidates", "networks", "images", "epochs", "measured, s", "model, s", "MB per worker")
     ]
     for search, row in searches:
         sizes = search.candidates, search.architectures, search.images, search.epochs
         held_out = " (held out)" if is_held_out(search) else ""
         seconds = number(row["seconds"]), number(model.seconds(search)) + held_out
         cells.append((str(search.workers), *(f"{n:,}" for n in sizes), *seconds, number(row["memory"])))
-    return rst_table("Searches with two folds, on newly started workers of one core each", cells)
+    return rst_table("Searches with two folds, on new workers with one core each", cells)
 
 
 def _model(model):
     cells = [
-        ("what a worker does", "costs"),
-        ("starts: loads TensorFlow, receives the images", f"{number(model.start)} s"),
-        ("traces a network that it has not met", f"{number(model.trace)} s"),
-        ("begins and ends a fit", f"{number(1e3 * model.fit)} ms"),
-        ("begins and ends an epoch", f"{number(1e3 * model.epoch)} ms"),
-        ("trains on an image for an epoch", f"{number(1e6 * model.image_epoch)} µs"),
+        ("action of a worker", "cost"),
+        ("start: load TensorFlow, receive the images", f"{number(model.start)} s"),
+        ("trace a network for the first time", f"{number(model.trace)} s"),
+        ("begin and end a fit", f"{number(1e3 * model.fit)} ms"),
+        ("begin and end an epoch", f"{number(1e3 * model.epoch)} ms"),
+        ("train on an image for an epoch", f"{number(1e6 * model.image_epoch)} µs"),
     ]
     return rst_table("The cost model", cells)
 
@@ -65,7 +65,7 @@ def _prediction(model, large):
         f"{large.candidates:,} candidates of {large.architectures} networks, {large.folds} folds, "
         f"{large.images:,} images, {large.epochs} epochs: predicted"
     )
-    cells = [("workers", "fits a worker", "hours")]
+    cells = [("workers", "fits per worker", "hours")]
     for workers in WORKERS:
         search = replace(large, workers=workers)
         hours = number(model.seconds(search) / 3600)
