@@ -1,172 +1,286 @@
-"""The file in which a training run survives its process."""
+"""Save the training state to a file after every epoch, and resume from it."""
 
 import contextlib
 import hashlib
 import json
-from zipfile import BadZipFile
+import os
+import tempfile
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
 
 import numpy as np
+from sklearn.utils import check_random_state
 
-from ._files import as_path, is_destination, part_of, replacing
+from . import _lock
+from ._files import (
+    array_from_bytes,
+    array_to_bytes,
+    as_path,
+    as_value_error,
+    is_destination,
+    read_members,
+    remove_leftovers,
+    replacing,
+    write_members,
+)
+from ._fingerprint import fingerprint
 from ._schedules import learning_rates
+from ._training import TrainingState
 
 _CHUNK_ROWS = 4096
-_ARRAYS = ("weights", "optimizer", "best_weights")
 _WITHOUT_EFFECT = {"checkpoint", "verbose", "callbacks", "random_state"}
+
+# The file's JSON member; the other members are the arrays of these fields of a TrainingState.
+_DESCRIPTION = "training.json"
+_ARRAYS = ("weights", "optimizer", "best_weights")
+_EMPTY = TrainingState()
 
 
 class Checkpoint:
-    """One training run's file: written after every epoch, taken up again, removed at the end.
+    """The file of one training run.
 
     Parameters
     ----------
     path : str or PathLike
-        The file; its folder must exist.
-    run : dict of str to str
-        What makes two runs the same, see `describe_run`.
+        The file; its directory must exist.
+    run : callable
+        Called without arguments when the file is first read or written. Returns what makes two runs the
+        same, see `describe_run`, which has to read all images.
 
     Raises
     ------
     ValueError
-        If no such file can be written.
+        If the file cannot be written.
     """
 
     def __init__(self, path, run):
-        self.path = as_path(path)
-        self._run = run
+        self.path = Path(os.path.realpath(as_path(path)))
+        self._describe_run = run
         if not is_destination(self.path):
             raise ValueError(
-                f"checkpoint={str(path)!r} must lie in a folder that exists, and not be one itself. "
-                "Create the folder, or name another file."
+                f"checkpoint must be a file in an existing directory, got {str(path)!r}. "
+                "Create the directory, or pass another file name."
             )
         try:
-            part_of(self.path).touch()
-            part_of(self.path).unlink()
+            tempfile.TemporaryFile(dir=self.path.parent).close()
         except OSError as error:
             raise ValueError(
-                f"checkpoint={str(path)!r} must lie in a folder that can be written to ({error}). "
-                "Change its permissions, or name another file."
+                f"checkpoint must be a file in a directory that can be written to, got {str(path)!r} "
+                f"({error}). Change the permissions of the directory, or pass another file name."
             ) from error
 
-    def load(self):
-        from ._training import TrainingState
+    @cached_property
+    def _run(self):
+        return self._describe_run()
 
-        arrays, facts = self.read()
-        if facts is None:
-            return None
-        stored = {
-            name: tuple(array for key, array in sorted(arrays.items()) if key.split()[0] == name)
-            for name in _ARRAYS
-        }
-        return TrainingState(**stored, **facts)
-
-    def save(self, state):
-        arrays = {f"{name} {i:03}": a for name in _ARRAYS for i, a in enumerate(getattr(state, name))}
-        self.write(arrays, {name: value for name, value in vars(state).items() if name not in _ARRAYS})
-
-    def read(self):
-        """The arrays and the facts last written, or (None, None) where there is no file.
+    @contextlib.contextmanager
+    def locked(self):
+        """Refuse the file to other fits, in this process and in others.
 
         Raises
         ------
         ValueError
-            If the file is damaged, or holds another run.
+            If another fit is using the file.
         """
-        meta = read_facts(self.path)
-        if meta is None:
-            return None, None
-        begun = meta["run"]
-        differing = [key for key in {**self._run, **begun} if self._run.get(key) != begun.get(key)]
-        if differing:
-            raise ValueError(
-                f"checkpoint={str(self.path)!r} holds another training run: {', '.join(differing)} "
-                "differ. Fit with what that run was begun with, delete the file, or name another."
-            )
-        with _open(self.path) as file:
-            arrays = {name: file[name] for name in file.files if name != "facts"}
-        return arrays, meta["facts"]
+        with contextlib.ExitStack() as stack:
+            try:
+                stack.enter_context(_lock.locked(self.path.with_name(f"{self.path.name}.lock")))
+            except BlockingIOError as error:
+                raise ValueError(
+                    f"checkpoint must be used by one fit at a time, got {str(self.path)!r}, which is in use. "
+                    "Wait until the other fit has finished, or pass another file name."
+                ) from error
+            yield
 
-    def write(self, arrays, facts):
-        """Put the state in the place of the last one, at once and whole."""
-        meta = json.dumps({"run": self._run, "facts": facts})
+    def load(self):
+        """Return the state that was last saved, or None if there is no file.
+
+        Returns
+        -------
+        TrainingState or None
+
+        Raises
+        ------
+        ValueError
+            If the file is damaged, or was saved by another run or by a later release.
+        """
+        run = self._run  # here, so that it is refused before training if it cannot be described
+        if not self.path.is_file():
+            return None
+        saved_run, state = _read(self.path)
+        different = [name for name in {**run, **saved_run} if run.get(name) != saved_run.get(name)]
+        if different:
+            raise ValueError(
+                f"checkpoint must be of the same training run, got {str(self.path)!r}, which differs in "
+                f"{', '.join(different)}. Fit with the data and parameters of that run, delete the file, or "
+                "pass another file name."
+            )
+        return state
+
+    def save(self, state):
+        """Replace the file with one of this state, a TrainingState."""
+        members = _pack(self._run, state)
         with replacing(self.path) as file:
-            np.savez(file, facts=np.array(meta), **arrays)
+            write_members(file, members)
 
     def remove(self):
-        """Delete the file, the run having ended well."""
+        """Delete the file."""
         self.path.unlink(missing_ok=True)
-        part_of(self.path).unlink(missing_ok=True)
+        remove_leftovers(self.path)
+
+    def damage_error(self, problem):
+        """Return the ValueError for a file that cannot be resumed from, because of `problem`."""
+        rule, remedy = _about_damage(self.path)
+        return ValueError(f"{rule}: {problem}. {remedy}")
 
 
-def read_facts(path):
-    """What a checkpoint says of its run, without its arrays; None where there is no file."""
+def resolve_seed(random_state, checkpoint=None):
+    """Draw a seed from `random_state`; without one, a run that can be resumed keeps the seed in its file."""
+    if checkpoint is not None and random_state is None:
+        seed = saved_seed(checkpoint)
+        if seed is not None:
+            return seed
+    return int(check_random_state(random_state).randint(np.iinfo(np.int32).max))
+
+
+def saved_seed(path):
+    """Return the seed of the run in a checkpoint, or None if there is no file.
+
+    Raises
+    ------
+    ValueError
+        If the file is damaged, or was saved by a later release.
+    """
     path = as_path(path)
-    if not path.is_file():
-        return None
-    with _open(path) as file:
-        return json.loads(str(file["facts"]))
+    return int(_read(path)[0]["random_state"]) if path.is_file() else None
 
 
-@contextlib.contextmanager
-def _open(path):
-    """Open a checkpoint, naming it in whatever is wrong with it."""
-    try:
-        with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as file:
-            yield file
-    except (BadZipFile, EOFError, KeyError, ValueError, AttributeError, TypeError) as error:
-        raise ValueError(
-            f"checkpoint={str(path)!r} is damaged or not a checkpoint of this package ({error}). "
-            "Delete it to train from the start, or name another file."
-        ) from error
+def _read(path):
+    """Return the description of the run and the TrainingState in a file, all of it checked."""
+    with path.open("rb") as file, as_value_error(*_about_damage(path)):
+        members = read_members(file)
+        description = json.loads(members.pop(_DESCRIPTION).decode())
+        arrays = {name: array_from_bytes(members[name]) for name in sorted(members)}
+        unknown = ", ".join(sorted(_unknown_fields(description, arrays)))
+        if not unknown:
+            return _checked_run(description["run"]), _unpack(description["state"], arrays)
+    raise ValueError(
+        f"checkpoint must be saved by this release or an earlier one, got {str(path)!r}, which has the "
+        f"unknown fields {unknown}. Install the release that saved it, delete it to train from the start, or "
+        "pass another file name."
+    )
+
+
+def _about_damage(path):
+    """Return the rule and the remedy for a damaged file."""
+    return (
+        f"checkpoint must be an intact file saved by `fit`, got {str(path)!r}",
+        "Delete it to train from the start, or pass another file name.",
+    )
+
+
+def _pack(run, state):
+    values = {name: value for name, value in vars(state).items() if name not in _ARRAYS}
+    arrays = {
+        f"{name}-{i:04}.npy": array_to_bytes(array)
+        for name in _ARRAYS
+        for i, array in enumerate(getattr(state, name))
+    }
+    return {_DESCRIPTION: json.dumps({"run": run, "state": values}), **arrays}
+
+
+def _unpack(values, arrays):
+    """Return the TrainingState that was packed. Raises almost any exception if it is not one."""
+    for name, default in vars(_EMPTY).items():
+        if name not in _ARRAYS and type(values[name]) is not type(default):
+            raise ValueError(f"{name} is {values[name]!r}")
+    if any(array.dtype.kind not in "fiu" for array in arrays.values()):
+        raise ValueError("an array does not hold numbers")
+    groups = {name: [arrays[member] for member in arrays if _field_of(member) == name] for name in _ARRAYS}
+    state = TrainingState(**{name: tuple(group) for name, group in groups.items()}, **values)
+    if state.best_weights and not replace(state, weights=state.best_weights).has_variables_like(state):
+        raise ValueError("best_weights are not like weights")
+    n_values = [
+        len(series) if all(type(value) is float for value in series) else 0
+        for series in state.history.values()
+    ]
+    if not (state.n_epochs and min(n_values) and max(n_values) == state.n_epochs):
+        raise ValueError("history does not hold one number per epoch")
+    return state
+
+
+def _unknown_fields(description, arrays):
+    parts = description.keys() - {"run", "state"}
+    return parts | description["state"].keys() - vars(_EMPTY).keys() | {*map(_field_of, arrays)} - {*_ARRAYS}
+
+
+def _field_of(member):
+    return member.partition("-")[0]
+
+
+def _checked_run(run):
+    """Return the description of a run, if it is one. Raises almost any exception if not."""
+    if not all(isinstance(text, str) for text in run.values()):
+        raise ValueError("the run is not described by texts")
+    if not 0 <= int(run["random_state"]) < 2**32:
+        raise ValueError(f"random_state is {run['random_state']}")
+    return run
 
 
 def describe_run(params, seed, classes, images, state=None):
-    """Tell a training run from others, by its data, its start, its seed and its parameters.
+    """Return what makes two training runs the same: their data, initial state, seed and parameters.
 
     Parameters
     ----------
     params : dict
-        The classifier's, of which those that change nothing but how the run is watched do not count.
+        The classifier's parameters. `checkpoint`, `verbose` and `callbacks` do not count.
     seed : int
-        What `random_state` came to.
+        The seed that was drawn from `random_state`.
     classes : ndarray
     images : dict of str to (ImageDataset or None)
     state : TrainingState or None
-        What the run goes on from.
+        The state that the run continues from.
 
     Returns
     -------
     dict of str to str
+
+    Raises
+    ------
+    ValueError
+        If the content of a parameter cannot be determined.
     """
-    run = {name: _as_text(value) for name, value in params.items() if name not in _WITHOUT_EFFECT}
-    schedule = params["learning_rate_schedule"]
-    if callable(schedule):
-        n_steps = params["epochs"] * images["training"].n_batches(params["batch_size"])
-        run["learning_rate_schedule"] = digest(learning_rates(schedule, 1, n_steps))
-    run["random_state"] = repr(seed)
-    run["classes"] = repr(classes.tolist())
-    for name, labelled in images.items():
-        if labelled is not None:
-            run[f"{name} images"] = digest(labelled.rows, labelled.indices)
-            run[f"{name} labels"] = digest(labelled.labels)
-            run[f"{name} weights"] = digest(labelled.weights)
+    run = {"random_state": str(seed), "classes": repr(classes.tolist())}
+    for name, value in params.items():
+        if name not in _WITHOUT_EFFECT:
+            run[name] = _describe_parameter(name, value, params, images["training"])
+    for name, dataset in images.items():
+        if dataset is not None:
+            run[f"{name} images"] = digest(dataset.rows, dataset.indices)
+            run[f"{name} labels"] = digest(dataset.labels)
+            run[f"{name} weights"] = digest(dataset.weights)
     if state is not None:
         run["fitted weights"] = digest(*state.weights, *state.optimizer)
     return run
 
 
-def _as_text(value):
-    """A parameter's value as text that is the same in every process."""
-    if hasattr(value, "get_config"):
-        config = {key: part for key, part in value.get_config().items() if key != "name"}
-        return f"{type(value).__qualname__} {json.dumps(config, sort_keys=True, default=str)}"
-    if isinstance(value, list | tuple):
-        return f"[{', '.join(map(_as_text, value))}]"
-    return repr(value)
+def _describe_parameter(name, value, params, training):
+    if name == "learning_rate_schedule" and callable(value):
+        n_steps = params["epochs"] * training.n_batches(params["batch_size"])
+        return digest(learning_rates(value, 1, n_steps))
+    content = fingerprint(value)
+    if content is None:
+        raise ValueError(
+            f"{name} must hold no functions and no objects without get_config if there is a checkpoint, "
+            f"because they cannot be compared between runs, got {value!r}. Set checkpoint=None, or put a "
+            "Keras object with a complete get_config in its place."
+        )
+    return content
 
 
 def digest(*arrays):
-    """A SHA-256 of arrays' contents, shapes and dtypes, read a part at a time."""
+    """Return a SHA-256 of the content, shapes and dtypes of arrays, which are read in parts."""
     sha = hashlib.sha256()
     for array in arrays:
         sha.update(f"{array.dtype.str} {array.shape}".encode())

@@ -1,12 +1,23 @@
-"""Paths that users give, and files that take their place only when they are whole."""
+"""Check paths, replace files at once, and read and write archives of texts and arrays.
+
+Reading a hostile archive is bounded by the size of its file.
+"""
 
 import contextlib
+import glob
+import io
 import os
+import re
+import shutil
+import tempfile
 from pathlib import Path
+from zipfile import ZIP_STORED, ZipFile
+
+import numpy as np
 
 
 def as_path(path):
-    """The path of a parameter called `path`.
+    """Return the parameter `path` as a Path, with the home directory expanded.
 
     Raises
     ------
@@ -14,49 +25,123 @@ def as_path(path):
         If it is neither a str nor a PathLike.
     """
     if not isinstance(path, str | os.PathLike):
-        raise TypeError(f"`path` must be a str or a PathLike, got {path!r}. Pass one.")
+        raise TypeError(f"`path` must be a str or a PathLike, got {path!r}. Pass the path of a file.")
     return Path(path).expanduser()
 
 
 def as_destination(path):
-    """The path of a file to be written.
+    """Return the parameter `path` as the Path of a file that can be written.
 
     Raises
     ------
     FileNotFoundError
-        If its folder does not exist, or it is one.
+        If its directory does not exist, or it is a directory itself.
     TypeError
         If it is neither a str nor a PathLike.
     """
     path = as_path(path)
     if not is_destination(path):
         raise FileNotFoundError(
-            f"`path` must lie in a folder that exists, and not be one itself, got {str(path)!r}. "
-            "Create the folder, or name another file."
+            f"`path` must be a file in an existing directory, got {str(path)!r}. "
+            "Create the directory, or pass another file name."
         )
     return path
 
 
 def is_destination(path):
-    """Whether there is a folder for the file, and none in its place."""
+    """Return whether the directory of `path` exists, and `path` is not a directory itself."""
     return path.parent.is_dir() and not path.is_dir()
 
 
 @contextlib.contextmanager
 def replacing(path):
-    """Write a file that takes its place only when it is whole and on the disk."""
-    part = part_of(path)
-    try:
-        with open(part, "wb") as file:
+    """Open a file that replaces `path` when the block succeeds, and is deleted when it fails.
+
+    Each writer has a temporary directory of its own, `path` with a random suffix and ".part", so that several
+    may write to one path: the last one to finish replaces the others' file. A process that is killed leaves
+    its directory behind. The permissions of an existing file are kept, and symbolic links are followed.
+
+    Yields
+    ------
+    file : binary file
+    """
+    path = Path(os.path.realpath(path))
+    with tempfile.TemporaryDirectory(".part", f"{path.name}.", path.parent) as directory:
+        complete = Path(directory, path.name)
+        with complete.open("wb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        os.replace(part, path)
-    except BaseException:
-        part.unlink(missing_ok=True)
+        with contextlib.suppress(FileNotFoundError):
+            shutil.copymode(path, complete)
+        os.replace(complete, path)
+
+
+def remove_leftovers(path):
+    """Delete what killed writers of `path` left behind; only where no other writer is at work."""
+    path = Path(os.path.realpath(path))
+    for directory in path.parent.glob(f"{glob.escape(path.name)}.*.part"):
+        shutil.rmtree(directory)
+
+
+@contextlib.contextmanager
+def as_value_error(rule, remedy):
+    """Raise every exception of the block as a ValueError that gives a rule, what is wrong, and a remedy.
+
+    Readers of damaged files raise exceptions of almost any class. Warnings that are turned into exceptions
+    are raised as they are.
+    """
+    try:
+        yield
+    except Warning:
         raise
+    except ValueError as error:
+        raise ValueError(f"{rule}: {error}. {remedy}") from error
+    except Exception as error:
+        raise ValueError(f"{rule}: {type(error).__name__}: {error}. {remedy}") from error
 
 
-def part_of(path):
-    """Where a file is written before it takes its place: one name, so that a killed process leaves one."""
-    return path.with_name(f"{path.name}.part")
+def write_members(file, members):
+    """Write a dict of name to content, str or bytes, as an uncompressed archive."""
+    with ZipFile(file, "w", ZIP_STORED) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+
+
+def read_members(file):
+    """Return the contents of an uncompressed archive as a dict of name to bytes.
+
+    Raises
+    ------
+    ValueError
+        If the archive could become larger than the file, or a name is repeated or leads to another folder.
+    Exception
+        Almost any, if the archive is damaged.
+    """
+    with ZipFile(file) as archive:
+        _check_members(archive.infolist(), file.seek(0, os.SEEK_END))
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def _check_members(members, size):
+    """Check the table of contents, before anything is read."""
+    names = [member.filename for member in members]
+    wrong = [name for name in names if not re.fullmatch(r"[\w-]+\.\w+", name)]
+    if wrong or len(set(names)) < len(names):
+        raise ValueError(f"its members must have plain, unique names, got {wrong[:3] or 'one name twice'}")
+    if any(member.compress_type != ZIP_STORED for member in members):
+        raise ValueError("its members must be stored uncompressed")
+    if sum(member.file_size for member in members) > size:
+        raise ValueError("its members must not claim to be larger than the file")
+
+
+def array_to_bytes(array):
+    """Return an array in NumPy's `.npy` format."""
+    buffer = io.BytesIO()
+    np.lib.format.write_array(buffer, array, allow_pickle=False)
+    return buffer.getvalue()
+
+
+def array_from_bytes(data):
+    """Return the array in a `.npy` file, whose items are never unpickled."""
+    return np.lib.format.read_array(io.BytesIO(data), allow_pickle=False)

@@ -1,58 +1,101 @@
-"""Reads what displays and reports are given: fitted estimators, images and labels. Nothing is drawn here."""
+"""Read fitted estimators for displays and reports: their steps, their networks and their predictions."""
 
 import numpy as np
+import scipy.sparse as sp
 from sklearn.pipeline import Pipeline
-from sklearn.utils import check_array
+from sklearn.utils import check_array, column_or_1d
 from sklearn.utils.validation import check_is_fitted
 
 from . import _images
+from ._targets import encode_labels
 from .classifier import CNNDigitClassifier
 
 
-def steps(estimator):
-    """What searches and Pipelines hold, in order; the classifier comes last."""
+def fitted_steps(estimator):
+    """Return the fitted steps of a (nested) Pipeline or search as a flat list; the classifier is last."""
     if hasattr(estimator, "best_estimator_"):
-        return steps(estimator.best_estimator_)
+        return fitted_steps(estimator.best_estimator_)
     if isinstance(estimator, Pipeline):
-        return [inner for _, step in estimator.steps for inner in steps(step)]
+        return [inner for _, step in estimator.steps for inner in fitted_steps(step)]
     return [] if estimator in (None, "passthrough") else [estimator]
 
 
-def at_network(estimator, attribute, X=None):
-    """An attribute of the network at the end of `estimator`, and `X` as it reaches the network."""
+def network_attribute(estimator, name):
+    """Return an attribute that only a fitted `CNNDigitClassifier` has, such as `model_`, of the last step.
+
+    Raises
+    ------
+    ValueError
+        If the last step has no such attribute.
+    """
     check_is_fitted(estimator)
-    *transformers, last = steps(estimator)
-    value = getattr(last, attribute, None)  # once: every `model_` is a new model
+    value = getattr(fitted_steps(estimator)[-1], name, None)
     if value is None:
         raise ValueError(
             "estimator must be a fitted CNNDigitClassifier, or a Pipeline or search (with refit=True) that "
-            f"ends in one, for its {attribute}; got {estimator!r}."
+            f"ends in one, to have {name}, got {estimator!r}."
         )
-    for step in transformers if X is not None else ():
+    return value
+
+
+def transform_before_network(estimator, X):
+    """Apply the steps before the classifier to `X`."""
+    for step in fitted_steps(estimator)[:-1]:
         X = step.transform(X)
-    return value, X
+    return X
 
 
-def predictions(estimator, X):
-    """Predicted labels, and probabilities or None; in one pass where the one follow from the other."""
+def predict_labels_and_proba(estimator, X):
+    """Return the predicted labels, and the class probabilities or None; a network predicts only once.
+
+    Returns
+    -------
+    y_pred : ndarray of shape (n_samples,)
+    y_proba : ndarray of shape (n_samples, n_classes) or None
+    """
     if not hasattr(estimator, "predict_proba"):
-        return estimator.predict(X), None
-    y_proba = estimator.predict_proba(X)
-    if type(steps(estimator)[-1]).predict is CNNDigitClassifier.predict:
+        return column_or_1d(estimator.predict(X)), None
+    y_proba = np.asarray(estimator.predict_proba(X))
+    if type(fitted_steps(estimator)[-1]).predict is CNNDigitClassifier.predict:
         return estimator.classes_[y_proba.argmax(axis=1)], y_proba
-    return estimator.predict(X), y_proba
+    return column_or_1d(estimator.predict(X)), y_proba
+
+
+def proba_of_predicted(y_proba, y_pred, classes):
+    """Return the probability of each predicted label, from the probabilities of all classes."""
+    return y_proba[np.arange(len(y_pred)), encode_labels(y_pred, classes, "y_pred")]
 
 
 def fitted_image_shape(estimator, n_features):
-    """The (h, w, c) that a step of `estimator` was fitted on, or None."""
-    shapes = [step.image_shape_ for step in steps(estimator) if hasattr(step, "image_shape_")]
+    """Return the (h, w, c) with `n_features` values that a step of `estimator` was fitted on, or None."""
+    shapes = [step.image_shape_ for step in fitted_steps(estimator) if hasattr(step, "image_shape_")]
     return next((shape for shape in shapes if np.prod(shape) == n_features), None)
 
 
 def as_images(X, image_shape=None, estimator=None):
-    """Images of any layout as an array (n, h, w, c)."""
-    rows, layout = _images.as_rows(X)
-    rows = check_array(rows, dtype="numeric", input_name="X")
+    """Return images of any layout as an array of shape (n, h, w, c); pixels may be missing or infinite.
+
+    The shape of flat rows is `image_shape`, or else the one that a step of `estimator` was fitted on, or else
+    inferred.
+    """
+    rows, layout = _images.as_rows(X.toarray() if sp.issparse(X) else X)
+    rows = check_array(rows, dtype="numeric", ensure_all_finite=False, input_name="X")
     if image_shape is None and layout is None:
         image_shape = fitted_image_shape(estimator, rows.shape[1])
     return rows.reshape(-1, *_images.resolve_image_shape(rows.shape[1], layout, image_shape))
+
+
+def find_images(X, image_shape, estimator, selected):
+    """Return the selected images, or None if `image_shape` is None and `X` is not known to hold images.
+
+    The shape of flat rows is `image_shape`, or else the one that a step of `estimator` was fitted on.
+    """
+    if image_shape is not None:
+        return as_images(X, image_shape)[selected]
+    try:
+        shape = np.shape(X)[1:]
+        if len(shape) < 2 and fitted_image_shape(estimator, np.prod(shape)) is None:
+            return None
+        return as_images(X, None, estimator)[selected]
+    except (TypeError, ValueError):  # text, sequences of different lengths, more than four dimensions
+        return None

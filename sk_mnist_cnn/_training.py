@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 OPTIMIZERS = ("adadelta", "adam", "adamw", "rmsprop", "sgd")
-AUGMENTATIONS = ("affine", "shift")
+AUGMENTATIONS = ("affine", "elastic", "shift")
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,18 @@ class TrainingConfig:
     verbose: int
     seed: int
 
+    @classmethod
+    def from_params(cls, params, seed):
+        """Return the configuration for the parameters of a classifier and its seed."""
+        early_stopping = params["early_stopping"]
+        default_monitor = "val_accuracy" if early_stopping else None
+        return cls(
+            **{name: params[name] for name in cls.__dataclass_fields__ if name in params},
+            monitor=early_stopping if isinstance(early_stopping, str) else default_monitor,
+            patience=params["n_iter_no_change"],
+            seed=seed,
+        )
+
     def for_one_epoch(self):
         """Return the configuration of `partial_fit`: one epoch, constant rate, no early stopping."""
         return replace(self, epochs=1, monitor=None, learning_rate_schedule="constant")
@@ -34,7 +46,12 @@ class TrainingConfig:
 
 @dataclass
 class TrainingState:
-    """What a training returns, and what another one can continue from."""
+    """The result of a training, from which another one can continue.
+
+    `weights` and `optimizer` are the weights of the network and the variables of the optimizer;
+    `best_weights` and `best_epoch` are those of early stopping, with the epochs of this fit counted from 1.
+    `history` has one list of float per metric.
+    """
 
     weights: tuple = ()
     optimizer: tuple = ()
@@ -47,6 +64,14 @@ class TrainingState:
     def n_epochs(self):
         """Number of epochs trained, over all fits."""
         return len(self.history.get("loss", ()))
+
+    def has_variables_like(self, other):
+        """Return whether weights and optimizer have the shapes and dtypes of those of another state."""
+        return self._specs == other._specs
+
+    @property
+    def _specs(self):
+        return [[(array.shape, array.dtype) for array in group] for group in (self.weights, self.optimizer)]
 
 
 @dataclass(frozen=True)

@@ -3,31 +3,31 @@
 import inspect
 import os
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, replace
+from functools import partial
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
-from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from . import _images
 from ._architecture import DTYPES, Architecture
 from ._base import CallbackSupportMixin, fitted_at_once, observed_fit, snapshot
-from ._checkpoint import Checkpoint, describe_run, read_facts
+from ._checkpoint import Checkpoint, describe_run, resolve_seed
 from ._schedules import SCHEDULES
 from ._targets import (
     check_classes,
-    check_sample_weight,
-    encode_labels,
     find_classes,
+    labeled_images,
     stratified_split,
     weigh_classes,
 )
-from ._training import AUGMENTATIONS, OPTIMIZERS, ImageDataset, TrainingConfig, TrainingState
+from ._training import AUGMENTATIONS, OPTIMIZERS, TrainingConfig, TrainingState
 
 if TYPE_CHECKING:
     import keras
@@ -89,17 +89,20 @@ class CNNDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         `validation_split`, 0.1 of the training images are used for validation.
     n_iter_no_change : int, default=5
         Number of epochs without improvement after which `early_stopping` stops (the patience in Keras).
-    augmentation : {"affine", "shift"}, keras.Layer, list of keras.Layer or None, default=None
+    augmentation : {"affine", "elastic", "shift"}, keras.Layer, list of keras.Layer or None, default=None
         Data augmentation, drawn again for every image in every epoch. "shift" translates by up to 2 pixels.
-        "affine" translates by up to 2 pixels, rotates by up to 10 degrees and zooms by up to 10 %. New pixels
-        are 0. Keras preprocessing layers are copied and seeded.
+        "affine" also rotates by up to 10 degrees and zooms by up to 10%. "elastic" also displaces every pixel
+        by a smooth random field [3]_, whose root mean square along each axis is 2% of the image size: 0.56
+        pixels for 28x28 images. Pixels from outside the image are 0. Keras preprocessing layers are copied
+        and seeded; they must not mix the images of a batch.
     label_smoothing : float in [0, 1), default=0.0
         Fraction of the target probability that is spread evenly over all classes, as in Keras, for `loss` and
         `val_loss` too. Usually raises accuracy but makes the probabilities under-confident.
     class_weight : dict of label to float, "balanced" or None, default=None
-        Class weights for training. Labels missing in a dict have weight 1. "balanced" is ``n_samples /
-        (n_classes * np.bincount(y))`` over the training samples of positive weight. In `partial_fit`, a dict
-        is divided by its mean over the classes, so that it does not depend on the labels of one call.
+        Class weights for training. Labels missing in a dict have weight 1. "balanced" is
+        ``n_samples / (n_classes * np.bincount(y))``, over the training samples with a positive sample weight.
+        In `partial_fit`, a dict is divided by its mean over the classes, so that the weights do not depend on
+        the labels of one call.
     callbacks : list of keras.callbacks.Callback or None, default=None
         Keras callbacks. Each `fit` uses copies of them.
     warm_start : bool, default=False
@@ -150,9 +153,11 @@ class CNNDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
 
     References
     ----------
-    .. [1] M. D. Zeiler (2012). "ADADELTA: an adaptive learning rate method". arXiv:1212.5701.
-    .. [2] L. N. Smith, N. Topin (2019). "Super-convergence: very fast training of neural networks using
+    .. [1] Zeiler, M. D. (2012). "ADADELTA: an adaptive learning rate method". arXiv:1212.5701.
+    .. [2] Smith, L. N. and Topin, N. (2019). "Super-convergence: very fast training of neural networks using
        large learning rates". arXiv:1708.07120.
+    .. [3] Simard, P. Y., Steinkraus, D. and Platt, J. C. (2003). "Best practices for convolutional neural
+       networks applied to visual document analysis". ICDAR.
 
     Examples
     --------
@@ -359,8 +364,7 @@ class CNNDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         """
         check_is_fitted(self)
         fitted = snapshot(self)
-        rows, _, _ = fitted._validate_images(X, reset=False)
-        _images.warn_of_raw_pixels(rows)
+        rows, _, _ = fitted._validate_images(X, image_shape=fitted.image_shape_)
         architecture = fitted._fitted_architecture
         probabilities = _predictor(architecture).predict_proba(architecture, fitted._weights, rows)
         if not np.isfinite(probabilities).all():
@@ -415,74 +419,71 @@ class CNNDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
 
     def _fit(self, X, y, sample_weight, validation_data, observer):
         start = self._training_state if self.warm_start and self.__sklearn_is_fitted__() else None
-        rows, image_shape, y = self._validate_images(X, y, reset=start is None)
-        _images.warn_of_raw_pixels(rows)
-        classes = find_classes(y) if start is None else self.classes_
+        rows, image_shape, y = self._validate_images(X, y, image_shape=self.image_shape_ if start else None)
+        classes = self.classes_ if start else find_classes(y)
         architecture = self._architecture_for(image_shape, classes, start)
-        config = self._config(self._seed if start else self._new_seed(self.checkpoint))
+        config = self._config(self._seed if start else resolve_seed(self.random_state, self.checkpoint))
         _engine().check_config(config, len(rows))
 
-        training = _dataset(rows, y, sample_weight, classes)
+        training = labeled_images(rows, y, sample_weight, classes)
         if all(part is None for part in validation_data):
-            training, validation = self._split(training, classes, config.seed)
+            fraction = self.validation_split or (0.1 if self.early_stopping else 0)
+            training, validation = stratified_split(training, classes, fraction, config.seed)
         else:
             validation = self._validation_dataset(*validation_data, image_shape, classes)
-        dtype = architecture.input_dtype
-        training = weigh_classes(training, self.class_weight, classes, dtype)
-        validation = validation and validation.weighted(1, dtype)
+        training = weigh_classes(training, self.class_weight, classes, architecture.input_dtype)
+        validation = validation and validation.weighted(1, architecture.input_dtype)
         checkpoint = self._open_checkpoint(config.seed, classes, training, validation, start)
-
-        def fitted_attributes(state):
-            epoch = snapshot(self)
-            epoch.__dict__ = dict(vars(self))
-            epoch._keep(state, config.seed, classes, architecture)
-            return vars(epoch)
-
-        state = _engine().train(
-            architecture,
-            config,
-            training,
-            validation,
-            start=start,
-            checkpoint=checkpoint,
-            observer=observer,
-            fitted_attributes=fitted_attributes,
-        )
+        fitted_attributes = partial(self._fitted_attributes, config.seed, classes, architecture)
+        with checkpoint.locked() if checkpoint else nullcontext():
+            state = _engine().train(
+                architecture,
+                config,
+                training,
+                validation,
+                start=start,
+                checkpoint=checkpoint,
+                observer=observer,
+                fitted_attributes=fitted_attributes,
+            )
+            if checkpoint:
+                checkpoint.remove()
         if not self.warm_start:
             state = replace(state, optimizer=(), optimizer_name="")
-        self._keep(state, config.seed, classes, architecture)
-        if checkpoint:
-            checkpoint.remove()
+        self.__dict__ = fitted_attributes(state)
 
     def _partial_fit(self, X, y, classes, sample_weight):
         start = self._training_state if self.__sklearn_is_fitted__() else None
-        rows, image_shape, y = self._validate_images(X, y, reset=start is None)
-        _images.warn_of_raw_pixels(rows)
+        rows, image_shape, y = self._validate_images(X, y, image_shape=self.image_shape_ if start else None)
         classes = check_classes(classes, self.classes_ if start else None)
         if self.class_weight == "balanced":
             raise ValueError(
                 "class_weight must be a dict or None for partial_fit, which sees a part of the labels, got "
-                '"balanced". '
-                "Pass a dict of weights, for instance from compute_class_weight."
+                '"balanced". Pass a dict of weights, for instance from compute_class_weight.'
             )
         architecture = self._architecture_for(image_shape, classes, start)
-        config = self._config(self._seed if start else self._new_seed()).for_one_epoch()
-        training = _dataset(rows, y, sample_weight, classes)
+        config = self._config(self._seed if start else resolve_seed(self.random_state)).for_one_epoch()
+        training = labeled_images(rows, y, sample_weight, classes)
         training = weigh_classes(training, self.class_weight, classes, architecture.input_dtype, whole=False)
         state = _engine().train(architecture, config, training, start=start)
-        self._keep(state, config.seed, classes, architecture)
+        self.__dict__ = self._fitted_attributes(config.seed, classes, architecture, state)
 
-    def _validate_images(self, X, y="no_validation", *, reset):
-        """Validate `X` and `y`; return flat rows of their own dtype, the shape of an image, and `y`."""
+    def _validate_images(self, X, y="no_validation", *, image_shape=None, name="X"):
+        """Validate `X` and `y`; return flat rows of their own dtype, the shape of an image, and `y`.
+
+        The shape must be `image_shape`; None sets the number of features and infers it.
+        """
         rows, layout = _images.as_rows(X)
+        checks = {"dtype": "numeric", "reset": image_shape is None}
         if isinstance(y, str):
-            rows = validate_data(self, rows, dtype="numeric", reset=reset)
+            rows = validate_data(self, rows, **checks)
         else:
-            rows, y = validate_data(self, rows, y, dtype="numeric", reset=reset)
-        if reset:
+            rows, y = validate_data(self, rows, y, **checks)
+        _images.warn_of_raw_pixels(rows, name)
+        if image_shape is None:
             return rows, _images.resolve_image_shape(self.n_features_in_, layout, self.image_shape), y
-        _images.check_layout(layout, self.image_shape_)
-        return rows, self.image_shape_, y
+        _images.check_layout(layout, image_shape)
+        return rows, image_shape, y
 
     def _validation_dataset(self, X_val, y_val, sample_weight_val, image_shape, classes):
         if X_val is None or y_val is None:
@@ -491,89 +492,51 @@ class CNNDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
                 f"{'X_val' if y_val is None else 'y_val'} without the other. Pass images and labels."
             )
         try:
-            rows, layout = _images.as_rows(X_val)
-            rows, y_val = validate_data(self, rows, y_val, dtype="numeric", reset=False)
-            _images.check_layout(layout, image_shape)
-            _images.warn_of_raw_pixels(rows, "X_val")
-            return _dataset(rows, y_val, sample_weight_val, classes, "y_val", "sample_weight_val")
+            rows, _, y_val = self._validate_images(X_val, y_val, image_shape=image_shape, name="X_val")
+            return labeled_images(rows, y_val, sample_weight_val, classes, "y_val", "sample_weight_val")
         except ValueError as error:
             raise ValueError(f"X_val, y_val and sample_weight_val must be like X and y. {error}") from error
-
-    def _split(self, images, classes, seed):
-        """Return a stratified split into training and validation images; validation is None without one."""
-        fraction = self.validation_split or (0.1 if self.early_stopping else 0)
-        if not fraction:
-            return images, None
-        parts = stratified_split(images.indices, images.labels, classes, fraction, seed)
-        return tuple(map(images.subset, parts))
 
     def _open_checkpoint(self, seed, classes, training, validation, start):
         if self.checkpoint is None:
             return None
         images = {"training": training, "validation": validation}
-        return Checkpoint(self.checkpoint, describe_run(self.get_params(), seed, classes, images, start))
+        run = partial(describe_run, self.get_params(), seed, classes, images, start)
+        return Checkpoint(self.checkpoint, run)
 
     def _architecture_for(self, image_shape, classes, start):
-        """Return the architecture of the parameters; training can only continue with the fitted one."""
-        architecture = Architecture.resolve(
-            image_shape,
-            len(classes),
-            filters=self.filters,
-            kernel_size=self.kernel_size,
-            pool_size=self.pool_size,
-            dense_units=self.dense_units,
-            activation=self.activation,
-            dtype=self.dtype,
-        )
-        if start is not None and architecture != self._fitted_architecture:
+        """Return the architecture of the parameters; a training continues with the fitted one only."""
+        names = "filters", "kernel_size", "pool_size", "dense_units", "activation", "dtype"
+        sizes = {name: getattr(self, name) for name in names}
+        architecture = Architecture.resolve(image_shape, len(classes), **sizes)
+        if start and architecture != self._fitted_architecture:
             raise ValueError(
-                "filters, kernel_size, pool_size, dense_units, activation and dtype must stay as fitted to "
-                f"continue the training, got {architecture} for {self._fitted_architecture}. Fit a clone "
-                "instead."
+                f"{', '.join(names)} must stay as fitted to continue the training, got {architecture} for "
+                f"{self._fitted_architecture}. Fit a clone instead."
             )
         return architecture
 
-    def _new_seed(self, checkpoint=None):
-        """Draw a seed from `random_state`; a run to be resumed keeps its seed."""
-        if checkpoint is not None and self.random_state is None:
-            begun = read_facts(checkpoint)
-            if begun is not None:
-                return int(begun["run"]["random_state"])
-        return int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
-
     def _config(self, seed):
-        monitor = "val_accuracy" if self.early_stopping else None
-        return TrainingConfig(
-            optimizer=self.optimizer,
-            learning_rate=self.learning_rate,
-            learning_rate_schedule=self.learning_rate_schedule,
-            conv_dropout=self.conv_dropout,
-            dense_dropout=self.dense_dropout,
-            batch_size=self.batch_size,
-            epochs=self.epochs,
-            augmentation=self.augmentation,
-            label_smoothing=self.label_smoothing,
-            monitor=self.early_stopping if isinstance(self.early_stopping, str) else monitor,
-            patience=self.n_iter_no_change,
-            callbacks=self.callbacks,
-            verbose=self.verbose,
-            seed=seed,
-        )
+        return TrainingConfig.from_params(self.get_params(deep=False), seed)
 
-    def _keep(self, state, seed, classes, architecture):
-        """Set the fitted attributes: here and nowhere else, but for those of `validate_data`."""
-        self.classes_ = classes
-        self.image_shape_ = architecture.image_shape
-        self.history_ = state.history
-        self.n_iter_ = state.n_epochs
-        self._architecture = asdict(architecture)
-        self._seed = seed
-        self._weights = state.weights
-        self._optimizer_state = state.optimizer, state.optimizer_name
-        vars(self).pop("best_validation_score_", None)
+    def _fitted_attributes(self, seed, classes, architecture, state):
+        """Return the attributes after a training: they are set here, but for those of `validate_data`."""
+        attributes = {
+            **vars(self),
+            "classes_": classes,
+            "image_shape_": architecture.image_shape,
+            "history_": state.history,
+            "n_iter_": state.n_epochs,
+            "_architecture": asdict(architecture),
+            "_seed": seed,
+            "_weights": state.weights,
+            "_optimizer_state": (state.optimizer, state.optimizer_name),
+        }
+        attributes.pop("best_validation_score_", None)
         if state.best_epoch:
             epochs_since = state.n_epochs - state.best_epoch  # earlier fits may have had no validation
-            self.best_validation_score_ = state.history["val_accuracy"][-1 - epochs_since]
+            attributes["best_validation_score_"] = state.history["val_accuracy"][-1 - epochs_since]
+        return attributes
 
     @property
     def _fitted_architecture(self):
@@ -590,10 +553,8 @@ class CNNDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     def __setstate__(self, state):
         parameters = inspect.signature(type(self).__init__).parameters.values()
         defaults = {p.name: p.default for p in parameters if p.default is not p.empty}
-        if "_network" in state:  # before 0.2
-            state = {**state, "_architecture": state["_network"]}
-            del state["_network"]
-        # The state saved by an older release lacks the parameters added since.
+        # The state saved by an older release lacks the parameters added since, and has another name.
+        state = {"_architecture" if name == "_network" else name: value for name, value in state.items()}
         super().__setstate__({**defaults, **state})
 
     def __dir__(self):
@@ -604,13 +565,6 @@ class CNNDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
         return tags
-
-
-def _dataset(rows, y, sample_weight, classes, y_name="y", weight_name="sample_weight"):
-    """Return the data set of the samples with a positive weight."""
-    labels = encode_labels(y, classes, y_name)
-    weights = check_sample_weight(sample_weight, len(rows), weight_name)
-    return ImageDataset(rows, labels, weights, np.flatnonzero(weights))
 
 
 def _engine():

@@ -1,4 +1,4 @@
-"""A real browser, for tests and for the pictures of the README: opening pages, and drawing on one of them."""
+"""Open pages in Chromium and draw digits on the example's page, for tests and the screenshots of README."""
 
 import math
 import shutil
@@ -21,14 +21,13 @@ ARGUMENTS = (
     "--disable-component-update",
     "--disable-sync",
 )
-HERE = {None, "", "127.0.0.1"}  # None is the host of files and of data
+LOCAL_HOSTS = {None, "", "127.0.0.1"}  # None is the host of file: and data: addresses
 
 
 def find_browser(playwright):
-    """The system's Chromium, or else playwright's own, or None."""
-    found = [path for path in map(shutil.which, NAMES) if path]
-    own = playwright.chromium.executable_path
-    return found[0] if found else own if Path(own).is_file() else None
+    """Return the path of the system's Chromium or else of playwright's, or None."""
+    paths = [*map(shutil.which, NAMES), playwright.chromium.executable_path]
+    return next((path for path in paths if path and Path(path).is_file()), None)
 
 
 def launch_browser(playwright):
@@ -37,38 +36,38 @@ def launch_browser(playwright):
 
 @contextmanager
 def visit(browser, address, width=1200, height=800, **options):
-    """Open a page, and see that nothing goes wrong there and that no other host is asked."""
+    """Open a page, and check that it has no errors and makes no requests to other hosts."""
     page = browser.new_page(viewport={"width": width, "height": height}, **options)
-    troubles = []
+    problems = []
 
-    def check(response):
+    def check_response(response):
         if response.status >= 400:
-            troubles.append(f"status {response.status}: {response.url}")
+            problems.append(f"status {response.status}: {response.url}")
 
-    def listen(message):
+    def check_message(message):
         if message.type == "error":
-            troubles.append(f"error in the console: {message.text}")
+            problems.append(f"error in the console: {message.text}")
 
-    def look(request):
-        if urlsplit(request.url).hostname not in HERE:
-            troubles.append(f"foreign request: {request.url}")
+    def check_request(request):
+        if urlsplit(request.url).hostname not in LOCAL_HOSTS:
+            problems.append(f"request to another host: {request.url}")
 
-    page.on("console", listen)
-    page.on("pageerror", lambda error: troubles.append(f"error of a script: {error}"))
-    page.on("request", look)
-    page.on("requestfailed", lambda request: troubles.append(f"failed request: {request.url}"))
-    page.on("response", check)
+    page.on("console", check_message)
+    page.on("pageerror", lambda error: problems.append(f"error of a script: {error}"))
+    page.on("request", check_request)
+    page.on("requestfailed", lambda request: problems.append(f"failed request: {request.url}"))
+    page.on("response", check_response)
     page.goto(address, wait_until="networkidle")
     try:
         yield page
-        assert not troubles, "\n".join(troubles)
+        assert not problems, "\n".join(problems)
     finally:
         page.close()
 
 
 @contextmanager
 def drawing_page(model):
-    """Run the example; give the page's address and what was printed before it was ready."""
+    """Run the example, and yield the address of its page and the output up to it."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -88,13 +87,13 @@ def drawing_page(model):
         process.communicate()
 
 
-def arc(centre, radii, start, end):
-    """Points on an ellipse, from one angle to another: in degrees, clockwise from the right."""
+def arc(center, radii, start, end):
+    """Return points on an ellipse between two angles, in degrees clockwise from the right."""
     angles = [math.radians(start + (end - start) * i / 24) for i in range(25)]
-    return [(centre[0] + radii[0] * math.cos(a), centre[1] + radii[1] * math.sin(a)) for a in angles]
+    return [(center[0] + radii[0] * math.cos(a), center[1] + radii[1] * math.sin(a)) for a in angles]
 
 
-# Digits as strokes of the pen, whose points are fractions of the paper's width and height.
+# The strokes of each digit, with points as fractions of the width and height of the canvas.
 DIGITS = {
     0: [arc((0.5, 0.5), (0.18, 0.3), -90, 270)],
     1: [[(0.42, 0.3), (0.52, 0.2), (0.5, 0.8)]],
@@ -110,7 +109,7 @@ DIGITS = {
 
 
 def draw(page, digit):
-    """Draw a digit on the page's canvas with the mouse."""
+    """Draw a digit on the canvas of the page with the mouse."""
     canvas = page.locator("canvas").bounding_box()
     for stroke in DIGITS[digit]:
         points = [(canvas["x"] + x * canvas["width"], canvas["y"] + y * canvas["height"]) for x, y in stroke]
@@ -122,15 +121,15 @@ def draw(page, digit):
 
 
 def draw_and_wait(page, digit):
-    """Draw a digit, and wait until the page shows the answer to all of it."""
-    answered = []
-    page.on("response", lambda response: answered.append(response.request.post_data or ""))
+    """Draw a digit, and wait until the page shows the prediction for the whole drawing."""
+    requests = []
+    page.on("response", lambda response: requests.append(response.request.post_data or ""))
     draw(page, digit)
     drawing = page.evaluate("document.querySelector('canvas').toDataURL()")
     for _ in range(600):
-        if any(drawing in request for request in answered):
+        if any(drawing in request for request in requests):
             break
         page.wait_for_timeout(50)
     else:
-        raise RuntimeError(f"The drawing of {digit} has not been answered within half a minute.")
+        raise RuntimeError(f"No prediction for the drawing of {digit} within 30 seconds.")
     page.wait_for_timeout(300)

@@ -1,4 +1,4 @@
-"""`python -m tests.pictures` makes the pictures of the README, by running the examples."""
+"""Run the examples, and save the images of the README: `python -m tests.pictures`."""
 
 import runpy
 from pathlib import Path

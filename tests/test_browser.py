@@ -1,4 +1,4 @@
-"""What the package writes is opened in a real browser: nothing fails, and no other host is asked."""
+"""Open HTML pages that the package writes in a browser: no errors, and no requests to other hosts."""
 
 from pathlib import Path
 
@@ -11,34 +11,70 @@ from tests.browser import visit
 pytestmark = pytest.mark.slow
 DOCS = Path(__file__).parents[1] / "docs" / "_build" / "html"
 PAGES = ("index", "gallery/index", "gallery/plot_mnist_pipeline", "guide/classifier", "benchmarks")
+WIDTHS = pytest.mark.parametrize("width", [1280, 390], ids=["desktop", "phone"])
 
-# Pictures that have not arrived. Those further down are fetched when they come into view.
-MISSING = """() => Promise.all(Array.from(document.images, image => {
+# Sources of the images that cannot be loaded; images below the visible part are loaded now.
+BROKEN_IMAGES = """() => Promise.all(Array.from(document.images, image => {
     image.loading = "eager";
     return image.decode().then(() => null, () => image.src);
 })).then(sources => sources.filter(Boolean))"""
 
+IS_WIDER_THAN_THE_WINDOW = "document.documentElement.scrollWidth > window.innerWidth"
+
+# JupyterLab's styles of description lists and of table cells in outputs.
+NOTEBOOK = """<style>
+.output dl dt { float: left; clear: left; }
+.output :is(td, th, tr) { padding: 0.5em; line-height: normal; white-space: normal; text-align: right; }
+</style><div class="output">%s</div>"""
+
+
+@pytest.fixture(scope="module")
+def report(fitted_pipeline):
+    return evaluation_report(fitted_pipeline, *load_digits(return_X_y=True), name="8x8 digits")
+
 
 @pytest.mark.parametrize("name", PAGES)
-@pytest.mark.parametrize("width", [1200, 390], ids=["desktop", "phone"])
-def test_the_documentation(browser, name, width):
+@WIDTHS
+def test_documentation(browser, name, width):
     path = DOCS / f"{name}.html"
     if not path.is_file():
         pytest.skip("the documentation is not built; `make docs` builds it")
     with visit(browser, path.as_uri(), width=width) as page:
         assert page.locator("h1").first.is_visible()
-        assert page.evaluate(MISSING) == []
+        assert page.evaluate(BROKEN_IMAGES) == []
 
 
-def test_the_report(browser, fitted_pipeline, tmp_path):
-    X, y = load_digits(return_X_y=True)
-    evaluation_report(fitted_pipeline, X, y).to_html(tmp_path / "report.html")
-    with visit(browser, (tmp_path / "report.html").as_uri()) as page:
-        assert page.locator("img").count() >= 1
-        assert page.evaluate(MISSING) == []
+@WIDTHS
+@pytest.mark.parametrize("color_scheme", ["light", "dark"])
+def test_report_page(browser, report, width, color_scheme, tmp_path):
+    report.to_html(tmp_path / "report.html")
+    address = (tmp_path / "report.html").as_uri()
+    with visit(browser, address, width=width, color_scheme=color_scheme) as page:
+        assert page.evaluate(BROKEN_IMAGES) == []
+        assert not page.evaluate(IS_WIDER_THAN_THE_WINDOW)
+        image = page.locator("img").first
+        light = image.get_attribute("src")
+        assert (image.evaluate("image => image.currentSrc") == light) == (color_scheme == "light")
+        background = page.evaluate("getComputedStyle(document.body).backgroundColor")
+        assert (background == "rgb(255, 255, 255)") == (color_scheme == "light")
 
 
-def test_the_html_of_an_estimator(browser, fitted_pipeline, tmp_path):
+@WIDTHS
+def test_report_in_a_notebook_does_not_overlap(browser, report, width, tmp_path):
+    path = tmp_path / "notebook.html"
+    path.write_text(NOTEBOOK % report._repr_html_(), encoding="utf-8")
+    with visit(browser, path.as_uri(), width=width) as page:
+        assert not page.evaluate(IS_WIDER_THAN_THE_WINDOW)
+        parts = page.locator(".score span, .score strong, table")
+        boxes = [part.bounding_box() for part in parts.all()]
+        assert len(boxes) == 2 * 4 + 2
+        for i, a in enumerate(boxes):
+            for b in boxes[:i]:
+                beside = a["x"] >= b["x"] + b["width"] or b["x"] >= a["x"] + a["width"]
+                assert beside or a["y"] >= b["y"] + b["height"]
+
+
+def test_html_of_an_estimator(browser, fitted_pipeline, tmp_path):
     path = tmp_path / "estimator.html"
     path.write_text(fitted_pipeline._repr_html_(), encoding="utf-8")
     with visit(browser, path.as_uri()) as page:

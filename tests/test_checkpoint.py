@@ -1,26 +1,34 @@
-"""A training that is interrupted, killed or out of disk, and goes on as if nothing had been."""
+"""A training run that is interrupted, killed or out of disk space resumes from its checkpoint."""
 
+import io
+import json
+import multiprocessing
 import os
+import pickle
 import random
 import signal
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 from functools import partial
 from pathlib import Path
+from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile
 
 import numpy as np
 import pytest
-from conftest import small_classifier
 from sklearn.base import clone
 
-from sk_mnist_cnn._checkpoint import Checkpoint, digest
+from sk_mnist_cnn import _checkpoint
+from sk_mnist_cnn._checkpoint import Checkpoint, digest, saved_seed
 from sk_mnist_cnn._keras.backend import keras
+from sk_mnist_cnn._training import TrainingState
+from tests.estimators import small_classifier
 
 
 class StopAfter(keras.callbacks.Callback):
-    """Interrupts a fit as Ctrl-C would, when so many of its epochs are over."""
+    """Interrupt a fit after `n_epochs` epochs, as Ctrl-C does."""
 
     def __init__(self, n_epochs):
         super().__init__()
@@ -33,7 +41,7 @@ class StopAfter(keras.callbacks.Callback):
 
 
 class HalveRate(keras.callbacks.Callback):
-    """Halves the learning rate before every epoch."""
+    """Halve the learning rate before every epoch."""
 
     def on_epoch_begin(self, epoch, logs=None):
         rate = self.model.optimizer.learning_rate
@@ -46,7 +54,7 @@ def path(tmp_path):
 
 
 def interrupt(clf, *data, after, **fit_params):
-    """Break a fit off between two epochs."""
+    """Interrupt a fit after `after` epochs."""
     callbacks = clf.callbacks
     clf.set_params(callbacks=[*(callbacks or ()), StopAfter(after)])
     with pytest.raises(KeyboardInterrupt):
@@ -77,25 +85,25 @@ def assert_same_training(one, other):
     ],
     ids=lambda params: ",".join(params) or "plain",
 )
-def test_an_interrupted_fit_ends_as_an_uninterrupted_one(digits, path, params):
+def test_resumed_fit_equals_uninterrupted_fit(digits, path, params):
     X, y = digits[0][:500], digits[1][:500]
     whole = small_classifier(epochs=4, **params).fit(X, y)
     clf = interrupt(small_classifier(epochs=4, checkpoint=path, **params), X, y, after=2)
     assert path.exists()
     assert not hasattr(clf, "classes_")
-    small_classifier(random_state=7, dense_dropout=0.2).fit(X, y)  # the engine does other things meanwhile
+    small_classifier(random_state=7, dense_dropout=0.2).fit(X, y)  # uses the same trainers
     assert_same_training(clf.fit(X, y), whole)
     assert not path.exists()
 
 
-def test_it_says_where_it_goes_on(digits, path, capsys):
+def test_verbose_fit_prints_where_it_resumes(digits, path, capsys):
     clf = interrupt(small_classifier(checkpoint=str(path)), *digits, after=2)
     assert capsys.readouterr().out == ""
     clf.set_params(verbose=2).fit(*digits)
-    assert f"Going on after epoch 2, from {path}" in capsys.readouterr().out
+    assert f"Resuming after epoch 2, from {path}" in capsys.readouterr().out
 
 
-def test_a_seed_that_was_drawn_is_in_the_file(digits, path):
+def test_resumed_fit_uses_the_saved_seed(digits, path):
     X, y = digits
     clf = small_classifier(random_state=None, checkpoint=path, validation_split=0.2)
     interrupt(clf, X, y, after=1).fit(X, y)
@@ -108,7 +116,7 @@ def test_a_seed_that_was_drawn_is_in_the_file(digits, path):
 
 
 class SeedOf(np.random.RandomState):
-    """Draws the one seed it was given."""
+    """Return a fixed seed instead of a random one."""
 
     def randint(self, *args, **kwargs):
         return self._given
@@ -118,7 +126,7 @@ class SeedOf(np.random.RandomState):
         self._given = given
 
 
-def test_a_warm_start_goes_on_too(digits, path):
+def test_warm_start_resumes(digits, path):
     X, y = digits
     whole = small_classifier(epochs=2, warm_start=True).fit(X, y).fit(X, y)
     clf = small_classifier(epochs=2, warm_start=True, checkpoint=path).fit(X, y)
@@ -126,7 +134,7 @@ def test_a_warm_start_goes_on_too(digits, path):
     assert clf.n_iter_ == 4
 
 
-def test_a_fit_that_had_stopped_early_does_not_train_on(digits, path, monkeypatch):
+def test_fit_that_was_stopped_early_is_not_continued(digits, path, monkeypatch):
     X, y = digits
     params = {"epochs": 8, "early_stopping": True, "n_iter_no_change": 1, "learning_rate": 0.1}
     whole = small_classifier(**params).fit(X, y)
@@ -147,97 +155,451 @@ def test_a_fit_that_had_stopped_early_does_not_train_on(digits, path, monkeypatc
         ({"augmentation": "shift"}, "augmentation"),
     ],
 )
-def test_other_parameters_are_refused_by_name(digits, path, change, named):
+def test_raises_for_other_parameters(digits, path, change, named):
     clf = interrupt(small_classifier(checkpoint=path), *digits, after=1)
-    with pytest.raises(ValueError, match=rf"holds another training run: {named} differ"):
+    with pytest.raises(
+        ValueError, match=rf"must be of the same training run, got .* differs in {named}\. Fit"
+    ):
         clf.set_params(**change).fit(*digits)
     assert path.exists()
 
 
-def test_other_data_are_refused_by_name(digits, path):
+def test_raises_for_other_data(digits, path):
     X, y = digits
     clf = interrupt(small_classifier(checkpoint=path), X, y, after=1)
     changed = X.copy()
     changed[-1, 0, 0] = 0.5
-    with pytest.raises(ValueError, match="another training run: training images differ"):
+    with pytest.raises(ValueError, match=r"the same training run, .* differs in training images\."):
         clf.fit(changed, y)
-    with pytest.raises(ValueError, match="another training run: training labels differ"):
+    with pytest.raises(ValueError, match=r"the same training run, .* differs in training labels\."):
         clf.fit(X, np.roll(y, 1))
-    with pytest.raises(ValueError, match="another training run: training weights differ"):
+    with pytest.raises(ValueError, match=r"the same training run, .* differs in training weights\."):
         clf.fit(X, y, np.arange(1, len(y) + 1))
     assert_same_training(clf.set_params(verbose=0).fit(X, y), small_classifier().fit(X, y))
 
 
-def test_a_run_with_less_to_it_is_another_run(digits, path):
+def test_raises_if_validation_data_or_warm_start_is_missing(digits, path):
     X, y = digits
     validated = {"X_val": X[:50], "y_val": y[:50]}
     clf = interrupt(small_classifier(checkpoint=path), X, y, after=1, **validated)
-    with pytest.raises(ValueError, match=r"another training run: validation .*, validation .*, validation"):
+    with pytest.raises(ValueError, match=r"differs in validation .*, validation .*, validation"):
         clf.fit(X, y)
     path.unlink()
     warm = small_classifier(warm_start=True, checkpoint=path).fit(X, y)
     interrupt(warm, X, y, after=1)
-    with pytest.raises(ValueError, match="another training run: fitted weights differ"):
+    with pytest.raises(ValueError, match="differs in fitted weights"):
         small_classifier(warm_start=True, checkpoint=path).fit(X, y)
 
 
-def test_a_schedule_is_told_by_its_rates(digits, path):
+def test_schedules_are_compared_by_their_rates(digits, path):
     clf = small_classifier(checkpoint=path, learning_rate_schedule=lambda step: 0.01)
     interrupt(clf, *digits, after=1)
-    with pytest.raises(ValueError, match="another training run: learning_rate_schedule differ"):
+    with pytest.raises(ValueError, match="differs in learning_rate_schedule"):
         clone(clf).set_params(learning_rate_schedule=lambda step: 0.02).fit(*digits)
     clone(clf).set_params(learning_rate_schedule=partial(lambda rate, step: rate, 0.01)).fit(*digits)
     assert not path.exists()
 
 
-def test_the_same_optimizer_in_another_object_is_the_same_run(digits, path):
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ({"dense_units": (32, 16)}, {"dense_units": np.array([32, 16])}),
+        ({"batch_size": 64}, {"batch_size": np.int64(64)}),
+        ({"learning_rate": 1}, {"learning_rate": 1.0}),
+        ({"class_weight": {0: 2, 1: 3.0}}, {"class_weight": {np.int64(1): 3, 0: 2.0}}),
+    ],
+    ids=lambda params: ",".join(params),
+)
+def test_equal_parameters_in_another_spelling_resume(digits, path, one, other):
+    interrupt(small_classifier(checkpoint=path, **one), *digits, after=2)
+    assert small_classifier(checkpoint=path, **other).fit(*digits).n_iter_ == 3
+
+
+def test_equal_keras_objects_resume(digits, path):
     def clf():
-        return small_classifier(optimizer=keras.optimizers.Adam(0.01), learning_rate="auto", checkpoint=path)
+        return small_classifier(
+            optimizer=keras.optimizers.Adam(0.01),
+            learning_rate="auto",
+            augmentation=[keras.layers.RandomTranslation(0.1, 0.1)],
+            checkpoint=path,
+        )
 
     interrupt(clf(), *digits, after=2)
-    clf().fit(*digits)
+    assert clf().fit(*digits).n_iter_ == 3
 
 
-@pytest.mark.parametrize("damage", ["truncated", "flipped", "empty", "foreign", "pickle"])
-def test_a_damaged_file_is_named_and_refused(digits, path, damage):
-    clf = interrupt(small_classifier(checkpoint=path), *digits, after=1)
-    content = bytearray(path.read_bytes())
-    if damage == "truncated":
-        content = content[: len(content) // 2]
-    elif damage == "flipped":
-        content[len(content) // 2] ^= 0xFF
-    elif damage == "empty":
-        content = b""
-    path.write_bytes(content)
-    if damage == "foreign":
-        np.savez(path.with_suffix(".npz"), a=np.ones(3))
-        path.with_suffix(".npz").replace(path)
-    elif damage == "pickle":
-        np.savez(path.with_suffix(".npz"), facts=np.array([{}], dtype=object))
-        path.with_suffix(".npz").replace(path)
-    with pytest.raises(ValueError, match=r"run\.ckpt' is damaged or not a checkpoint .* Delete it"):
+class AddPattern(keras.Layer):
+    """An augmentation with a large array among its settings."""
+
+    def __init__(self, pattern, **kwargs):
+        super().__init__(**kwargs)
+        self.pattern = pattern
+
+    def call(self, images):
+        return images + np.reshape(self.pattern[:64], (8, 8, 1))
+
+    def get_config(self):
+        return {**super().get_config(), "pattern": self.pattern}
+
+
+def test_raises_for_an_augmentation_with_another_array(digits, path):
+    pattern = np.zeros(2000, np.float32)
+    interrupt(small_classifier(augmentation=AddPattern(pattern), checkpoint=path), *digits, after=1)
+    pattern = pattern.copy()
+    pattern[1000] = 0.1
+    with pytest.raises(ValueError, match=r"differs in augmentation\."):
+        small_classifier(augmentation=AddPattern(pattern), checkpoint=path).fit(*digits)
+
+
+def test_raises_for_a_parameter_that_cannot_be_compared(digits, path):
+    clf = small_classifier(augmentation=AddPattern(abs), checkpoint=path)
+    with pytest.raises(ValueError, match="augmentation must hold no functions and no objects without"):
+        clf.fit(*digits)
+    assert list(path.parent.iterdir()) == []
+
+
+# Damaged and forged files
+
+RUN = {"random_state": "7", "epochs": "3"}
+
+
+def state(**changes):
+    """Return the state of a tiny network after two epochs."""
+    values = {
+        "weights": (np.ones((2, 3), np.float32), np.zeros(3, np.float32)),
+        "optimizer": (np.array(4), np.ones((2, 3), np.float32), np.zeros(3, np.float32)),
+        "optimizer_name": "adam",
+        "history": {"loss": [1.5, 0.1 + 0.2], "val_loss": [float("nan")]},
+        "best_weights": (np.full((2, 3), 2, np.float32), np.zeros(3, np.float32)),
+        "best_epoch": 1,
+    }
+    return TrainingState(**{**values, **changes})
+
+
+@pytest.fixture
+def checkpoint(path):
+    """A checkpoint whose file holds the state of a tiny network."""
+    checkpoint = Checkpoint(path, lambda: RUN)
+    checkpoint.save(state())
+    return checkpoint
+
+
+def read(path):
+    with ZipFile(path) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def forge(path, changes, compression=ZIP_STORED):
+    """Change or add members of an archive, or leave them out where they are None."""
+    members = {**read(path), **changes}
+    with ZipFile(path, "w", compression) as archive:
+        for name, content in members.items():
+            if content is not None:
+                archive.writestr(name, content)
+
+
+def forge_description(path, part, changes):
+    """Change or add values of the JSON member's "run" or "state"."""
+    description = json.loads(read(path)["training.json"])
+    description[part].update(changes)
+    forge(path, {"training.json": json.dumps(description)})
+
+
+def npy(array):
+    buffer = io.BytesIO()
+    np.save(buffer, array)
+    return buffer.getvalue()
+
+
+def assert_damaged(checkpoint, match=""):
+    with pytest.raises(ValueError, match=rf"(?s)must be an intact file .*run\.ckpt.*{match}.* Delete it"):
+        checkpoint.load()
+    with pytest.raises(ValueError, match=r"must be an intact file .*run\.ckpt"):
+        saved_seed(checkpoint.path)
+
+
+def test_loads_what_was_saved(checkpoint):
+    loaded, saved = checkpoint.load(), state()
+    assert repr(loaded) == repr(saved)
+    assert loaded.has_variables_like(saved)
+    assert saved_seed(checkpoint.path) == 7
+
+
+def test_without_a_file_there_is_no_state(path):
+    assert Checkpoint(path, lambda: RUN).load() is None
+    assert saved_seed(path) is None
+
+
+def test_symbolic_links_are_followed(checkpoint, tmp_path):
+    link = tmp_path / "link.ckpt"
+    link.symlink_to(checkpoint.path)
+    other = Checkpoint(link, lambda: RUN)
+    with checkpoint.locked(), pytest.raises(ValueError, match="one fit at a time"), other.locked():
+        pass
+    other.remove()
+    assert checkpoint.load() is None
+
+
+@pytest.mark.parametrize("content", [b"", b"text", pickle.dumps({}), npy(np.ones(3))], ids=range(4))
+def test_raises_for_another_kind_of_file(checkpoint, content):
+    checkpoint.path.write_bytes(content)
+    assert_damaged(checkpoint)
+
+
+def test_raises_for_a_truncated_or_changed_file(checkpoint):
+    content = checkpoint.path.read_bytes()
+    checkpoint.path.write_bytes(content[: len(content) // 2])
+    assert_damaged(checkpoint)
+    start = content.index(b"NUMPY") + 200
+    checkpoint.path.write_bytes(content[:start] + bytes([content[start] ^ 1]) + content[start + 1 :])
+    assert_damaged(checkpoint, "Bad CRC-32")
+
+
+@pytest.mark.parametrize(
+    "description",
+    [
+        "",
+        "[",
+        "[]",
+        "null",
+        "{}",
+        '{"run": {}, "state": {}}',
+        '{"run": 1, "state": 2}',
+        "[" * 99_999,
+        "1" * 9999,
+    ],
+    ids=range(9),
+)
+def test_raises_for_a_damaged_description(checkpoint, description):
+    forge(checkpoint.path, {"training.json": description})
+    assert_damaged(checkpoint)
+
+
+@pytest.mark.parametrize(
+    ("part", "changes"),
+    [
+        ("run", {"epochs": 3}),
+        ("run", {"random_state": "-1"}),
+        ("run", {"random_state": "none"}),
+        ("run", {"random_state": "9" * 5000}),
+        ("state", {"optimizer_name": 1}),
+        ("state", {"best_epoch": True}),
+        ("state", {"history": []}),
+        ("state", {"history": {}}),
+        ("state", {"history": {"loss": []}}),
+        ("state", {"history": {"loss": 2}}),
+        ("state", {"history": {"loss": "ab"}}),
+        ("state", {"history": {"loss": [1.0, None]}}),
+        ("state", {"history": {"loss": [1.0], "accuracy": [1.0, 2.0]}}),
+        ("state", {"history": {"loss": [1.0], "accuracy": []}}),
+    ],
+    ids=str,
+)
+def test_raises_for_impossible_values(checkpoint, part, changes):
+    forge_description(checkpoint.path, part, changes)
+    assert_damaged(checkpoint)
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        b"",
+        b"text",
+        npy(np.array(["text"])),
+        npy(np.array([True])),
+        npy(np.array([1j])),
+        npy(np.zeros(2, [("a", int)])),
+        npy(np.ones((3, 2), np.float32)),
+        npy(np.ones((2, 3))),
+        b"\x93NUMPY\x01\x00\x4c\x00{'descr': '<f8', 'fortran_order': False, 'shape': (10000000000000,)}\n",
+    ],
+    ids=range(9),
+)
+def test_raises_for_wrong_arrays(checkpoint, array):
+    forge(checkpoint.path, {"best_weights-0000.npy": array})
+    assert_damaged(checkpoint)
+
+
+def test_arrays_are_not_unpickled(checkpoint, tmp_path):
+    class Bomb:
+        def __reduce__(self):
+            return os.mkdir, (str(tmp_path / "marker"),)
+
+    forge(checkpoint.path, {"weights-0000.npy": npy(np.array([Bomb()], dtype=object))})
+    assert_damaged(checkpoint, "allow_pickle=False")
+    assert not (tmp_path / "marker").exists()
+
+
+def test_nothing_is_decompressed(checkpoint):
+    forge(checkpoint.path, {"weights-0000.npy": npy(np.zeros(10_000_000))}, ZIP_DEFLATED)
+    assert_damaged(checkpoint, "must be stored uncompressed")
+
+
+@pytest.mark.parametrize("member", ["../weights-0000.npy", "/weights-0000.npy", "a/"])
+def test_members_have_plain_names(checkpoint, member):
+    forge(checkpoint.path, {member: b""})
+    assert_damaged(checkpoint, "plain, unique names")
+
+
+@pytest.mark.parametrize("field", ["weights-0000.npy", "training.json"])
+def test_raises_for_missing_members(checkpoint, field):
+    forge(checkpoint.path, {field: None})
+    assert_damaged(checkpoint)
+
+
+@pytest.mark.parametrize("add", ["state", "arrays", "description"])
+def test_raises_for_fields_of_a_later_release(checkpoint, add):
+    if add == "state":
+        forge_description(checkpoint.path, "state", {"temperature": 1.5})
+    elif add == "arrays":
+        forge(checkpoint.path, {"temperature-0000.npy": npy(np.ones(2))})
+    else:
+        description = json.loads(read(checkpoint.path)["training.json"])
+        forge(checkpoint.path, {"training.json": json.dumps({**description, "temperature": 1.5})})
+    for load in (checkpoint.load, lambda: saved_seed(checkpoint.path)):
+        with pytest.raises(ValueError, match=r"this release or .* unknown fields temperature\. Install"):
+            load()
+
+
+@pytest.mark.parametrize("random_state", [None, 0])
+def test_fit_raises_for_a_damaged_file(digits, path, random_state):
+    path.write_bytes(b"damaged")
+    clf = small_classifier(checkpoint=path, random_state=random_state)
+    with pytest.raises(ValueError, match=r"must be an intact file saved by `fit`, got '.*run\.ckpt': BadZip"):
         clf.fit(*digits)
     assert not hasattr(clf, "classes_")
+    assert list(path.parent.iterdir()) == [path]
 
 
-def test_partial_fit_does_not_look_at_it(digits, path):
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"weights-0000.npy": npy(np.ones((3, 3, 1, 9), np.float32))},
+        {"weights-0000.npy": npy(np.ones((3, 3, 1, 8)))},
+        {"weights-0000.npy": None},
+        {"optimizer-0002.npy": npy(np.ones(3, np.float32))},
+        {"optimizer_name": "other"},
+        {"history": {"loss": [1.0] * 9}},
+        {"history": {"loss": [1.0]}},
+        {"best_epoch": 1},
+        {"best_weights-0000.npy": npy(np.ones(3, np.float32))},
+    ],
+    ids=lambda changes: ",".join(changes),
+)
+def test_fit_raises_for_a_forged_state(digits, path, changes):
+    clf = interrupt(small_classifier(checkpoint=path), *digits, after=1)
+    if next(iter(changes)).endswith("npy"):
+        forge(path, changes)
+    else:
+        forge_description(path, "state", changes)
+    with pytest.raises(ValueError, match=r"must be an intact file saved by `fit`, got '.*run\.ckpt'"):
+        clf.fit(*digits)
+
+
+# Paths and locks
+
+
+def test_nothing_is_hashed_before_the_path_and_the_network_are_checked(digits, path, monkeypatch):
+    def fail(*arrays):
+        raise AssertionError("hashed")
+
+    monkeypatch.setattr(_checkpoint, "digest", fail)
+    with pytest.raises(ValueError, match="checkpoint must be a file in an existing directory"):
+        small_classifier(checkpoint=path.parent).fit(*digits)
+    with pytest.raises(ValueError, match="kernel_size"):
+        small_classifier(checkpoint=path, kernel_size=(3, 3, 3)).fit(*digits)
+    with pytest.raises(AssertionError, match="hashed"):
+        small_classifier(checkpoint=path).fit(*digits)
+
+
+def test_raises_if_another_fit_uses_the_file(digits, path):
+    class FitAnother(keras.callbacks.Callback):
+        def on_train_begin(self, logs=None):
+            small_classifier(checkpoint=path).fit(*digits)
+
+    clf = small_classifier(checkpoint=path, callbacks=[FitAnother()])
+    with pytest.raises(ValueError, match=r"used by one fit at a time, got '.*run\.ckpt', .* Wait"):
+        clf.fit(*digits)
+    assert list(path.parent.iterdir()) == []
+    clf.set_params(callbacks=None).fit(*digits)
+
+
+HOLDER = """
+import sys, time
+from sk_mnist_cnn._checkpoint import Checkpoint
+with Checkpoint(sys.argv[1], dict).locked():
+    print("locked", flush=True)
+    time.sleep(600)
+"""
+
+
+def test_killed_process_releases_its_lock(path):
+    checkpoint = Checkpoint(path, dict)
+    with subprocess.Popen([sys.executable, "-c", HOLDER, path], stdout=subprocess.PIPE) as holder:
+        assert holder.stdout.readline() == b"locked\n"
+        with pytest.raises(ValueError, match="one fit at a time"), checkpoint.locked():
+            pass
+        holder.kill()
+    with checkpoint.locked():
+        pass
+    assert list(path.parent.iterdir()) == []
+
+
+def test_threads_hold_the_lock_one_at_a_time(path):
+    holders, n_locked, failures = [], [0] * 4, []
+
+    def work(i):
+        checkpoint = Checkpoint(path, dict)
+        while n_locked[i] < 200:
+            try:
+                with checkpoint.locked():
+                    holders.append(i)
+                    if holders != [i]:
+                        failures.append(list(holders))
+                    time.sleep(0)
+                    holders.remove(i)
+                n_locked[i] += 1
+            except ValueError:
+                time.sleep(0)
+
+    threads = [threading.Thread(target=work, args=(i,)) for i in range(len(n_locked))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failures
+    assert list(path.parent.iterdir()) == []
+
+
+def test_file_systems_without_locks_are_not_refused(path, monkeypatch):
+    fcntl = pytest.importorskip("fcntl")
+
+    def unsupported(*args):
+        raise OSError(38, "Function not implemented")
+
+    monkeypatch.setattr(fcntl, "flock", unsupported)
+    with Checkpoint(path, dict).locked():
+        pass
+
+
+def test_partial_fit_ignores_the_checkpoint(digits, path):
     path.write_bytes(b"damaged")
     small_classifier(checkpoint=path, random_state=None).partial_fit(*digits, classes=range(10))
 
 
 @pytest.mark.parametrize("random_state", [None, 0])
-def test_a_folder_is_no_checkpoint(digits, tmp_path, random_state):
-    with pytest.raises(ValueError, match=r"checkpoint=.* must lie in a folder that exists, and not be one"):
+def test_raises_for_a_directory(digits, tmp_path, random_state):
+    with pytest.raises(ValueError, match=r"checkpoint must be a file in an existing directory, got"):
         small_classifier(checkpoint=tmp_path, random_state=random_state).fit(*digits)
 
 
-def test_a_missing_folder_is_named_before_anything_is_trained(digits, tmp_path):
+def test_raises_for_a_missing_directory_before_training(digits, tmp_path):
     clf = small_classifier(checkpoint=tmp_path / "nowhere" / "run.ckpt", callbacks=[StopAfter(0)])
-    with pytest.raises(ValueError, match=r"checkpoint='.*' must lie in a folder that exists"):
+    with pytest.raises(ValueError, match=r"must be a file in an existing directory, got '.*nowhere"):
         clf.fit(*digits)
 
 
-def test_a_path_may_start_at_home(digits, tmp_path, monkeypatch):
+def test_home_directory_is_expanded(digits, tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("USERPROFILE", str(tmp_path))  # on Windows
     clf = small_classifier(checkpoint="~/run.ckpt", callbacks=[StopAfter(1)])
@@ -248,21 +610,21 @@ def test_a_path_may_start_at_home(digits, tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs a folder that not even root can write to")
-def test_a_folder_that_cannot_be_written_to_is_named_before_anything_is_trained(digits):
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs a directory where even root cannot write")
+def test_raises_for_a_read_only_directory_before_training(digits):
     clf = small_classifier(checkpoint="/proc/self/run.ckpt", callbacks=[StopAfter(0)])
-    with pytest.raises(ValueError, match=r"checkpoint='/proc/self/run\.ckpt' must lie in a folder that can"):
+    with pytest.raises(ValueError, match=r"checkpoint must be a file in a directory that can be written to"):
         clf.fit(*digits)
 
 
-def test_a_full_disk_leaves_the_last_whole_epoch(digits, path, monkeypatch):
+def test_full_disk_keeps_the_last_saved_epoch(digits, path, monkeypatch):
     clf = interrupt(small_classifier(checkpoint=path), *digits, after=2)
     before = path.read_bytes()
 
     def full(*args, **kwargs):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(np, "savez", full)
+    monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match="No space left"):
         clf.fit(*digits)
     assert path.read_bytes() == before
@@ -271,7 +633,7 @@ def test_a_full_disk_leaves_the_last_whole_epoch(digits, path, monkeypatch):
     assert_same_training(clf.fit(*digits), small_classifier().fit(*digits))
 
 
-def test_digests_tell_contents_shapes_and_dtypes_apart():
+def test_digest_depends_on_content_shape_and_dtype():
     a = np.arange(12)
     arrays = [a, a[::-1], a.reshape(3, 4), a.astype(np.int32), a.astype(float)]
     assert len({digest(array) for array in arrays}) == len(arrays)
@@ -282,10 +644,20 @@ def test_digests_tell_contents_shapes_and_dtypes_apart():
     assert digest(rows) != digest(changed)
 
 
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_resumes_in_a_forked_process(digits, path):
+    X, y = digits[0][:200], digits[1][:200]
+    clf = interrupt(small_classifier(checkpoint=path), X, y, after=1)
+    with multiprocessing.get_context("fork").Pool(1) as pool:
+        resumed = pool.apply_async(clf.fit, (X, y)).get(timeout=120)
+    assert_same_training(resumed, small_classifier().fit(X, y))
+    assert list(path.parent.iterdir()) == []
+
+
 QUOTA = """
     import resource, sys
-    sys.path.insert(0, {tests!r})
-    from conftest import small_classifier
+    sys.path.insert(0, {root!r})
+    from tests.estimators import small_classifier
     from sklearn.datasets import load_digits
     X, y = load_digits(return_X_y=True)
     clf = small_classifier(epochs=2).fit(X / 16, y)
@@ -299,9 +671,9 @@ QUOTA = """
 """
 
 
-def test_a_quota_that_is_used_up_stops_the_fit_and_nothing_else(path):
-    pytest.importorskip("resource", reason="only Unix has quotas on a process")
-    script = textwrap.dedent(QUOTA.format(tests=str(Path(__file__).parent), path=str(path)))
+def test_exceeded_disk_quota_raises_and_keeps_the_fitted_state(path):
+    pytest.importorskip("resource", reason="only Unix has quotas for processes")
+    script = textwrap.dedent(QUOTA.format(root=str(Path(__file__).parents[1]), path=str(path)))
     shown = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert shown.stdout == "OSError True\n"
     assert list(path.parent.iterdir()) == []
@@ -309,8 +681,8 @@ def test_a_quota_that_is_used_up_stops_the_fit_and_nothing_else(path):
 
 SCRIPT = """
     import sys
-    sys.path.insert(0, {tests!r})
-    from conftest import small_classifier
+    sys.path.insert(0, {root!r})
+    from tests.estimators import small_classifier
     from sklearn.datasets import load_digits
     X, y = load_digits(return_X_y=True)
     clf = small_classifier(epochs=40, checkpoint={path!r}, learning_rate_schedule="cosine")
@@ -322,9 +694,9 @@ SCRIPT = """
 
 
 @pytest.mark.slow
-def test_a_fit_survives_being_killed_twenty_times(digits, tmp_path, path):
+def test_resumes_after_each_of_twenty_kills(digits, tmp_path, path):
     result = tmp_path / "weights.npz"
-    names = {"tests": str(Path(__file__).parent), "path": str(path), "result": str(result)}
+    names = {"root": str(Path(__file__).parents[1]), "path": str(path), "result": str(result)}
     script = textwrap.dedent(SCRIPT.format(**names))
     n_kills, epochs = 0, [0]
     while n_kills < 20 or not result.exists():
@@ -340,7 +712,7 @@ def test_a_fit_survives_being_killed_twenty_times(digits, tmp_path, path):
         process.communicate(timeout=300)
         if not result.exists():
             epochs.append(epochs_in(path))
-            assert epochs[-1] > epochs[-2], "epochs that were over are lost"
+            assert epochs[-1] > epochs[-2], "a finished epoch was lost"
     X, y = digits[0].reshape(-1, 64), digits[1]
     whole = small_classifier(epochs=40, learning_rate_schedule="cosine").fit(X, y)
     with np.load(result) as weights:
@@ -350,8 +722,7 @@ def test_a_fit_survives_being_killed_twenty_times(digits, tmp_path, path):
 
 
 def epochs_in(path):
-    """The epochs that a checkpoint holds."""
-    from sk_mnist_cnn._checkpoint import read_facts
-
-    facts = read_facts(path)
-    return len(facts["facts"]["history"]["loss"]) if facts else 0
+    """Return the number of epochs in a checkpoint."""
+    if not path.exists():
+        return 0
+    return len(json.loads(read(path)["training.json"])["state"]["history"]["loss"])

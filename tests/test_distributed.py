@@ -1,6 +1,6 @@
-"""Searches on the engines of clusters, and data larger than memory.
+"""Searches on Dask and Ray, and data larger than memory.
 
-The engines come with the extra `test-all`; without one, its tests are skipped.
+Dask and Ray come with the extra `test-all`; the tests of a missing one are skipped.
 """
 
 import os
@@ -12,7 +12,6 @@ import time
 import joblib
 import numpy as np
 import pytest
-from conftest import small_classifier
 from numpy.testing import assert_array_equal
 from sklearn.datasets import load_digits
 from sklearn.model_selection import GridSearchCV, StratifiedKFold
@@ -21,11 +20,12 @@ from sklearn.pipeline import Pipeline
 from sk_mnist_cnn import ImagePreprocessor
 from tests.benchmarks.measuring import in_fresh_process
 from tests.benchmarks.memory import process_memory
+from tests.estimators import small_classifier
 
 pytestmark = pytest.mark.slow
 
 
-# In every process, since weights depend on it in their last digits.
+# The same in every process, since the last digits of weights depend on it.
 THREADS = {"OMP_NUM_THREADS": str(os.cpu_count())}
 
 
@@ -37,12 +37,12 @@ def search_over(n_candidates=6, cv=2):
 
 @pytest.fixture(scope="module")
 def alone(digits):
-    """A search in this one process, never refitted."""
+    """A search in this process alone, never refitted."""
     return search_over().fit(*digits)
 
 
 def outcome(search):
-    """What must not depend on where a search ran: the scores of every fold, and what they choose."""
+    """Return what must not depend on where a search ran: the scores of every fold and the best parameters."""
     return np.array([search.cv_results_[f"split{i}_test_score"] for i in range(2)]), search.best_params_
 
 
@@ -53,7 +53,7 @@ def assert_same(search, alone):
     assert best == expected_best
 
 
-def test_two_processes_find_what_one_does(digits, alone):
+def test_two_processes_give_same_search_results(digits, alone):
     with joblib.parallel_config("loky", n_jobs=2, inner_max_num_threads=os.cpu_count()):
         assert_same(search_over().fit(*digits), alone)
 
@@ -63,33 +63,33 @@ def test_two_processes_find_what_one_does(digits, alone):
 
 @pytest.fixture
 def dask_client():
-    """A client of two Dask workers, each a process of its own."""
+    """A client of two Dask workers in separate processes."""
     distributed = pytest.importorskip("distributed")
     options = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None, "env": THREADS}
     with distributed.LocalCluster(**options) as cluster, distributed.Client(cluster) as client:
         yield client
 
 
-def test_dask_finds_what_one_process_does(digits, alone, dask_client):
+def test_dask_gives_same_search_results(digits, alone, dask_client):
     with joblib.parallel_config("dask"):
         search = search_over().fit(*digits)
     assert_same(search, alone)
     assert_array_equal(search.predict_proba(digits[0]), alone.predict_proba(digits[0]))
 
 
-def test_a_search_outlives_a_worker(digits, alone, dask_client):
+def test_search_survives_killed_worker(digits, alone, dask_client):
     X, y = digits
     folds = list(StratifiedKFold(2).split(X, y))
     process_ids = dask_client.run(os.getpid)
     killed = threading.Event()
 
-    def kill_one_at_work():
-        while not (at_work := [worker for worker, tasks in dask_client.processing().items() if tasks]):
+    def kill_a_busy_worker():
+        while not (busy := [worker for worker, tasks in dask_client.processing().items() if tasks]):
             time.sleep(0.01)
-        os.kill(process_ids[at_work[0]], signal.SIGKILL)
+        os.kill(process_ids[busy[0]], signal.SIGKILL)
         killed.set()
 
-    killer = threading.Thread(target=kill_one_at_work)
+    killer = threading.Thread(target=kill_a_busy_worker)
     with joblib.parallel_config("dask", scatter=[X, y, *(part for fold in folds for part in fold)]):
         killer.start()
         search = search_over(cv=folds).fit(X, y)
@@ -101,7 +101,7 @@ def test_a_search_outlives_a_worker(digits, alone, dask_client):
 
 
 def count_sent_bytes():
-    """Have this process add up what it sends to the others of its Dask cluster."""
+    """Count the bytes that this process sends to the other processes of its Dask cluster."""
     from distributed.comm.tcp import TCP
 
     TCP.n_sent, write = 0, TCP.write
@@ -120,12 +120,12 @@ def sent_bytes():
     return TCP.n_sent
 
 
-def test_images_are_sent_once_a_worker_and_not_once_a_task(digits, dask_client, monkeypatch):
+def test_images_are_sent_once_per_worker_and_not_per_task(digits, dask_client, monkeypatch):
     from distributed.comm.tcp import TCP
 
     X, y = np.repeat(digits[0], 4, axis=3), digits[1]
-    monkeypatch.setattr(TCP, "write", TCP.write)  # set back in the end
-    count_sent_bytes()  # the client's and the scheduler's, which are in this process
+    monkeypatch.setattr(TCP, "write", TCP.write)  # restored after the test
+    count_sent_bytes()  # those of the client and of the scheduler, which run in this process
     dask_client.run(count_sent_bytes)
 
     def bytes_of_search(n_candidates):
@@ -135,17 +135,17 @@ def test_images_are_sent_once_a_worker_and_not_once_a_task(digits, dask_client, 
 
     with joblib.parallel_config("dask"):
         few, many = bytes_of_search(2), bytes_of_search(12)
-    a_task = (many - few) / (2 * 10)
-    # From the client to the scheduler, to a worker and to the other one.
+    per_task = (many - few) / (2 * 10)
+    # Once from the client to the scheduler, and once to each worker.
     assert X.nbytes < few < 4 * X.nbytes
-    assert a_task < 0.05 * X.nbytes, (few, many)
+    assert per_task < 0.05 * X.nbytes, (few, many)
 
 
 # Ray
 
 
 def ray_outcome():
-    """Run the search on Ray, which changes joblib's classes: in a process of its own."""
+    """Run the search on Ray. Use a new process, since Ray changes joblib's classes."""
     import ray
     from ray.util.joblib import register_ray
 
@@ -156,7 +156,7 @@ def ray_outcome():
         return outcome(search_over().fit((X / 16).astype(np.float32).reshape(-1, 8, 8, 1), y))
 
 
-def test_ray_finds_what_one_process_does(alone):
+def test_ray_gives_same_search_results(alone):
     pytest.importorskip("ray")
     scores, best = in_fresh_process(ray_outcome)
     expected_scores, expected_best = outcome(alone)
@@ -164,7 +164,7 @@ def test_ray_finds_what_one_process_does(alone):
     assert best == expected_best
 
 
-# Data larger than memory: a process may take a fifth of what the images would need.
+# Data larger than memory: a process may allocate a fifth of the size of the images.
 
 SHAPE = (80_000, 28, 28)  # 251 MB in float32
 BLOCK = 2_000
@@ -179,7 +179,7 @@ def write_images(path):
 
 
 def limit_memory(n_bytes):
-    """Refuse this process more memory than it has plus `n_bytes`; files it has mapped do not count."""
+    """Limit this process to the memory that it has plus `n_bytes`, without memory-mapped files."""
     import resource
 
     has = process_memory("VmData") * 1024
@@ -197,7 +197,7 @@ def partial_fit(clf, images, y):
 
 
 def dask_array_of(images):
-    """A Dask array of a mapped file, each block of which is read when it is needed. `from_array` copies."""
+    """Return a Dask array that reads blocks of a memory-mapped file when needed; `from_array` copies it."""
     import dask.array
 
     def read(path, block_info):
@@ -230,7 +230,7 @@ def load(clf, images, y):
 
 
 def use_with_a_fifth_of_the_memory(use, path):
-    """Use some images to have everything loaded and traced, limit the memory, and use all of them."""
+    """Use some images, so that everything is imported and traced; then limit the memory and use them all."""
     images, y = np.load(path, mmap_mode="r"), np.arange(SHAPE[0]) % 2
     some = slice(4 * BLOCK)
     clf = small_classifier(filters=(4,), pool_size=4, batch_size=256, epochs=1).fit(images[some], y[some])
@@ -249,18 +249,18 @@ def image_file(tmp_path_factory):
 
 @pytest.mark.skipif(sys.platform != "linux", reason="limits memory as Linux does")
 @pytest.mark.parametrize("use", [fit, partial_fit, predict], ids=lambda use: use.__name__)
-def test_a_mapped_file_needs_no_memory_for_all_of_it(image_file, use):
+def test_memory_mapped_file_is_not_loaded_as_a_whole(image_file, use):
     in_fresh_process(use_with_a_fifth_of_the_memory, use, image_file)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="limits memory as Linux does")
 @pytest.mark.parametrize("use", [partial_fit_on_dask, predict_on_dask], ids=lambda use: use.__name__)
-def test_a_dask_array_needs_memory_for_its_blocks_alone(image_file, use):
+def test_dask_array_is_loaded_block_by_block(image_file, use):
     pytest.importorskip("dask.array")
     in_fresh_process(use_with_a_fifth_of_the_memory, use, image_file)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="limits memory as Linux does")
-def test_the_limit_is_too_low_to_load_the_images(image_file):
+def test_memory_limit_is_too_low_to_load_all_images(image_file):
     with pytest.raises(MemoryError):
         in_fresh_process(use_with_a_fifth_of_the_memory, load, image_file)

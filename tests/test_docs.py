@@ -1,4 +1,4 @@
-"""The documentation is complete, its links lead somewhere, and its code runs."""
+"""The documentation lists every public name, its links point to existing files, and its code runs."""
 
 import inspect
 import re
@@ -19,12 +19,12 @@ PAGES = sorted(
 # Written by the build of the documentation, by `make bench` and by `make compatibility`.
 BUILT = re.compile(r"docs/((gallery|api/generated|benchmarks)/|compatibility$)")
 
-# numpydoc's checks of what a docstring says: that there is one with a summary (GL08, SS01), with sections
-# that are known and in order (GL06, GL07); that parameters are those of the signature, in its order, with a
-# type and a description (PR01 to PR04, PR07); and that what is returned is described (RT01, RT03, YD01).
+# numpydoc's checks of a docstring: it exists and has a summary (GL08, SS01); its sections are known and in
+# order (GL06, GL07); its parameters are those of the signature, in the same order, with a type and a
+# description (PR01 to PR04, PR07); and returned values are described (RT01, RT03, YD01).
 CHECKS = {"GL06", "GL07", "GL08", "SS01", "PR01", "PR02", "PR03", "PR04", "PR07", "RT01", "RT03", "YD01"}
 
-# What the code of a page uses that may be absent: modules by the words that show it.
+# Optional modules that the code of a page needs, by a word in that code.
 OPTIONAL = {
     "save_model": "skops",
     "sklearn.callback": "sklearn.callback",
@@ -34,7 +34,7 @@ OPTIONAL = {
 
 
 def public_objects():
-    """Every public name, and every public method and property that this package defines for it."""
+    """Yield every public name, and every public method and property that this package defines for it."""
     for name in sk_mnist_cnn.__all__:
         item = getattr(sk_mnist_cnn, name)
         yield f"sk_mnist_cnn.{name}"
@@ -49,13 +49,13 @@ def public_objects():
 
 
 def paragraphs(page):
-    """A page without its code. Directives, whose name is in braces, stay."""
+    """Return a page without its code blocks. Directives, whose name is in braces, are kept."""
     blocks = re.compile(r"^[ *-]*(`{3,})(\{?)[^\n]*\n.*?^ *\1 *$", re.DOTALL | re.MULTILINE)
     return blocks.sub(lambda block: block[0] if block[2] else "", page)
 
 
 def references(path):
-    """What a page refers to by a path of its own: links, pictures, included files, entries of a toctree."""
+    """Yield the relative paths in a page: links, images, included files and toctree entries."""
     page = path.read_text(encoding="utf-8")
     text = paragraphs(page)
     yield from re.findall(r"\]\((?!https?:|mailto:|#)([^)\s#]+)", text)
@@ -65,20 +65,20 @@ def references(path):
         yield from re.findall(r"^(?!:)(\S+)$", entries, flags=re.MULTILINE)
 
 
-def test_the_api_page_lists_every_public_name_once():
+def test_api_page_lists_every_public_name_once():
     page = (DOCS / "api" / "index.rst").read_text(encoding="utf-8")
     assert sorted(re.findall(r"^   (\w+)$", page, re.MULTILINE)) == sorted(sk_mnist_cnn.__all__)
 
 
 @pytest.mark.parametrize("name", list(public_objects()))
-def test_the_docstring_is_valid(name):
+def test_docstring_is_valid(name):
     validate = pytest.importorskip("numpydoc.validate").validate
     errors = [f"{code} {message}" for code, message in validate(name)["errors"] if code in CHECKS]
     assert not errors
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_what_the_page_refers_to_exists(page):
+def test_links_of_page_exist(page):
     for reference in references(page):
         target = (page.parent / reference).resolve()
         if BUILT.match(str(target.relative_to(ROOT))):
@@ -87,20 +87,20 @@ def test_what_the_page_refers_to_exists(page):
         assert any(candidate.is_file() for candidate in candidates), reference
 
 
-def test_every_page_can_be_reached():
+def test_every_page_is_linked():
     front = DOCS / "index"
     reached = {front} | {(page.parent / link).resolve() for page in PAGES for link in references(page)}
     assert not {page.with_suffix("") for page in PAGES if DOCS in page.parents} - reached
 
 
-# Keras' own, where it saves a model.
+# Issued inside Keras when it saves a model.
 @pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "page", [page for page in PAGES if DOCS in page.parents], ids=lambda page: str(page.relative_to(ROOT))
 )
-def test_the_code_runs(page, tmp_path, monkeypatch, capsys):
-    """All that is marked as ``python`` runs, from top to bottom; ``py`` needs what is not there."""
+def test_code_of_page_runs(page, tmp_path, monkeypatch, capsys):
+    """Run the blocks marked ``python`` from top to bottom; those marked ``py`` need files of the user."""
     monkeypatch.chdir(tmp_path)
     code = re.findall(r"^```python\n(.*?)^```", page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
     namespace = {}

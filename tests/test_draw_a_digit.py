@@ -1,4 +1,4 @@
-"""The page to draw on, in a real browser: what is drawn with the mouse is recognised."""
+"""The drawing page in a browser: digits drawn with the mouse are recognized."""
 
 import numpy as np
 import pytest
@@ -9,15 +9,15 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def kept_model(tmp_path_factory):
-    return tmp_path_factory.mktemp("model") / "not there yet" / "draw.skops"
+def stored_model(tmp_path_factory):
+    return tmp_path_factory.mktemp("model") / "new" / "draw.skops"
 
 
 @pytest.fixture(scope="module")
-def address(browser, kept_model):
-    """A running page, whose model it has trained and kept."""
+def address(browser, stored_model):
+    """The address of a running page, which has trained and stored its model."""
     pytest.importorskip("gradio")
-    with drawing_page(kept_model) as (address, printed):
+    with drawing_page(stored_model) as (address, printed):
         assert "Training" in printed
         yield address
 
@@ -36,19 +36,19 @@ def percentages(page):
     return [int(text.rstrip("%")) for text in page.locator(".bar span").all_inner_texts()]
 
 
-def test_drawn_digits_are_recognised(page):
+def test_recognizes_drawn_digits(page):
     answers = {}
     for digit in DIGITS:
         draw_and_wait(page, digit)
         answers[digit] = answer(page)
         page.get_by_role("button", name="Clear").click()
         page.get_by_text("Draw with").wait_for()
-    right = [digit for digit, said in answers.items() if said == f"The network says {digit}"]
+    correct = [digit for digit, shown in answers.items() if shown == f"The network says {digit}"]
     assert len(answers) == 10
-    assert len(right) >= 9, answers
+    assert len(correct) >= 9, answers
 
 
-def test_probabilities_and_pictures_are_shown(page):
+def test_shows_probabilities_and_images(page):
     assert percentages(page) == [0] * 10
     assert page.locator("img").count() == 0
     draw_and_wait(page, 7)
@@ -57,7 +57,7 @@ def test_probabilities_and_pictures_are_shown(page):
     assert page.locator("img").evaluate("picture => picture.naturalWidth") > 500
 
 
-def test_probabilities_move_while_the_pen_does(page):
+def test_probabilities_change_while_drawing(page):
     canvas = page.locator("canvas").bounding_box()
     x, y = canvas["x"] + 0.3 * canvas["width"], canvas["y"] + 0.25 * canvas["height"]
     page.mouse.move(x, y)
@@ -72,7 +72,7 @@ def test_probabilities_move_while_the_pen_does(page):
     page.mouse.up()
 
 
-def test_clear_leaves_an_empty_page_and_a_hint(page):
+def test_clear_empties_page_and_shows_hint(page):
     draw_and_wait(page, 3)
     page.get_by_role("button", name="Clear").click()
     page.get_by_text("Draw with").wait_for()
@@ -82,13 +82,13 @@ def test_clear_leaves_an_empty_page_and_a_hint(page):
     assert page.locator("canvas").evaluate(blank)
 
 
-def test_clear_on_an_empty_page_is_no_error(page):
+def test_clear_empty_page(page):
     with page.expect_response("**/predict"):
         page.get_by_role("button", name="Clear").click()
     assert answer(page) == "Draw with the mouse or a finger."
 
 
-def test_many_digits_in_haste(page):
+def test_draws_many_digits_without_waiting(page):
     for digit in DIGITS:
         draw(page, digit)
         page.get_by_role("button", name="Clear").click()
@@ -96,7 +96,7 @@ def test_many_digits_in_haste(page):
     assert answer(page) == "The network says 1"
 
 
-def test_it_fits_a_phone_and_takes_a_finger(browser, address):
+def test_fits_phone_and_accepts_touch(browser, address):
     with visit(browser, address, width=390, height=844, has_touch=True, is_mobile=True) as page:
         canvas = page.locator("canvas").bounding_box()
         assert canvas["x"] >= 0
@@ -111,13 +111,13 @@ def test_it_fits_a_phone_and_takes_a_finger(browser, address):
         page.get_by_text("The network says 1").wait_for()
 
 
-def test_a_dot_is_ink(page):
+def test_recognizes_dot(page):
     page.locator("canvas").click()
     page.get_by_text("The network says").wait_for()
 
 
-def test_the_model_is_kept(address, kept_model):
-    before = kept_model.stat().st_mtime_ns
-    with drawing_page(kept_model) as (_, printed):
+def test_stored_model_is_used_again(address, stored_model):
+    before = stored_model.stat().st_mtime_ns
+    with drawing_page(stored_model) as (_, printed):
         assert "Training" not in printed
-    assert kept_model.stat().st_mtime_ns == before
+    assert stored_model.stat().st_mtime_ns == before

@@ -1,4 +1,4 @@
-"""The estimators in scikit-learn's own tools: searches, ensembles, calibration, routing, displays."""
+"""The estimators in scikit-learn's tools: searches, ensembles, calibration, metadata routing, displays."""
 
 import os
 import subprocess
@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import sklearn
-from conftest import small_classifier
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
@@ -44,62 +43,53 @@ from sklearn.preprocessing import MinMaxScaler, StandardScaler
 from sklearn.semi_supervised import SelfTrainingClassifier
 
 from sk_mnist_cnn import CNNDigitClassifier, ImagePreprocessor
-
-
-def classifier(epochs=2, **params):
-    """The one network of these tests, since another would be traced anew. In 6 epochs it learns well."""
-    defaults = {"batch_size": 16, "conv_dropout": 0.0, "dense_dropout": 0.0}
-    return small_classifier(epochs=epochs, **{**defaults, **params})
-
-
-def pipeline(**params):
-    return Pipeline([("images", ImagePreprocessor()), ("cnn", classifier(**params))])
+from tests.estimators import quick_classifier, quick_pipeline
 
 
 @pytest.fixture(scope="module")
-def few(digits):
+def data(digits):
     """The first 300 digits as flat rows in [0, 1], and their labels; both read-only."""
     images, y = digits
     return images[:300].reshape(300, -1), y[:300]
 
 
 @pytest.fixture(scope="module")
-def others(digits):
-    """100 digits that are not among the few."""
+def other_data(digits):
+    """100 other digits."""
     images, y = digits
     return images[300:400].reshape(100, -1), y[300:400]
 
 
 @pytest.fixture(scope="module")
-def odd(few):
-    """The few, to be told apart as odd or even."""
-    X, y = few
+def binary_data(data):
+    """The first 300 digits, and whether each is odd."""
+    X, y = data
     return X, y % 2 == 1
 
 
 @pytest.fixture(scope="module")
-def fitted_on_few(few):
-    """A pipeline fitted on the few, never refitted."""
-    return pipeline(epochs=6).fit(*few)
+def fitted_quick_pipeline(data):
+    """A pipeline fitted on `data`, never refitted."""
+    return quick_pipeline(epochs=6).fit(*data)
 
 
 @pytest.fixture(scope="module")
-def few_are_odd(odd):
-    """A pipeline fitted on odd and even digits, never refitted."""
-    return pipeline(epochs=6).fit(*odd)
+def fitted_binary_pipeline(binary_data):
+    """A pipeline fitted on `binary_data`, never refitted."""
+    return quick_pipeline(epochs=6).fit(*binary_data)
 
 
 @pytest.fixture(scope="module")
-def weights(few):
-    """Weights that let only the digits below 5 take part."""
-    return np.where(few[1] < 5, 1.0, 0.0)
+def weights(data):
+    """Sample weights that are 1 for digits below 5 and 0 for the others."""
+    return np.where(data[1] < 5, 1.0, 0.0)
 
 
 @pytest.fixture(scope="module")
-def fitted_with_weights(few, weights):
-    """A classifier that was handed the weights directly, never refitted."""
-    weighted, unweighted = classifier().fit(*few, sample_weight=weights), classifier().fit(*few)
-    assert weighted.predict(few[0]).max() < 5 <= unweighted.predict(few[0]).max()
+def fitted_with_weights(data, weights):
+    """A classifier fitted with `weights`, never refitted."""
+    weighted, unweighted = quick_classifier().fit(*data, sample_weight=weights), quick_classifier().fit(*data)
+    assert weighted.predict(data[0]).max() < 5 <= unweighted.predict(data[0]).max()
     return weighted
 
 
@@ -112,49 +102,50 @@ def routing():
 # Cross-validation
 
 
-def test_integer_cv_is_stratified(few):
-    X, y = few
+def test_cross_val_score_stratifies_folds(data):
+    X, y = data
     by_class = np.argsort(y, kind="stable")
-    scores = cross_val_score(pipeline(epochs=4), X[by_class], y[by_class], cv=4, error_score="raise")
-    assert scores.min() > 0.3  # folds that are not stratified miss their classes in training: 0
+    scores = cross_val_score(quick_pipeline(epochs=4), X[by_class], y[by_class], cv=4, error_score="raise")
+    # Without stratification it would be 0: training would lack the classes of the test fold.
+    assert scores.min() > 0.3
 
 
-def test_images_of_every_layout_cross_validate_alike(few):
-    X, y = few
+def test_cross_val_score_is_the_same_for_all_layouts(data):
+    X, y = data
     flat, grey, one_channel = (
-        cross_val_score(classifier(), X.reshape(-1, *shape), y, cv=2, error_score="raise")
+        cross_val_score(quick_classifier(), X.reshape(-1, *shape), y, cv=2, error_score="raise")
         for shape in ((64,), (8, 8), (8, 8, 1))
     )
     assert_array_equal(flat, grey)
     assert_array_equal(flat, one_channel)
 
 
-def test_cross_val_predict_gives_probabilities_in_the_order_of_the_classes(few):
-    X, y = few
+def test_cross_val_predict_proba_follows_order_of_classes(data):
+    X, y = data
     names = np.array(list("jihgfedcba"))
-    probabilities = cross_val_predict(pipeline(epochs=6), X, names[y], cv=2, method="predict_proba")
+    probabilities = cross_val_predict(quick_pipeline(epochs=6), X, names[y], cv=2, method="predict_proba")
     assert probabilities.shape == (len(X), 10)
     assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-5)
     assert np.mean(np.sort(names)[probabilities.argmax(axis=1)] == names[y]) > 0.3
 
 
-def test_probabilistic_scorers(few):
-    X, y = few
+def test_scorers_that_need_probabilities(data):
+    X, y = data
     results = cross_validate(
-        pipeline(epochs=6), X, y, cv=2, scoring=["roc_auc_ovr", "neg_log_loss"], error_score="raise"
+        quick_pipeline(epochs=6), X, y, cv=2, scoring=["roc_auc_ovr", "neg_log_loss"], error_score="raise"
     )
     assert results["test_roc_auc_ovr"].min() > 0.8
-    assert results["test_neg_log_loss"].min() > np.log(1 / 10)  # better than guessing
+    assert results["test_neg_log_loss"].min() > np.log(1 / 10)  # the loss of uniform probabilities
 
 
-def test_epochs_and_callbacks_survive_the_clones_of_cross_validation(few):
+def test_cross_validate_keeps_epochs_and_callbacks(data):
     from sk_mnist_cnn._keras.backend import keras
 
-    X, y = few
+    X, y = data
     epochs = []
     callback = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: epochs.append(epoch))
     results = cross_validate(
-        pipeline(epochs=3, callbacks=[callback]), X, y, cv=2, return_estimator=True, error_score="raise"
+        quick_pipeline(epochs=3, callbacks=[callback]), X, y, cv=2, return_estimator=True, error_score="raise"
     )
     assert [fold["cnn"].n_iter_ for fold in results["estimator"]] == [3, 3]
     assert epochs == [0, 1, 2] * 2
@@ -163,30 +154,30 @@ def test_epochs_and_callbacks_survive_the_clones_of_cross_validation(few):
 # Searches and curves
 
 
-def test_grid_search_through_a_pipeline(few):
+def test_grid_search_over_pipeline(data):
     grid = [
         {"cnn__filters": [(8,)], "cnn__conv_dropout": [0.95]},
         {"cnn__filters": [(8, 16)], "cnn__learning_rate": [0.01, 1e-6]},
     ]
-    search = GridSearchCV(pipeline(epochs=6), grid, cv=2, error_score="raise").fit(*few)
+    search = GridSearchCV(quick_pipeline(epochs=6), grid, cv=2, error_score="raise").fit(*data)
     assert search.best_params_ == {"cnn__filters": (8, 16), "cnn__learning_rate": 0.01}
     assert search.best_estimator_["cnn"].filters == (8, 16)
-    assert search.score(*few) > 0.5
+    assert search.score(*data) > 0.5
 
 
-def test_randomized_search(few):
+def test_randomized_search(data):
     space = {"cnn__dense_dropout": [0.0, 0.1, 0.2], "images__max_value": ["auto", 1.0]}
     search = RandomizedSearchCV(
-        pipeline(epochs=6), space, n_iter=2, cv=2, random_state=0, error_score="raise"
+        quick_pipeline(epochs=6), space, n_iter=2, cv=2, random_state=0, error_score="raise"
     )
-    search.fit(*few)
+    search.fit(*data)
     assert search.best_score_ > 0.3
     assert search.best_estimator_["cnn"].dense_dropout == search.best_params_["cnn__dense_dropout"]
 
 
-def test_halving_search_spends_epochs(few):
+def test_halving_search_with_epochs_as_resource(data):
     search = HalvingGridSearchCV(
-        pipeline(),
+        quick_pipeline(),
         {"cnn__learning_rate": [0.01, 1e-6]},
         resource="cnn__epochs",
         factor=2,
@@ -195,24 +186,24 @@ def test_halving_search_spends_epochs(few):
         cv=2,
         random_state=0,
         error_score="raise",
-    ).fit(*few)
+    ).fit(*data)
     assert search.n_resources_ == [2, 4]
     assert search.best_params_ == {"cnn__learning_rate": 0.01, "cnn__epochs": 4}
     assert search.best_estimator_["cnn"].n_iter_ == 4
 
 
-def test_learning_curve(few):
+def test_learning_curve(data):
     sizes, _, scores = learning_curve(
-        pipeline(epochs=6), *few, cv=2, train_sizes=[0.3, 1.0], error_score="raise"
+        quick_pipeline(epochs=6), *data, cv=2, train_sizes=[0.3, 1.0], error_score="raise"
     )
     assert_array_equal(sizes, [45, 150])
-    few_images, all_images = scores.mean(axis=1)
-    assert few_images < all_images
+    some_images, all_images = scores.mean(axis=1)
+    assert some_images < all_images
 
 
-def test_learning_curve_by_partial_fit(digits):
+def test_learning_curve_with_partial_fit(digits):
     _, _, scores = learning_curve(
-        classifier(),
+        quick_classifier(),
         *digits,
         cv=2,
         train_sizes=[0.1, 0.5, 1.0],
@@ -224,18 +215,20 @@ def test_learning_curve_by_partial_fit(digits):
     assert last > 0.3
 
 
-def test_validation_curve_over_epochs(few):
-    X, y = few
+def test_validation_curve_of_epochs(data):
+    X, y = data
     scores, _ = validation_curve(
-        pipeline(), X, y, param_name="cnn__epochs", param_range=[1, 6], cv=2, error_score="raise"
+        quick_pipeline(), X, y, param_name="cnn__epochs", param_range=[1, 6], cv=2, error_score="raise"
     )
     one_epoch, six_epochs = scores.mean(axis=1)
     assert one_epoch < six_epochs
 
 
-def test_permutation_importance_of_pixels(few, fitted_on_few):
-    X, y = few
-    importances = permutation_importance(fitted_on_few, X, y, n_repeats=2, random_state=0).importances_mean
+def test_permutation_importance(data, fitted_quick_pipeline):
+    X, y = data
+    importances = permutation_importance(
+        fitted_quick_pipeline, X, y, n_repeats=2, random_state=0
+    ).importances_mean
     constant = X.std(axis=0) == 0
     assert constant.any()
     assert not importances[constant].any()
@@ -245,26 +238,26 @@ def test_permutation_importance_of_pixels(few, fitted_on_few):
 # Ensembles and other meta-estimators
 
 
-def test_soft_voting_is_the_mean_of_the_probabilities(few):
-    X, y = few
-    members = [("one", pipeline()), ("other", pipeline(random_state=1))]
+def test_voting_classifier_averages_probabilities(data):
+    X, y = data
+    members = [("one", quick_pipeline()), ("other", quick_pipeline(random_state=1))]
     voting = VotingClassifier(members, voting="soft").fit(X, y)
     probabilities = [member.predict_proba(X) for member in voting.estimators_]
     assert np.abs(probabilities[0] - probabilities[1]).max() > 0.01
     assert_allclose(voting.predict_proba(X), np.mean(probabilities, axis=0))
 
 
-def test_stacking_beside_a_linear_model(few):
-    X, y = few
-    members = [("cnn", pipeline()), ("linear", LogisticRegression(max_iter=1000))]
+def test_stacking_classifier(data):
+    X, y = data
+    members = [("cnn", quick_pipeline()), ("linear", LogisticRegression(max_iter=1000))]
     stacking = StackingClassifier(members, LogisticRegression(max_iter=1000), cv=2).fit(X, y)
     assert stacking.transform(X).shape == (300, 20)
     assert stacking.score(X, y) > 0.8
 
 
-def test_bagging_of_pipelines_draws_a_seed_for_each(few):
-    X, y = few
-    member = pipeline(epochs=6, random_state=None)
+def test_bagging_classifier_seeds_each_pipeline(data):
+    X, y = data
+    member = quick_pipeline(epochs=6, random_state=None)
     bagging = BaggingClassifier(member, n_estimators=2, random_state=0).fit(X, y)
     one, other = (member["cnn"].random_state for member in bagging.estimators_)
     assert one != other
@@ -273,60 +266,60 @@ def test_bagging_of_pipelines_draws_a_seed_for_each(few):
     assert_array_equal(bagging.predict_proba(X), again.predict_proba(X))
 
 
-def test_boosting_of_images(few):
-    X, y = few
+def test_ada_boost_classifier(data):
+    X, y = data
     X = X.reshape(-1, 8, 8, 1)
-    boosting = AdaBoostClassifier(classifier(epochs=4), n_estimators=3, random_state=0).fit(X, y)
+    boosting = AdaBoostClassifier(quick_classifier(epochs=4), n_estimators=3, random_state=0).fit(X, y)
     assert len(boosting.estimators_) == 3
     assert boosting.score(X, y) > 0.5
 
 
 @pytest.mark.parametrize("ensemble", [True, False])
-def test_calibration_by_folds(few, others, ensemble):
-    calibrated = CalibratedClassifierCV(pipeline(epochs=6), cv=2, ensemble=ensemble).fit(*few)
-    X, y = others
+def test_calibrated_classifier_cv(data, other_data, ensemble):
+    calibrated = CalibratedClassifierCV(quick_pipeline(epochs=6), cv=2, ensemble=ensemble).fit(*data)
+    X, y = other_data
     assert_allclose(calibrated.predict_proba(X).sum(axis=1), 1)
     assert calibrated.score(X, y) > 0.3
 
 
-def test_calibration_hands_weights_on(few, weights):
-    X, y = few
-    calibrated = CalibratedClassifierCV(classifier(), cv=2).fit(X, y, sample_weight=weights)
+def test_calibrated_classifier_cv_passes_sample_weight(data, weights):
+    X, y = data
+    calibrated = CalibratedClassifierCV(quick_classifier(), cv=2).fit(X, y, sample_weight=weights)
     for fold in calibrated.calibrated_classifiers_:
         assert_array_equal(fold.estimator.classes_, np.arange(10))
         assert fold.estimator.predict(X).max() < 5
 
 
-def test_a_frozen_network_is_calibrated_and_not_refitted(few, others, fitted_on_few):
-    calibrated = CalibratedClassifierCV(FrozenEstimator(fitted_on_few)).fit(*others)
+def test_calibration_does_not_refit_frozen_estimator(data, other_data, fitted_quick_pipeline):
+    calibrated = CalibratedClassifierCV(FrozenEstimator(fitted_quick_pipeline)).fit(*other_data)
     (fold,) = calibrated.calibrated_classifiers_
-    assert fold.estimator.estimator is fitted_on_few
-    X, y = few
-    assert_array_equal(fold.estimator.predict_proba(X), fitted_on_few.predict_proba(X))
+    assert fold.estimator.estimator is fitted_quick_pipeline
+    X, y = data
+    assert_array_equal(fold.estimator.predict_proba(X), fitted_quick_pipeline.predict_proba(X))
     assert calibrated.score(X, y) > 0.5
 
 
-def test_one_network_a_class_against_the_rest(few):
-    X, y = few
+def test_one_vs_rest_classifier(data):
+    X, y = data
     X, y = X[y < 3].reshape(-1, 8, 8), y[y < 3]
-    rest = OneVsRestClassifier(classifier(epochs=6)).fit(X, y)
+    rest = OneVsRestClassifier(quick_classifier(epochs=6)).fit(X, y)
     assert len(rest.estimators_) == 3
     assert rest.score(X, y) > 0.8
 
 
-def test_self_training_labels_the_unlabelled(few):
-    X, y = few
+def test_self_training_classifier(data):
+    X, y = data
     some = np.where(np.arange(len(y)) < 100, y, -1)
-    training = SelfTrainingClassifier(pipeline(epochs=8), criterion="k_best", k_best=50, max_iter=2)
+    training = SelfTrainingClassifier(quick_pipeline(epochs=8), criterion="k_best", k_best=50, max_iter=2)
     training.fit(X, some)
     newly = (training.transduction_ != -1) & (some == -1)
     assert newly.sum() == 100
     assert np.mean(training.transduction_[newly] == y[newly]) > 0.6
 
 
-def test_tuned_threshold_of_a_binary_network(odd):
-    X, y = odd
-    tuned = TunedThresholdClassifierCV(pipeline(epochs=6), scoring="f1", cv=2, random_state=0).fit(X, y)
+def test_tuned_threshold_classifier_cv(binary_data):
+    X, y = binary_data
+    tuned = TunedThresholdClassifierCV(quick_pipeline(epochs=6), scoring="f1", cv=2, random_state=0).fit(X, y)
     scores = tuned.predict_proba(X)[:, 1]
     assert_array_equal(tuned.predict(X), scores >= tuned.best_threshold_)
     assert tuned.score(X, y) > 0.7
@@ -335,35 +328,35 @@ def test_tuned_threshold_of_a_binary_network(odd):
 # Metrics and displays
 
 
-def test_confusion_matrix_and_report_agree_with_the_score(few, fitted_on_few):
-    X, y = few
-    display = ConfusionMatrixDisplay.from_estimator(fitted_on_few, X, y)
-    report = classification_report(y, fitted_on_few.predict(X), output_dict=True, zero_division=0)
+def test_confusion_matrix_and_classification_report_agree_with_score(data, fitted_quick_pipeline):
+    X, y = data
+    display = ConfusionMatrixDisplay.from_estimator(fitted_quick_pipeline, X, y)
+    report = classification_report(y, fitted_quick_pipeline.predict(X), output_dict=True, zero_division=0)
     matrix = display.confusion_matrix
-    assert_allclose(np.trace(matrix) / matrix.sum(), fitted_on_few.score(X, y))
-    assert_allclose(report["accuracy"], fitted_on_few.score(X, y))
+    assert_allclose(np.trace(matrix) / matrix.sum(), fitted_quick_pipeline.score(X, y))
+    assert_allclose(report["accuracy"], fitted_quick_pipeline.score(X, y))
 
 
-def test_roc_curve_takes_the_positive_column(odd, few_are_odd):
-    X, y = odd
-    display = RocCurveDisplay.from_estimator(few_are_odd, X, y)
-    assert_allclose(display.roc_auc, roc_auc_score(y, few_are_odd.predict_proba(X)[:, 1]))
+def test_roc_curve_of_binary_classifier(binary_data, fitted_binary_pipeline):
+    X, y = binary_data
+    display = RocCurveDisplay.from_estimator(fitted_binary_pipeline, X, y)
+    assert_allclose(display.roc_auc, roc_auc_score(y, fitted_binary_pipeline.predict_proba(X)[:, 1]))
     assert display.roc_auc > 0.8
 
 
 # Metadata
 
 
-def test_weights_through_a_pipeline_by_prefix(few, weights, fitted_with_weights):
-    X, y = few
-    weighted = pipeline().fit(X, y, cnn__sample_weight=weights)
+def test_sample_weight_with_step_prefix(data, weights, fitted_with_weights):
+    X, y = data
+    weighted = quick_pipeline().fit(X, y, cnn__sample_weight=weights)
     assert_array_equal(weighted.predict_proba(X), fitted_with_weights.predict_proba(X))
 
 
 @pytest.mark.usefixtures("routing")
-def test_weights_are_routed_through_a_pipeline(few, weights, fitted_with_weights):
-    X, y = few
-    weighted = pipeline()
+def test_sample_weight_is_routed_through_pipeline(data, weights, fitted_with_weights):
+    X, y = data
+    weighted = quick_pipeline()
     weighted["cnn"].set_fit_request(sample_weight=True).set_score_request(sample_weight=True)
     weighted.fit(X, y, sample_weight=weights)
     assert_array_equal(weighted.predict_proba(X), fitted_with_weights.predict_proba(X))
@@ -372,9 +365,9 @@ def test_weights_are_routed_through_a_pipeline(few, weights, fitted_with_weights
 
 
 @pytest.mark.usefixtures("routing")
-def test_weights_are_routed_through_a_search(few, weights, fitted_with_weights):
-    X, y = few
-    weighted = pipeline()
+def test_sample_weight_is_routed_through_search(data, weights, fitted_with_weights):
+    X, y = data
+    weighted = quick_pipeline()
     weighted["cnn"].set_fit_request(sample_weight=True)
     accuracy = make_scorer(accuracy_score).set_score_request(sample_weight=True)
     search = GridSearchCV(weighted, {"cnn__epochs": [2]}, scoring=accuracy, cv=2, error_score="raise")
@@ -393,16 +386,16 @@ def test_weights_are_routed_through_a_search(few, weights, fitted_with_weights):
     )
     assert_allclose(search.cv_results_["mean_test_score"][0], parts["test_score"].mean())
     for fold, train in zip(parts["estimator"], parts["indices"]["train"], strict=True):
-        direct = classifier().fit(X[train], y[train], sample_weight=weights[train])
+        direct = quick_classifier().fit(X[train], y[train], sample_weight=weights[train])
         assert_array_equal(fold.predict_proba(X), direct.predict_proba(X))
 
 
 @pytest.mark.usefixtures("routing")
 @pytest.mark.parametrize("step", [MinMaxScaler(), StandardScaler(), ImagePreprocessor()], ids=repr)
-def test_validation_images_go_through_the_fitted_steps(few, others, step):
-    (X, y), (X_val, y_val) = few, others
+def test_pipeline_transforms_validation_data(data, other_data, step):
+    (X, y), (X_val, y_val) = data, other_data
     weights = np.linspace(0.5, 1.5, len(y_val))
-    cnn = classifier().set_fit_request(X_val=True, y_val=True, sample_weight_val=True)
+    cnn = quick_classifier().set_fit_request(X_val=True, y_val=True, sample_weight_val=True)
     validated = Pipeline([("step", step), ("cnn", cnn)], transform_input=["X_val"])
     validated.fit(X * 16, y, X_val=X_val * 16, y_val=y_val, sample_weight_val=weights)
     loss = log_loss(y_val, validated.predict_proba(X_val * 16), sample_weight=weights)
@@ -412,9 +405,9 @@ def test_validation_images_go_through_the_fitted_steps(few, others, step):
 
 
 @pytest.mark.usefixtures("routing")
-def test_validation_images_go_through_each_fold_of_a_search(few, others):
-    (X, y), (X_val, y_val) = few, others
-    cnn = classifier().set_fit_request(X_val=True, y_val=True)
+def test_cross_validate_transforms_validation_data_in_each_fold(data, other_data):
+    (X, y), (X_val, y_val) = data, other_data
+    cnn = quick_classifier().set_fit_request(X_val=True, y_val=True)
     validated = Pipeline([("scale", StandardScaler()), ("cnn", cnn)], transform_input=["X_val"])
     results = cross_validate(
         validated,
@@ -434,19 +427,19 @@ def test_validation_images_go_through_each_fold_of_a_search(few, others):
 
 
 @pytest.mark.parametrize("estimator", [CNNDigitClassifier, ImagePreprocessor])
-def test_clone_keeps_every_parameter(estimator):
+def test_clone_keeps_all_parameters(estimator):
     params = {name: [name] for name in estimator().get_params()}
     assert clone(estimator(**params)).get_params() == params
 
 
-def test_clone_leaves_behind_what_was_learnt(fitted_on_few):
-    unfitted = clone(fitted_on_few["cnn"])
+def test_clone_drops_fitted_attributes(fitted_quick_pipeline):
+    unfitted = clone(fitted_quick_pipeline["cnn"])
     assert vars(unfitted).keys() == unfitted.get_params().keys()
 
 
-def test_nested_parameters_are_set(few):
-    X, y = few
-    search = GridSearchCV(pipeline(), {"cnn__epochs": [1]}, cv=2)
+def test_set_nested_parameters(data):
+    X, y = data
+    search = GridSearchCV(quick_pipeline(), {"cnn__epochs": [1]}, cv=2)
     search.set_params(estimator__cnn__learning_rate=1e-6, estimator__images__max_value=2.0)
     search.fit(X, y)
     assert search.best_estimator_["images"].max_value_ == 2.0
@@ -455,11 +448,11 @@ def test_nested_parameters_are_set(few):
         search.set_params(estimator__cnn__kernels=3)
 
 
-def test_a_caching_pipeline_transforms_once(few, fitted_on_few, tmp_path):
-    X, y = few
-    caching = clone(fitted_on_few).set_params(memory=str(tmp_path))
+def test_pipeline_with_memory_transforms_once(data, fitted_quick_pipeline, tmp_path):
+    X, y = data
+    caching = clone(fitted_quick_pipeline).set_params(memory=str(tmp_path))
     caching.fit(X, y)
-    assert_array_equal(caching.predict_proba(X), fitted_on_few.predict_proba(X))
+    assert_array_equal(caching.predict_proba(X), fitted_quick_pipeline.predict_proba(X))
     caching.set_params(cnn__epochs=1).fit(X, y)
     assert caching["cnn"].n_iter_ == 1
     assert len(list(tmp_path.rglob("output.pkl"))) == 1
@@ -469,9 +462,9 @@ def test_a_caching_pipeline_transforms_once(few, fitted_on_few, tmp_path):
 
 @pytest.mark.parametrize("scaler", [MinMaxScaler(), StandardScaler()], ids=repr)
 @pytest.mark.parametrize("how", ["set_output", "set_config"])
-def test_pandas_between_the_steps_changes_nothing(few, scaler, how):
-    X, y = few
-    steps = [("scale", scaler), ("images", ImagePreprocessor()), ("cnn", classifier())]
+def test_pandas_output_between_steps(data, scaler, how):
+    X, y = data
+    steps = [("scale", scaler), ("images", ImagePreprocessor()), ("cnn", quick_classifier())]
     expected = Pipeline(steps).fit(X, y).predict_proba(X)
     with_frames = clone(Pipeline(steps))
     if how == "set_output":
@@ -484,9 +477,9 @@ def test_pandas_between_the_steps_changes_nothing(few, scaler, how):
     assert_array_equal(with_frames["images"].feature_names_in_, names)
 
 
-def test_the_classifier_takes_a_frame_from_the_step_before(few):
-    X, y = few
-    direct = Pipeline([("scale", MinMaxScaler()), ("cnn", classifier())])
+def test_classifier_accepts_pandas_output_of_previous_step(data):
+    X, y = data
+    direct = Pipeline([("scale", MinMaxScaler()), ("cnn", quick_classifier())])
     expected = clone(direct).fit(X, y).predict_proba(X)
     direct.set_output(transform="pandas").fit(X, y)
     assert_array_equal(direct["cnn"].feature_names_in_, direct["scale"].get_feature_names_out())
@@ -494,16 +487,16 @@ def test_the_classifier_takes_a_frame_from_the_step_before(few):
 
 
 @pytest.mark.parametrize("part", [slice(None), "images", "cnn"])
-def test_html_tells_whether_a_model_is_fitted(fitted_on_few, part):
-    model = fitted_on_few[part]
+def test_html_shows_whether_model_is_fitted(fitted_quick_pipeline, part):
+    model = fitted_quick_pipeline[part]
     assert "<span>Fitted</span>" in model._repr_html_()
     assert "<span>Not fitted</span>" in clone(model)._repr_html_()
 
 
 @pytest.mark.parametrize("is_fitted", [False, True], ids=["unfitted", "fitted"])
-def test_showing_a_model_does_not_load_tensorflow(fitted_on_few, tmp_path, is_fitted):
+def test_html_does_not_import_tensorflow(fitted_quick_pipeline, tmp_path, is_fitted):
     path = tmp_path / "model.joblib"
-    joblib.dump(fitted_on_few if is_fitted else clone(fitted_on_few), path)
+    joblib.dump(fitted_quick_pipeline if is_fitted else clone(fitted_quick_pipeline), path)
     code = """if True:
         import sys, joblib
         model = joblib.load(sys.argv[1])
@@ -514,47 +507,40 @@ def test_showing_a_model_does_not_load_tensorflow(fitted_on_few, tmp_path, is_fi
     assert shown.returncode == 0, shown.stderr
 
 
-def test_showing_a_model_or_completing_its_names_builds_no_network(fitted_on_few, monkeypatch):
+def test_html_and_dir_do_not_build_network(fitted_quick_pipeline, monkeypatch):
     from sk_mnist_cnn._keras.backend import keras
 
     built = []
     monkeypatch.setattr(keras.Model, "compile", lambda *args, **kwargs: built.append(args))
-    fitted_on_few._repr_html_()
-    dir(fitted_on_few["cnn"])  # what completing a name in a notebook asks for
+    fitted_quick_pipeline._repr_html_()
+    dir(fitted_quick_pipeline["cnn"])  # as tab completion in a notebook does
     assert not built
 
 
 # Parallel runs
 
 
-def search_scores(few, n_jobs):
+def search_scores(data, n_jobs):
     grid = {"cnn__learning_rate": [0.01, 0.003]}
-    search = GridSearchCV(pipeline(), grid, cv=2, n_jobs=n_jobs, error_score="raise").fit(*few)
+    search = GridSearchCV(quick_pipeline(), grid, cv=2, n_jobs=n_jobs, error_score="raise").fit(*data)
     return np.array([search.cv_results_[f"split{i}_test_score"] for i in range(2)])
 
 
-def test_a_search_in_threads_gives_the_same_scores(few):
-    alone = search_scores(few, n_jobs=1)
+def test_search_in_threads_gives_same_scores(data):
+    alone = search_scores(data, n_jobs=1)
     with joblib.parallel_config("threading"):
-        assert_array_equal(search_scores(few, n_jobs=2), alone)
+        assert_array_equal(search_scores(data, n_jobs=2), alone)
 
 
 @pytest.mark.slow
-# From Python 3.12 on, os.fork warns in every process with threads; joblib's multiprocessing backend forks.
+# os.fork warns in a process with threads since Python 3.12, and joblib's multiprocessing backend forks.
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 @pytest.mark.parametrize(
     ("backend", "options"),
     [("loky", {"inner_max_num_threads": os.cpu_count()}), ("multiprocessing", {})],
     ids=["loky", "multiprocessing"],
 )
-def test_a_search_in_processes_gives_the_same_scores(few, backend, options):
-    alone = search_scores(few, n_jobs=1)
+def test_search_in_processes_gives_same_scores(data, backend, options):
+    alone = search_scores(data, n_jobs=1)
     with joblib.parallel_config(backend, **options):
-        assert_array_equal(search_scores(few, n_jobs=2), alone)
-
-
-def test_child_processes_start_as_quietly_as_the_first(fitted_on_few):
-    # fitted_on_few has loaded TensorFlow here, as it is where a search starts its workers.
-    code = "import sk_mnist_cnn; sk_mnist_cnn.build_cnn((8, 8, 1), 2)"
-    child = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert child.stderr == ""
+        assert_array_equal(search_scores(data, n_jobs=2), alone)

@@ -1,4 +1,4 @@
-"""scikit-learn's own checks of both estimators, with no failure expected."""
+"""scikit-learn's estimator checks, with no expected failures."""
 
 from unittest import SkipTest
 
@@ -7,7 +7,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sk_mnist_cnn import CNNDigitClassifier, ImagePreprocessor
 
-# Full batches without dropout, in float64: check_sample_weight_equivalence compares to 1e-7.
+# Full batches, no dropout and float64, since check_sample_weight_equivalence has a tolerance of 1e-7.
 CLASSIFIER = CNNDigitClassifier(
     filters=(8,),
     dense_units=(16,),
@@ -22,11 +22,11 @@ CLASSIFIER = CNNDigitClassifier(
 )
 
 
-# The checks' data is no images: most of it has no square number of features, and some is whole numbers.
-@pytest.mark.filterwarnings("ignore:.* features are not a square grey image:UserWarning")
-@pytest.mark.filterwarnings("ignore:X holds whole-number pixels:UserWarning")
+# Most of the checks' data has no square number of features, and some of it is integers.
+@pytest.mark.filterwarnings("ignore:.* features are not a square gray image:UserWarning")
+@pytest.mark.filterwarnings("ignore:X holds integer pixels:UserWarning")
 @parametrize_with_checks([ImagePreprocessor(), CLASSIFIER])
-def test_scikit_learns_checks_pass(estimator, check):
+def test_estimator_checks(estimator, check):
     try:
         check(estimator)
     except SkipTest:

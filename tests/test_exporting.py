@@ -245,9 +245,9 @@ def test_raises_for_unfitted_estimators(estimator, path):
 def test_raises_for_invalid_paths(pipeline, tmp_path):
     with pytest.raises(TypeError, match="`path` must be a str or a PathLike, got 3"):
         export_onnx(pipeline, 3)
-    with pytest.raises(FileNotFoundError, match="`path` must lie in a folder that exists"):
+    with pytest.raises(FileNotFoundError, match="`path` must be a file in an existing directory"):
         export_onnx(pipeline, tmp_path / "missing" / "model.onnx")
-    with pytest.raises(FileNotFoundError, match="not be one itself"):
+    with pytest.raises(FileNotFoundError, match="in an existing directory"):
         export_onnx(pipeline, tmp_path)
 
 

@@ -1,4 +1,4 @@
-"""What the package is for, on all of MNIST."""
+"""Accuracy on the complete MNIST."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ from sk_mnist_cnn import CNNDigitClassifier, ImagePreprocessor
 pytestmark = pytest.mark.slow
 
 
-def test_the_reference_run_reaches_the_published_accuracy(mnist):
+def test_defaults_reach_accuracy_of_reference_notebook(mnist):
     clf = CNNDigitClassifier(validation_split=0.2, random_state=0)
     model = make_pipeline(ImagePreprocessor(), clf).fit(mnist.x_train, mnist.y_train)
     accuracy = model.score(mnist.x_test, mnist.y_test)
@@ -25,7 +25,7 @@ def test_the_reference_run_reaches_the_published_accuracy(mnist):
     assert np.argmax(clf.history_["accuracy"]) > np.argmin(clf.history_["accuracy"])
 
 
-def test_one_cycle_of_adam_needs_three_epochs(mnist):
+def test_adam_with_one_cycle_schedule_needs_three_epochs(mnist):
     clf = CNNDigitClassifier(
         optimizer="adam",
         learning_rate=0.003,

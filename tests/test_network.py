@@ -1,4 +1,4 @@
-"""The architecture alone, and its initial weights. Nothing is trained here."""
+"""The architecture and the initial weights. Nothing is trained here."""
 
 import dataclasses
 import random
@@ -9,12 +9,13 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from sk_mnist_cnn import build_cnn
+from sk_mnist_cnn._architecture import Architecture
 from sk_mnist_cnn._keras.backend import keras
-from sk_mnist_cnn.network import Architecture, initial_weights
+from sk_mnist_cnn._keras.network import initial_weights
 
 MNIST = (28, 28, 1)
 TINY = {"filters": (4, 8), "kernel_size": 3, "dense_units": (8, 8)}
-# Keras' own, about its variables, on NumPy 2.
+# Issued inside Keras when it saves a model with NumPy 2.
 KERAS_SAVES_WITH_A_WARNING = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 DTYPES = ["float32", "float64", "mixed_float16", "mixed_bfloat16"]
 
@@ -43,13 +44,13 @@ def probabilities(network, n_images=3):
     return keras.ops.convert_to_numpy(network(images, training=False))
 
 
-def test_the_reference_network_has_186110_parameters(reference):
+def test_defaults_have_186110_parameters(reference):
     assert reference.count_params() == 186_110
     counts = [layer.count_params() for layer in reference.layers if layer.count_params()]
     assert counts == [832, 51_264, 123_000, 10_164, 850]
 
 
-def test_the_reference_network_layer_by_layer(reference):
+def test_layers_of_defaults(reference):
     assert reference.input_shape == (None, 28, 28, 1)
     assert [(type(layer).__name__, layer.output.shape[1:]) for layer in reference.layers] == [
         ("Conv2D", (24, 24, 32)),
@@ -65,7 +66,7 @@ def test_the_reference_network_layer_by_layer(reference):
     ]
 
 
-def test_the_reference_networks_settings(reference):
+def test_settings_of_defaults(reference):
     layers = {layer.name: layer for layer in reference.layers}
     assert kernels(reference) == [(5, 5), (5, 5)]
     assert pools(reference) == [(2, 2), (2, 2)]
@@ -78,7 +79,7 @@ def test_the_reference_networks_settings(reference):
     assert not reference.compiled
 
 
-def test_initial_weights_are_glorot_uniform_and_biases_zero(reference):
+def test_kernels_are_glorot_uniform_and_biases_are_zero(reference):
     for kernel, bias in zip(*[iter(reference.get_weights())] * 2, strict=True):
         field = int(np.prod(kernel.shape[:-2]))
         limit = np.sqrt(6 / (field * (kernel.shape[-2] + kernel.shape[-1])))
@@ -108,7 +109,7 @@ def test_probabilities_sum_to_one(reference):
     ],
     ids=str,
 )
-def test_every_size_is_a_parameter(params, expected):
+def test_parameters_determine_layers(params, expected):
     network = build_cnn((8, 8, 1), 10, **{**TINY, **params})
     if expected is not None:
         assert network.count_params() == expected
@@ -131,13 +132,13 @@ def test_every_size_is_a_parameter(params, expected):
                 assert network.get_layer(name).rate == value
 
 
-def test_without_dense_layers_there_is_no_dense_dropout():
+def test_no_dense_dropout_without_dense_layers():
     names = [layer.name for layer in build_cnn((8, 8, 1), 10, **{**TINY, "dense_units": ()}).layers]
     assert names == ["conv_1", "pool_1", "conv_2", "pool_2", "conv_dropout", "flatten", "probabilities"]
 
 
 @pytest.mark.parametrize("n_classes", [2, 3, 26])
-def test_one_output_a_class(n_classes):
+def test_one_output_per_class(n_classes):
     assert build_cnn((8, 8, 1), n_classes, **TINY).output_shape == (None, n_classes)
 
 
@@ -147,7 +148,7 @@ def test_one_output_a_class(n_classes):
     [
         (3, [(3, 3), (3, 3)]),
         (np.int64(3), [(3, 3), (3, 3)]),
-        ((3, 2), [(3, 3), (2, 2)]),  # one entry a block, never height and width
+        ((3, 2), [(3, 3), (2, 2)]),  # one entry per block, never height and width
         ([3, 2], [(3, 3), (2, 2)]),
         (np.array([3, 2]), [(3, 3), (2, 2)]),
         (range(2, 4), [(2, 2), (3, 3)]),
@@ -159,7 +160,7 @@ def test_one_output_a_class(n_classes):
     ],
     ids=repr,
 )
-def test_windows_are_one_number_or_one_entry_a_block(name, sizes, expected):
+def test_window_size_is_an_integer_or_one_entry_per_block(name, sizes, expected):
     network = build_cnn((64, 64, 1), 2, **{**TINY, name: sizes})
     found = {"kernel_size": kernels, "pool_size": pools}[name](network)
     assert found == expected
@@ -167,13 +168,13 @@ def test_windows_are_one_number_or_one_entry_a_block(name, sizes, expected):
 
 @pytest.mark.parametrize("name", ["kernel_size", "pool_size"])
 @pytest.mark.parametrize("sizes", [((4, 3),), [[4, 3]], np.array([[4, 3]])], ids=repr)
-def test_a_pair_inside_a_sequence_is_height_and_width_of_the_only_block(name, sizes):
+def test_window_size_of_single_block_is_height_and_width(name, sizes):
     network = build_cnn((16, 16, 1), 2, **{**TINY, "filters": [4], name: sizes})
     assert {"kernel_size": kernels, "pool_size": pools}[name](network) == [(4, 3)]
 
 
 @pytest.mark.parametrize("kind", [tuple, list, np.array])
-def test_sizes_are_taken_from_anything_array_like_and_never_changed(kind):
+def test_accepts_array_likes_and_does_not_modify_them(kind):
     sizes = {name: kind([3, 4]) for name in ("filters", "kernel_size", "pool_size", "dense_units")}
     before = {name: kind(value) for name, value in sizes.items()}
     build_cnn((28, 28, 1), 2, **sizes)
@@ -182,7 +183,7 @@ def test_sizes_are_taken_from_anything_array_like_and_never_changed(kind):
         assert_array_equal(value, before[name])
 
 
-def test_windows_are_clipped_on_8x8_digits():
+def test_clips_windows_on_8x8_digits():
     network = build_cnn((8, 8, 1), 10)
     assert kernels(network) == [(5, 5), (2, 2)]
     assert pools(network) == [(2, 2), (1, 1)]
@@ -199,26 +200,26 @@ def test_windows_are_clipped_on_8x8_digits():
         ((3, 30, 2), [(3, 5), (1, 5)], [(1, 2), (1, 2)]),
     ],
 )
-def test_windows_are_clipped_to_one_pixel_high_rows(input_shape, expected_kernels, expected_pools):
+def test_clips_windows_on_images_one_pixel_high(input_shape, expected_kernels, expected_pools):
     network = build_cnn(input_shape, 2, filters=(2, 2), dense_units=(4,))
     assert kernels(network) == expected_kernels
     assert pools(network) == expected_pools
     assert np.isfinite(probabilities(network)).all()
 
 
-def test_many_blocks_on_a_small_image():
+def test_many_blocks_on_small_image():
     network = build_cnn((8, 8, 1), 2, filters=(2,) * 8, dense_units=(4,))
     assert network.get_layer("pool_8").output.shape == (None, 1, 1, 2)
 
 
-def test_colour_images_of_64_by_64():
+def test_color_images_of_64_by_64():
     network = build_cnn((64, 64, 3), 10)
     assert network.get_layer("conv_1").kernel.shape == (5, 5, 3, 32)
     assert network.get_layer("flatten").output.shape == (None, 13 * 13 * 64)
     assert probabilities(network, 2).shape == (2, 10)
 
 
-def test_descriptions_of_one_network_are_equal_after_clipping():
+def test_architectures_are_equal_after_clipping():
     def resolve(kernel_size, filters=(4, 8)):
         sizes = {"pool_size": 2, "dense_units": [8], "activation": "relu", "dtype": "float32"}
         return Architecture.resolve((8, 8, 1), 10, filters=filters, kernel_size=kernel_size, **sizes)
@@ -229,26 +230,43 @@ def test_descriptions_of_one_network_are_equal_after_clipping():
     assert Architecture(**dataclasses.asdict(resolve(5))) == resolve(5)
 
 
-def test_a_seed_reproduces_the_weights_and_another_differs(reference):
+@pytest.mark.parametrize(
+    ("input_shape", "params"),
+    [
+        (MNIST, {}),
+        ((64, 64, 3), {"filters": (4, 8, 2), "kernel_size": ((3, 2), 1, 5), "pool_size": (2, 3, 1)}),
+        ((1, 10, 1), {"filters": (2, 2), "dense_units": ()}),
+        ((8, 8, 1), {"filters": (2,) * 8, "dense_units": (7,)}),
+    ],
+    ids=str,
+)
+def test_weight_shapes_equal_those_of_built_network(input_shape, params):
+    sizes = {"filters": (32, 64), "kernel_size": 5, "pool_size": 2, "dense_units": (120, 84), **params}
+    architecture = Architecture.resolve(input_shape, 3, **sizes, activation="relu", dtype="float32")
+    network = build_cnn(input_shape, 3, **sizes)
+    assert architecture.weight_shapes == [weights.shape for weights in network.get_weights()]
+
+
+def test_seed_determines_weights(reference):
     assert same_weights(build_cnn(MNIST, 10, seed=0), reference)
     other = build_cnn(MNIST, 10, seed=1)
-    for mine, yours in zip(other.get_weights()[::2], reference.get_weights()[::2], strict=True):
-        assert not np.array_equal(mine, yours)
+    for kernel, expected in zip(other.get_weights()[::2], reference.get_weights()[::2], strict=True):
+        assert not np.array_equal(kernel, expected)
 
 
-def test_without_a_seed_every_network_differs():
+def test_weights_differ_without_seed():
     one, two = (build_cnn((8, 8, 1), 10, **TINY) for _ in range(2))
     assert not same_weights(one, two)
 
 
-def test_layers_of_one_shape_draw_different_weights():
+def test_layers_of_same_shape_have_different_weights():
     network = build_cnn((8, 8, 1), 8, **{**TINY, "dense_units": (8, 8)}, seed=0)
     first, second = network.get_layer("dense_1"), network.get_layer("dense_2")
     assert first.kernel.shape == second.kernel.shape
     assert not np.array_equal(first.get_weights()[0], second.get_weights()[0])
 
 
-def test_a_seed_fixes_the_dropout_masks():
+def test_seed_determines_dropout_masks():
     images = np.ones((16, 8, 8, 1), np.float32)
     outputs = []
     for seed in (3, 3, 4):
@@ -262,43 +280,43 @@ def test_a_seed_fixes_the_dropout_masks():
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("seed", [0, 7, 2**31 - 1, 2**40])
-def test_initial_weights_are_those_of_a_new_network_bit_for_bit(dtype, seed):
+def test_initial_weights_equal_those_of_new_network(dtype, seed):
     shape = (8, 8, 1)
     network = build_cnn(shape, 10, **TINY, dtype=dtype, seed=123)
     network.set_weights([w + 1 for w in network.get_weights()])
     weights = initial_weights(network, seed)
     expected = build_cnn(shape, 10, **TINY, dtype=dtype, seed=seed).get_weights()
     assert len(weights) == len(expected)
-    for mine, new in zip(weights, expected, strict=True):
-        assert mine.dtype == new.dtype
-        assert_array_equal(mine, new)
+    for found, new in zip(weights, expected, strict=True):
+        assert found.dtype == new.dtype
+        assert_array_equal(found, new)
 
 
-def test_initial_weights_of_the_reference_network(reference):
-    for mine, new in zip(initial_weights(reference, 0), reference.get_weights(), strict=True):
-        assert_array_equal(mine, new)
+def test_initial_weights_of_defaults(reference):
+    for found, new in zip(initial_weights(reference, 0), reference.get_weights(), strict=True):
+        assert_array_equal(found, new)
 
 
 @pytest.mark.parametrize("params", [{"filters": (4,)}, {"dense_units": ()}, {"dense_units": (8,)}], ids=str)
 def test_initial_weights_of_other_depths(params):
     one, two = (build_cnn((8, 8, 1), 10, **{**TINY, **params}, seed=seed) for seed in (5, 6))
-    for mine, new in zip(initial_weights(two, 5), one.get_weights(), strict=True):
-        assert_array_equal(mine, new)
+    for found, new in zip(initial_weights(two, 5), one.get_weights(), strict=True):
+        assert_array_equal(found, new)
 
 
 @pytest.mark.parametrize("seed", [None, 0])
-def test_no_global_random_state_is_touched(seed):
+def test_does_not_change_global_random_state(seed):
     random.seed(0)
     np.random.seed(0)  # noqa: NPY002
     python, numpy = random.getstate(), np.random.get_state()  # noqa: NPY002
     network = build_cnn((8, 8, 1), 10, **TINY, seed=seed)
     initial_weights(network, seed)
     assert random.getstate() == python
-    for mine, found in zip(np.random.get_state(), numpy, strict=True):  # noqa: NPY002
-        assert_array_equal(mine, found)
+    for after, before in zip(np.random.get_state(), numpy, strict=True):  # noqa: NPY002
+        assert_array_equal(after, before)
 
 
-def test_no_global_random_state_is_used():
+def test_does_not_use_global_random_state():
     networks = []
     for value in (0, 1):
         random.seed(value)
@@ -309,7 +327,7 @@ def test_no_global_random_state_is_used():
 
 @KERAS_SAVES_WITH_A_WARNING
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_saved_networks_load_without_custom_objects(dtype, tmp_path):
+def test_saved_network_loads_without_custom_objects(dtype, tmp_path):
     network = build_cnn((8, 8, 1), 10, **TINY, dtype=dtype, seed=0)
     network.save(tmp_path / "network.keras")
     loaded = keras.saving.load_model(tmp_path / "network.keras", custom_objects={}, safe_mode=True)
@@ -319,7 +337,7 @@ def test_saved_networks_load_without_custom_objects(dtype, tmp_path):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_dtype_policies(dtype):
+def test_dtype_policy(dtype):
     network = build_cnn((8, 8, 1), 10, **TINY, dtype=dtype, seed=0)
     full = "float64" if dtype == "float64" else "float32"
     compute = dtype.removeprefix("mixed_")
@@ -370,37 +388,39 @@ def test_mixed_precision_is_close_to_full_precision():
     ],
     ids=repr,
 )
-def test_errors_name_the_parameter_and_the_value(name, value, shown):
+def test_raises_for_invalid_parameter(name, value, shown):
     with pytest.raises(ValueError, match=name) as raised:
         build_cnn((8, 8, 1), 10, **{**TINY, name: value})
     assert shown in str(raised.value)
 
 
 @pytest.mark.parametrize("name", ["kernel_size", "pool_size"])
-def test_the_number_of_blocks_is_part_of_the_message(name):
-    with pytest.raises(ValueError, match=rf"{name} must be a whole number or .* each of the 2 blocks"):
+def test_error_contains_number_of_blocks(name):
+    with pytest.raises(
+        ValueError, match=rf"{name} must be an integer or have one entry per block, got .* for the 2 blocks"
+    ):
         build_cnn((8, 8, 1), 10, **{**TINY, name: (1, 1, 1)})
 
 
 @pytest.mark.parametrize("input_shape", [(28, 28), (0, 28, 1), (28, 28, 1, 1), (28.5, 28, 1)], ids=repr)
-def test_errors_name_the_input_shape(input_shape):
+def test_raises_for_invalid_input_shape(input_shape):
     with pytest.raises(ValueError, match="input_shape"):
         build_cnn(input_shape, 10, **TINY)
 
 
 @pytest.mark.parametrize("n_classes", [0, 1, 2.5])
-def test_errors_name_the_number_of_classes(n_classes):
+def test_raises_for_invalid_number_of_classes(n_classes):
     with pytest.raises(ValueError, match="n_classes"):
         build_cnn((8, 8, 1), n_classes, **TINY)
 
 
 @pytest.mark.parametrize("name", ["conv_dropout", "dense_dropout"])
 @pytest.mark.parametrize("rate", [-0.1, 1.0, 1.5])
-def test_errors_name_the_dropout_rate(name, rate):
+def test_raises_for_invalid_dropout_rate(name, rate):
     with pytest.raises(ValueError, match=name):
         build_cnn((8, 8, 1), 10, **TINY, **{name: rate})
 
 
-def test_sizes_after_the_classes_are_keyword_only():
+def test_parameters_after_n_classes_are_keyword_only():
     with pytest.raises(TypeError, match="positional"):
         build_cnn((8, 8, 1), 10, (4, 8))

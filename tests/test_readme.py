@@ -1,4 +1,4 @@
-"""Every Python snippet of the README runs, one after the other, as a reader would run them."""
+"""The Python code of the README runs, from top to bottom."""
 
 import re
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 README = Path(__file__).parents[1] / "README.md"
 
 
-def test_the_snippets_run(capsys):
+def test_code_runs(capsys):
     snippets = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
     assert len(snippets) >= 2
     namespace = {}

@@ -1,42 +1,31 @@
-"""The estimators with other packages: frames, resampling, searches, and whatever stores fitted models."""
+"""The estimators with other packages: data frames, resampling, searches, and storage of fitted models."""
 
 import joblib
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import small_classifier
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.model_selection import cross_val_score
-from sklearn.pipeline import Pipeline
 
 from sk_mnist_cnn import ImagePreprocessor, load_mnist_sample
+from tests.estimators import quick_classifier, quick_pipeline
 
 OWN_TYPES = {"sk_mnist_cnn.classifier.CNNDigitClassifier", "sk_mnist_cnn.preprocessing.ImagePreprocessor"}
 PIXELS = [f"pixel{i}" for i in range(1, 65)]
 
 
-def classifier(epochs=2, **params):
-    """The one network of these tests, since another would be traced anew. In 6 epochs it learns well."""
-    defaults = {"batch_size": 16, "conv_dropout": 0.0, "dense_dropout": 0.0}
-    return small_classifier(epochs=epochs, **{**defaults, **params})
-
-
-def pipeline(**params):
-    return Pipeline([("images", ImagePreprocessor()), ("cnn", classifier(**params))])
-
-
 @pytest.fixture(scope="module")
-def few(digits):
-    """The first 300 digits as flat rows of whole numbers from 0 to 16 in float64, and their labels."""
+def data(digits):
+    """The first 300 digits as flat float64 rows with integers from 0 to 16, and their labels."""
     images, y = digits
     return images[:300].reshape(300, -1).astype(float) * 16, y[:300]
 
 
 @pytest.fixture(scope="module")
-def fitted_on_few(few):
-    """A pipeline fitted on the few, never refitted."""
-    return pipeline(epochs=3).fit(*few)
+def fitted_quick_pipeline(data):
+    """A pipeline fitted on `data`, never refitted."""
+    return quick_pipeline(epochs=3).fit(*data)
 
 
 # Frames
@@ -62,18 +51,20 @@ def as_polars(X):
     ],
     ids=["pandas", "pandas-int64", "pandas-Int64", "pandas-Float32", "polars", "polars-int64"],
 )
-def test_frames_give_what_arrays_give(few, fitted_on_few, as_frame):
-    X, y = few
+def test_frames_give_same_results_as_arrays(data, fitted_quick_pipeline, as_frame):
+    X, y = data
     frame = as_frame(X)
-    model = pipeline(epochs=3).fit(frame, y)
+    model = quick_pipeline(epochs=3).fit(frame, y)
     assert_array_equal(model.feature_names_in_, PIXELS)
-    assert_array_equal(model.predict_proba(frame), fitted_on_few.predict_proba(X))
+    assert_array_equal(model.predict_proba(frame), fitted_quick_pipeline.predict_proba(X))
 
 
 @pytest.mark.parametrize("as_frame", [as_pandas, as_polars])
-@pytest.mark.parametrize("estimator", [ImagePreprocessor(), classifier(epochs=1)], ids=["images", "cnn"])
-def test_names_of_columns_are_kept_and_checked(few, estimator, as_frame):
-    X, y = few
+@pytest.mark.parametrize(
+    "estimator", [ImagePreprocessor(), quick_classifier(epochs=1)], ids=["images", "cnn"]
+)
+def test_feature_names_are_checked(data, estimator, as_frame):
+    X, y = data
     frame = as_frame(X / 16)
     fitted = clone(estimator).fit(frame, y)
     use = fitted.transform if hasattr(fitted, "transform") else fitted.predict
@@ -86,12 +77,12 @@ def test_names_of_columns_are_kept_and_checked(few, estimator, as_frame):
         use(frame[PIXELS[::-1]])
 
 
-def test_frames_are_recognised_after_arrays(few, fitted_on_few):
-    X, _ = few
-    assert not hasattr(fitted_on_few, "feature_names_in_")
+def test_warns_about_frame_after_fit_on_array(data, fitted_quick_pipeline):
+    X, _ = data
+    assert not hasattr(fitted_quick_pipeline, "feature_names_in_")
     with pytest.warns(UserWarning, match="X has feature names, but ImagePreprocessor was fitted without"):
-        predictions = fitted_on_few.predict(as_pandas(X))
-    assert_array_equal(predictions, fitted_on_few.predict(X))
+        predictions = fitted_quick_pipeline.predict(as_pandas(X))
+    assert_array_equal(predictions, fitted_quick_pipeline.predict(X))
 
 
 def pandas_series(labels):
@@ -104,24 +95,27 @@ def polars_series(labels):
 
 @pytest.mark.parametrize("as_series", [pandas_series, polars_series])
 @pytest.mark.parametrize("dtype", ["int64", "str", "category"])
-def test_series_of_labels(few, fitted_on_few, as_series, dtype):
-    X, y = few
+def test_accepts_series_of_labels(data, fitted_quick_pipeline, as_series, dtype):
+    X, y = data
     if dtype == "int64":
-        labels, expected = as_series(y), fitted_on_few.predict(X)
+        labels, expected = as_series(y), fitted_quick_pipeline.predict(X)
     else:
-        labels, expected = as_series([str(label) for label in y]), fitted_on_few.predict(X).astype(str)
+        labels, expected = (
+            as_series([str(label) for label in y]),
+            fitted_quick_pipeline.predict(X).astype(str),
+        )
     if dtype == "category" and as_series is pandas_series:
         labels = labels.astype("category")
     elif dtype == "category":
         labels = labels.cast(pytest.importorskip("polars").Categorical)
-    model = pipeline(epochs=3).fit(X, labels)
+    model = quick_pipeline(epochs=3).fit(X, labels)
     assert_array_equal(model.predict(X), expected)
-    assert model.score(X, labels) == fitted_on_few.score(X, y)
+    assert model.score(X, labels) == fitted_quick_pipeline.score(X, y)
 
 
 @pytest.fixture(scope="module")
 def openml():
-    """300 digits of MNIST as ``fetch_openml("mnist_784")`` gives them, and the same as uint8 images."""
+    """300 digits of MNIST as ``fetch_openml("mnist_784")`` returns them, and as uint8 images."""
     images, labels = load_mnist_sample(return_X_y=True)
     images = np.asarray(images[:300], dtype=np.uint8).reshape(-1, 28, 28)
     columns = [f"pixel{i}" for i in range(1, 785)]
@@ -137,9 +131,9 @@ def test_openml_frame_is_scaled_as_8_bit_images(openml):
     assert_array_equal(preprocessor.transform(frame), ImagePreprocessor().fit_transform(images))
 
 
-def test_openml_frame_gives_string_labels(openml):
+def test_openml_frame_has_string_labels(openml):
     frame, names, _ = openml
-    model = pipeline(epochs=6).fit(frame, names)
+    model = quick_pipeline(epochs=6).fit(frame, names)
     predictions = model.predict(frame)
     assert_array_equal(model.classes_, list("0123456789"))
     assert all(isinstance(label, str) for label in predictions)
@@ -151,11 +145,11 @@ def test_openml_frame_gives_string_labels(openml):
 
 
 @pytest.mark.parametrize("labels", ["int", "str", "category"])
-def test_skops_needs_to_trust_only_this_package(few, labels):
+def test_skops_trusts_only_types_of_this_package(data, labels):
     io = pytest.importorskip("skops.io")
-    X, y = few
+    X, y = data
     y = {"int": y, "str": y.astype(str), "category": pd.Series(y.astype(str)).astype("category")}[labels]
-    model = pipeline(epochs=1).fit(as_pandas(X), y)
+    model = quick_pipeline(epochs=1).fit(as_pandas(X), y)
     stored = io.dumps(model)
     assert set(io.get_untrusted_types(data=stored)) == OWN_TYPES
     loaded = io.loads(stored, trusted=sorted(OWN_TYPES))
@@ -164,10 +158,10 @@ def test_skops_needs_to_trust_only_this_package(few, labels):
     assert loaded["cnn"].get_params() == model["cnn"].get_params()
 
 
-def test_skops_of_every_kind_of_parameter(few):
+def test_skops_stores_all_kinds_of_parameters(data):
     io = pytest.importorskip("skops.io")
-    X, y = few
-    model = classifier(
+    X, y = data
+    model = quick_classifier(
         filters=np.array([8, 16]),
         kernel_size=[3, (3, 3)],
         image_shape=(8, 8),
@@ -221,10 +215,10 @@ def store_with_cloudpickle(model, path):
         store_with_cloudpickle,
     ],
 )
-def test_a_stored_classifier_predicts_and_trains_on(few, tmp_path, store):
-    X, y = few
+def test_loaded_classifier_predicts_and_resumes_training(data, tmp_path, store):
+    X, y = data
     X = X / 16
-    model = classifier(epochs=1).partial_fit(X, y, classes=np.arange(10))
+    model = quick_classifier(epochs=1).partial_fit(X, y, classes=np.arange(10))
     loaded = store(model, tmp_path / "model")
     assert_array_equal(loaded.predict_proba(X), model.predict_proba(X))
     assert_array_equal(loaded.predict_proba(X[:1]), model.predict_proba(X[:1]))
@@ -240,58 +234,60 @@ def mlflow(monkeypatch):
     return pytest.importorskip("mlflow")
 
 
-# MLflow warns of a type hint of its own when its pyfunc flavour is first imported.
+# MLflow issues this when its pyfunc flavor is imported.
 @pytest.mark.filterwarnings("ignore:.*Any type hint is inferred as AnyType:UserWarning")
 @pytest.mark.parametrize("serialization_format", ["skops", "cloudpickle"])
-def test_mlflow_stores_and_serves_a_pipeline(few, fitted_on_few, tmp_path, mlflow, serialization_format):
+def test_mlflow_stores_and_serves_pipeline(
+    data, fitted_quick_pipeline, tmp_path, mlflow, serialization_format
+):
     pytest.importorskip(serialization_format)
     from mlflow import pyfunc
-    from mlflow import sklearn as flavour
+    from mlflow import sklearn as flavor
 
-    X, y = few
+    X, y = data
     path = str(tmp_path / "model")
-    flavour.save_model(
-        fitted_on_few,
+    flavor.save_model(
+        fitted_quick_pipeline,
         path,
         serialization_format=serialization_format,
         skops_trusted_types=sorted(OWN_TYPES),
         pip_requirements=["sk_mnist_cnn"],
         pyfunc_predict_fn="predict_proba",
     )
-    loaded = flavour.load_model(path)
-    assert loaded.score(X, y) == fitted_on_few.score(X, y)
+    loaded = flavor.load_model(path)
+    assert loaded.score(X, y) == fitted_quick_pipeline.score(X, y)
     served = pyfunc.load_model(path)
-    assert_array_equal(served.predict(X), fitted_on_few.predict_proba(X))
+    assert_array_equal(served.predict(X), fitted_quick_pipeline.predict_proba(X))
 
 
 # Resampling and searching
 
 
 @pytest.mark.parametrize("as_data", [np.asarray, as_pandas], ids=["array", "pandas"])
-def test_oversampling_in_a_pipeline_of_imbalanced_learn(few, as_data):
+def test_imbalanced_learn_pipeline_oversamples(data, as_data):
     over_sampling = pytest.importorskip("imblearn.over_sampling")
     from imblearn.pipeline import Pipeline as ImbalancedPipeline
 
-    X, y = few
+    X, y = data
     kept = (y != 3) | (np.cumsum(y == 3) <= 2)
-    steps = [("balance", over_sampling.RandomOverSampler(random_state=0)), *pipeline().steps]
+    steps = [("balance", over_sampling.RandomOverSampler(random_state=0)), *quick_pipeline().steps]
     model = ImbalancedPipeline(steps).fit(as_data(X[kept]), y[kept])
     X_balanced, y_balanced = model["balance"].fit_resample(X[kept], y[kept])
     assert np.ptp(np.bincount(y_balanced)) == 0
-    direct = pipeline().fit(X_balanced, y_balanced)
+    direct = quick_pipeline().fit(X_balanced, y_balanced)
     assert_array_equal(model.predict_proba(as_data(X)), direct.predict_proba(X))
 
 
-def test_optuna_searches(few):
+def test_optuna_search(data):
     optuna = pytest.importorskip("optuna")
 
     def accuracy(trial):
-        model = pipeline(
+        model = quick_pipeline(
             epochs=6,
             learning_rate=trial.suggest_categorical("learning_rate", [0.01, 1e-6]),
             dense_dropout=trial.suggest_float("dense_dropout", 0, 0.2),
         )
-        return cross_val_score(model, *few, cv=2, error_score="raise").mean()
+        return cross_val_score(model, *data, cv=2, error_score="raise").mean()
 
     study = optuna.create_study(direction="maximize", sampler=optuna.samplers.TPESampler(seed=0))
     study.enqueue_trial({"learning_rate": 0.01})
@@ -304,22 +300,22 @@ def test_optuna_searches(few):
 # TensorFlow's own tools
 
 
-@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # Keras' own
-def test_tensorboard_shows_every_epoch(few, tmp_path):
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # issued inside Keras
+def test_tensorboard_logs_every_epoch(data, tmp_path):
     event_accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
     import keras
     import tensorflow as tf
 
-    model = pipeline(epochs=3, callbacks=[keras.callbacks.TensorBoard(tmp_path)]).fit(*few)
+    model = quick_pipeline(epochs=3, callbacks=[keras.callbacks.TensorBoard(tmp_path)]).fit(*data)
     events = event_accumulator.EventAccumulator(str(tmp_path / "train")).Reload()
     logged = [float(tf.make_ndarray(event.tensor_proto)) for event in events.Tensors("epoch_loss")]
     assert_allclose(logged, model[-1].history_["loss"], rtol=1e-6)
 
 
-def test_tensorflow_serves_the_exported_model(few, fitted_on_few, tmp_path):
+def test_exported_saved_model_gives_same_probabilities(data, fitted_quick_pipeline, tmp_path):
     import tensorflow as tf
 
-    fitted_on_few[-1].model_.export(tmp_path / "served", verbose=False)
+    fitted_quick_pipeline[-1].model_.export(tmp_path / "served", verbose=False)
     served = tf.saved_model.load(str(tmp_path / "served"))
-    images = fitted_on_few[0].transform(few[0])
-    assert_allclose(served.serve(images).numpy(), fitted_on_few.predict_proba(few[0]), atol=1e-6)
+    images = fitted_quick_pipeline[0].transform(data[0])
+    assert_allclose(served.serve(images).numpy(), fitted_quick_pipeline.predict_proba(data[0]), atol=1e-6)

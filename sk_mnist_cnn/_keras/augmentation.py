@@ -1,121 +1,112 @@
-"""Random changes to training images, inside the input pipeline. Every draw comes from the batch's seed."""
+"""`Augmentation`: a parameter's value as a function of a batch of training images."""
 
-import json
+import secrets
+from functools import partial
 
 import numpy as np
 
+from .._fingerprint import fingerprint
+from .._training import AUGMENTATIONS
 from .backend import keras, tf
+from .distortion import random_affine, random_elastic
 
-# Largest shift in pixels, rotation in degrees and zoom as a fraction.
-_RANGES = {"affine": (2, 10, 0.1), "shift": (2, 0, 0.0)}
+_DISTORTIONS = {
+    "affine": partial(random_affine, shift=2, degrees=10, zoom=0.1),
+    "elastic": partial(random_elastic, shift=2, degrees=10, zoom=0.1, strength=0.02),
+    "shift": partial(random_affine, shift=2, degrees=0, zoom=0.0),
+}
+
+# Batches of this many images, and seeds, that show whether a layer mixes images.
+_N_PROBES = 4
 
 
 class Augmentation:
-    """A name of `AUGMENTATIONS`, or Keras preprocessing layers, made into a function of a batch."""
+    """A distortion by its name, or copies of Keras preprocessing layers."""
 
-    def __init__(self, augmentation):
-        self._ranges = _RANGES[augmentation] if isinstance(augmentation, str) else None
-        self._layers = [] if self._ranges else _copies(augmentation)
+    def __init__(self, augmentation, image_shape):
+        self._distort = _DISTORTIONS[augmentation] if isinstance(augmentation, str) else None
+        self._layers = [] if self._distort else [_copy(layer) for layer in _checked_layers(augmentation)]
+        if self._layers:
+            self._check_independence(image_shape)
 
     @staticmethod
     def key(augmentation):
-        """What is equal for augmentations that can share a graph: settings as text, and classes."""
+        """Return the fingerprint of an augmentation and its classes, which a notebook may define again.
+
+        It is random if the settings cannot be determined, so that no graph is shared.
+        """
+        content = fingerprint(augmentation) or secrets.token_hex()
         if augmentation is None or isinstance(augmentation, str):
-            return augmentation
-        settings = json.dumps([_config(layer) for layer in _as_list(augmentation)], default=str)
-        return settings, *(type(part) for layer in _as_list(augmentation) for part in layer._flatten_layers())
+            return content
+        layers = _checked_layers(augmentation)
+        return content, *(type(part) for layer in layers for part in layer._flatten_layers())
 
     def __call__(self, images, seed):
-        """Change a batch of images; `seed` is two integers of its own."""
-        if self._ranges:
-            return random_affine(images, *self._ranges, seed)
+        """Augment a batch of images; `seed` is two integers, drawn for this batch."""
+        if self._distort:
+            return self._distort(images, seed=seed)
         for layer in self._layers:
             images = layer(images, training=True)
         return images
 
     def reseed(self, seed, epoch):
-        """Start the layers' own generators from (seed, epoch)."""
+        """Set the random generators of the layers from (seed, epoch)."""
+        parts = [part for layer in self._layers for part in layer._flatten_layers()]
         generators = [
-            generator
-            for layer in self._layers
-            for part in layer._flatten_layers()
-            for generator in [getattr(part, "generator", None) or getattr(part, "seed_generator", None)]
-            if generator is not None
+            getattr(part, "generator", None) or getattr(part, "seed_generator", None) for part in parts
         ]
-        for i, generator in enumerate(generators):
+        for i, generator in enumerate(filter(None, generators)):
             reseed(generator, seed, epoch, i)
+
+    def _check_independence(self, image_shape):
+        """Raise for layers that mix the images of a batch, as MixUp does, or need to know its size."""
+
+        @tf.function(input_signature=[tf.TensorSpec((None, *image_shape), tf.float32)], autograph=False)
+        def augment(images):
+            return self(images, None)
+
+        def augmented(images, probe):
+            self.reseed(0, probe)
+            return augment(images).numpy()
+
+        batch = np.random.default_rng(0).random((_N_PROBES, *image_shape), np.float32)
+        for probe in range(_N_PROBES):
+            alone = np.zeros_like(batch)
+            alone[probe] = batch[probe]
+            expected = augmented(batch, probe)[probe]
+            is_seeded = np.allclose(augmented(batch, probe)[probe], expected, atol=1e-4)
+            if is_seeded and not np.allclose(augmented(alone, probe)[probe], expected, atol=1e-4):
+                raise ValueError(
+                    "augmentation must change each image without regard to the others of the batch, got "
+                    f"{[type(layer).__name__ for layer in self._layers]}. Use another layer, or one of "
+                    f"{sorted(AUGMENTATIONS)}."
+                )
 
 
 def reseed(generator, seed, epoch, index):
-    """Set a `keras.random.SeedGenerator` to where the epoch starts."""
+    """Set a `keras.random.SeedGenerator` to its state at the start of an epoch."""
     state = np.random.SeedSequence([seed, epoch, index]).generate_state(1)
     generator.state.assign([int(state[0] >> 1), 0])
 
 
-def random_affine(images, shift, degrees, zoom, seed):
-    """Shift, rotate and zoom each image by its own uniform draw, filling with 0.
-
-    Parameters
-    ----------
-    images : tensor of shape (n, h, w, c)
-    shift : int
-        Largest shift, in pixels; whole pixels where nothing else is done, so that nothing is blurred.
-    degrees : float
-        Largest rotation about the centre.
-    zoom : float
-        Largest change of size, as a fraction.
-    seed : tensor of shape (2,)
-    """
-    n_images, height, width = tf.unstack(tf.shape(images)[:3])
-    draws = tf.random.stateless_uniform((4, n_images), seed, -1, 1)
-    exact = not degrees and not zoom
-    dx, dy = tf.unstack(tf.round((shift + 0.5) * draws[:2]) if exact else shift * draws[:2])
-    angle, size = draws[2] * (degrees * np.pi / 180), 1 + zoom * draws[3]
-    cos, sin = tf.cos(angle) / size, tf.sin(angle) / size
-    centre_x, centre_y = (tf.cast(n - 1, tf.float32) / 2 for n in (width, height))
-    zeros = tf.zeros(n_images)
-    transforms = tf.stack(
-        [
-            *(cos, -sin, centre_x + dx - cos * centre_x + sin * centre_y),
-            *(sin, cos, centre_y + dy - sin * centre_x - cos * centre_y),
-            *(zeros, zeros),
-        ],
-        axis=1,
-    )
-    return tf.raw_ops.ImageProjectiveTransformV3(
-        images=images,
-        transforms=transforms,
-        output_shape=[height, width],
-        fill_value=0.0,
-        interpolation="NEAREST" if exact else "BILINEAR",
-        fill_mode="CONSTANT",
-    )
-
-
-def _as_list(layers):
-    return list(layers) if isinstance(layers, list | tuple) else [layers]
-
-
-def _config(layer):
-    if not isinstance(layer, keras.Layer):
-        raise ValueError(
-            f"augmentation must be None, one of {sorted(_RANGES)}, a Keras layer or a list of Keras "
-            f"layers; got {layer!r}."
-        )
-    config = {key: value for key, value in layer.get_config().items() if key != "name"}
-    return type(layer).__name__, config
-
-
-def _copies(layers):
-    """Layers of our own; a fixed seed keeps Keras from drawing one from Python's global generator."""
-    copies = []
-    for layer in _as_list(layers):
-        config = layer.get_config()
-        try:
-            copies.append(type(layer).from_config({**config, "seed": 0} if "seed" in config else config))
-        except (TypeError, ValueError) as error:
+def _checked_layers(augmentation):
+    layers = list(augmentation) if isinstance(augmentation, list | tuple) else [augmentation]
+    for layer in layers:
+        if not isinstance(layer, keras.Layer):
             raise ValueError(
-                f"augmentation must hold layers that can be copied from their get_config; got {layer!r} "
-                f"({error}). Put a keras.Layer of your own, with such a method, in its place."
-            ) from error
-    return copies
+                f"augmentation must be None, one of {sorted(AUGMENTATIONS)}, a Keras layer or a list of "
+                f"Keras layers, got {layer!r}. Pass one of these."
+            )
+    return layers
+
+
+def _copy(layer):
+    """Copy a layer; with a fixed seed, Keras does not draw one from Python's global generator."""
+    config = layer.get_config()
+    try:
+        return type(layer).from_config({**config, "seed": 0} if "seed" in config else config)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"augmentation must hold layers that can be copied by get_config and from_config, got {layer!r} "
+            f"({error}). Write a subclass of keras.Layer with these methods."
+        ) from error

@@ -2,6 +2,7 @@
 
 import copy
 from dataclasses import replace
+from numbers import Real
 
 import numpy as np
 
@@ -68,14 +69,15 @@ class CheckLoss(keras.callbacks.Callback):
 
 
 class RecordHistory(keras.callbacks.Callback):
-    """Record the metrics of each epoch, with what other callbacks have added."""
+    """Record the metrics of each epoch, restoring those that a callback has removed from the logs."""
 
     def __init__(self, trainer, check):
         super().__init__()
         self._trainer, self._check = trainer, check
 
     def on_epoch_end(self, epoch, logs=None):
-        logs.update(self._check.metrics)
+        removed = {name for name in self._check.metrics if not isinstance(logs.get(name), Real)}
+        logs.update({name: self._check.metrics[name] for name in removed})
         self._trainer.record_epoch(logs)
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from .._schedules import learning_rates
 from .._training import TrainingState
 from .augmentation import Augmentation
-from .backend import tf
+from .backend import keras, tf
 from .callbacks import (
     CheckLoss,
     EarlyStopping,
@@ -35,20 +35,29 @@ PREDICTION_CHUNK = 128
 # Trained weights stay far below; above it predictions are checked.
 _LARGE_WEIGHT = 1e3
 
+# What a gradient tape makes of Keras' loop over batches; TensorFlow does not tell whether one is recording.
+_SIGNS_OF_A_TAPE = ("variable without handle data", "No gradient defined for operation")
+
 _trainers = TrainerPool(16)
 
 
 def _eager(function):
-    """Raise where TensorFlow builds a graph and executes nothing."""
+    """Raise where TensorFlow does not execute eagerly, or records for a gradient."""
 
     @functools.wraps(function)
     def run(*args, **kwargs):
-        if not tf.executing_eagerly():
-            raise RuntimeError(
-                "CNNDigitClassifier must be used where TensorFlow executes eagerly, got a call inside a "
-                "tf.Graph or tf.function. Call it outside."
-            )
-        return function(*args, **kwargs)
+        where = None if tf.executing_eagerly() else "tf.Graph or tf.function"
+        try:
+            if where is None:
+                return function(*args, **kwargs)
+        except (LookupError, ValueError) as error:
+            if not any(sign in str(error) for sign in _SIGNS_OF_A_TAPE):
+                raise
+            where = "tf.GradientTape"
+        raise RuntimeError(
+            "CNNDigitClassifier must be fitted where TensorFlow executes eagerly and records no gradients, "
+            f"got a call inside a {where}. Call it outside."
+        )
 
     return run
 
@@ -120,7 +129,8 @@ def train(
     callbacks = copy_callbacks(config.callbacks)
     devices = tf.distribute.get_strategy() if tf.distribute.has_strategy() else None
     steps = 1 if devices or any(map(has_batch_hooks, callbacks)) else STEPS_PER_EXECUTION
-    key = architecture, optimizer.key, Augmentation.key(config.augmentation), steps, devices
+    epsilon = keras.config.epsilon()
+    key = architecture, optimizer.key, Augmentation.key(config.augmentation), steps, devices, epsilon
     create = functools.partial(Trainer.create, architecture, optimizer, config.augmentation, steps)
 
     start = start or TrainingState()
@@ -138,7 +148,13 @@ def train(
             callbacks.append(SaveCheckpoint(trainer, checkpoint, stopping))
         if observer:
             callbacks.append(Observe(trainer, observer, fitted_attributes))
-        trainer.load(state, optimizer, config, resumed=n_done > 0)
+        trainer.load(start, optimizer, config)
+        if resumed:
+            if not _can_resume(resumed, n_done, trainer.state(), config, validation):
+                raise checkpoint.damage_error(
+                    "its state does not fit the network, the optimizer or the epochs"
+                )
+            trainer.load(resumed, optimizer, config, resumed=True)
         if n_done < config.epochs and not (stopping and stopping.exhausted):
             n_batches = config.epochs * training.n_batches(config.batch_size)
             rates = learning_rates(config.learning_rate_schedule, trainer.peak_rate(optimizer), n_batches)
@@ -174,6 +190,20 @@ def _resume(checkpoint, verbose):
     if state and verbose:
         print(f"Resuming after epoch {state.n_epochs} from {checkpoint.path}")
     return state
+
+
+def _can_resume(state, n_done, initial, config, validation):
+    """Return whether a training from the `initial` state can be in this state after `n_done` epochs."""
+    metrics = ["loss", "accuracy", *(["val_loss", "val_accuracy"] if validation else [])]
+    best_epochs = range(1, n_done + 1) if config.monitor else [0]
+    return (
+        1 <= n_done <= config.epochs
+        and all(len(state.history.get(metric, ())) >= n_done for metric in metrics)
+        and state.optimizer_name == initial.optimizer_name
+        and state.has_variables_like(initial)
+        and state.best_epoch in best_epochs
+        and bool(state.best_weights) == bool(config.monitor)
+    )
 
 
 @_eager

@@ -1,7 +1,20 @@
 """Model, dropout layer and loss of a trainer, whose settings are variables: none needs a new graph."""
 
+from contextlib import contextmanager
+
 from .backend import keras, tf
 from .network import assign, compiled_model, read
+
+
+@contextmanager
+def default_floatx():
+    """Set Keras' default dtype to "float32", and restore the user's: losses and metrics take it."""
+    before = keras.config.floatx()
+    keras.config.set_floatx("float32")
+    try:
+        yield
+    finally:
+        keras.config.set_floatx(before)
 
 
 class ScheduledModel(keras.Model):
@@ -46,7 +59,12 @@ class ScheduledModel(keras.Model):
             rate.assign(scheduled)
         # The optimizer's own count stands still where it skips or accumulates gradients.
         self._batch.assign_add(1)
-        return super().train_step(data)
+        with default_floatx():
+            return super().train_step(data)
+
+    def test_step(self, data):
+        with default_floatx():
+            return super().test_step(data)
 
 
 class VariableDropout(keras.layers.Layer):
@@ -61,7 +79,7 @@ class VariableDropout(keras.layers.Layer):
     def call(self, inputs, training=False):
         if not training:
             return inputs
-        rate = tf.cast(self.rate.value, inputs.dtype)
+        rate = tf.cast(tf.convert_to_tensor(self.rate.value), inputs.dtype)
         seed = tf.cast(self.seed_generator.next(), tf.int32)
         return tf.nn.experimental.stateless_dropout(inputs, rate, seed=seed)
 

@@ -1,8 +1,9 @@
 """`Optimizer`: the class and the settings of a Keras optimizer."""
 
-import json
+import secrets
 from dataclasses import dataclass
 
+from .._fingerprint import fingerprint
 from .backend import keras
 
 # Keras 3 lowered Adadelta's default to 0.001, with which this network hardly learns. The method itself has no
@@ -44,13 +45,17 @@ class Optimizer:
 
     @property
     def name(self):
-        """The class and the settings as text: equal for optimizers that can exchange their state."""
-        return f"{self.kind.__name__} {json.dumps(self.config, sort_keys=True, default=str)}"
+        """Fingerprint of class and settings: an optimizer with the same name can take over the state.
+
+        It is random if the settings cannot be determined, so that no state is taken over.
+        """
+        return fingerprint([self.kind.__module__, self.kind.__qualname__, self.config]) or secrets.token_hex()
 
     @property
     def key(self):
-        """The class itself with the name, because a notebook may define a class again."""
-        return self.kind, self.name
+        """The name and the classes, which a notebook may define again: equal where a graph can be shared."""
+        schedule = self.config.get("learning_rate")
+        return self.name, self.kind, type(schedule and keras.saving.deserialize_keras_object(schedule))
 
     @property
     def has_own_schedule(self):
@@ -76,6 +81,11 @@ def _check(optimizer):
             'optimizer must not be a LossScaleOptimizer, which dtype="mixed_float16" adds by itself. Pass '
             "its "
             "inner_optimizer."
+        )
+    if "learning_rate" not in optimizer.get_config():
+        raise ValueError(
+            f"optimizer must have a learning_rate in its get_config, got a {type(optimizer).__name__}. Pass "
+            "an optimizer that updates all weights."
         )
     # Keras swaps averaged weights in at the end of its own fit only, or not at all, so that validation, early
     # stopping and checkpoints would use others.

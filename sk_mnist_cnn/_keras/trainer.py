@@ -14,14 +14,22 @@ from .._training import TrainingState
 from .augmentation import Augmentation, reseed
 from .backend import BaseWrapper, keras
 from .input_pipeline import InputPipeline
-from .layers import ScheduledModel, SmoothedCrossentropy, VariableDropout
+from .layers import ScheduledModel, SmoothedCrossentropy, VariableDropout, default_floatx
 from .network import assign, build_network, initial_weights, read
 
 # Batches trained in one call into TensorFlow, where no callback is called for every batch.
 STEPS_PER_EXECUTION = 16
 
-# Attributes of a model that every `fit` of Keras replaces.
-_SET_BY_FIT = {"history", "stop_training", "train_function", "test_function", "_eval_epoch_iterator"}
+# Attributes of a model that every `fit` of Keras sets.
+_SET_BY_FIT = {
+    "_called",
+    "_eval_epoch_iterator",
+    "history",
+    "stop_evaluating",
+    "stop_training",
+    "test_function",
+    "train_function",
+}
 
 
 class Trainer(BaseWrapper):
@@ -33,6 +41,22 @@ class Trainer(BaseWrapper):
     @classmethod
     def create(cls, architecture, optimizer, augmentation, steps_per_execution):
         """Build and compile a network and its input pipelines."""
+        with default_floatx():
+            trainer = cls._compiled(architecture, optimizer, steps_per_execution)
+        model = trainer.model_
+        model.optimizer.build(model.trainable_variables)
+        trainer._weights = tuple(model.trainable_variables)
+        trainer._initial_slots = read(model.optimizer.variables)
+        trainer._default_rate = float(model.optimizer.learning_rate.numpy())
+        augment = None if augmentation is None else Augmentation(augmentation, architecture.image_shape)
+        trainer._pipeline = InputPipeline(architecture, augment)
+        trainer._validation_pipeline = InputPipeline(architecture)
+        model.schedule(np.empty(0, np.float32), 0)
+        trainer._attributes = _attributes(model)
+        return trainer
+
+    @classmethod
+    def _compiled(cls, architecture, optimizer, steps_per_execution):
         dtype = architecture.input_dtype
         trainer = cls(
             architecture=architecture,
@@ -49,18 +73,9 @@ class Trainer(BaseWrapper):
         )
         trainer.initialize(None)
         trainer._ensure_compiled_model()
-        model = trainer.model_
-        model.optimizer.build(model.trainable_variables)
-        trainer._weights = tuple(model.trainable_variables)
-        trainer._initial_slots = read(model.optimizer.variables)
-        trainer._default_rate = float(model.optimizer.learning_rate.numpy())
-        trainer._pipeline = InputPipeline(architecture, augmentation and Augmentation(augmentation))
-        trainer._validation_pipeline = InputPipeline(architecture)
-        model.schedule(np.empty(0, np.float32), 0)
-        trainer._attributes = _attributes(model)
         return trainer
 
-    def load(self, state, optimizer, config, *, resumed):
+    def load(self, state, optimizer, config, *, resumed=False):
         """Set every variable that training changes; a resumed run keeps its learning rate."""
         model = self.model_
         assign(self._weights, state.weights or initial_weights(model, config.seed))

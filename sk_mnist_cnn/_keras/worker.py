@@ -1,7 +1,7 @@
-"""The engine in a process of its own, for processes forked from one in which TensorFlow was running.
+"""Run the engine in a process of its own, for processes forked after TensorFlow was used.
 
-TensorFlow's threads do not survive a fork, and whatever waits for them waits for ever. The engine's functions
-take arrays and give arrays, so that a fresh process can run them instead.
+TensorFlow's threads do not survive a fork, and a call that waits for them never returns. The functions of the
+engine take arrays and return arrays, so that a new process can run them instead.
 """
 
 import contextlib
@@ -19,72 +19,74 @@ from joblib import wrap_non_picklable_objects
 
 _forked = False
 _lock = threading.Lock()
-_engine_process = None
+_worker = None
 
 
 def _mark_child():
-    global _forked, _lock, _engine_process
-    _forked, _lock, _engine_process = "tensorflow" in sys.modules, threading.Lock(), None
+    global _forked, _lock, _worker
+    _forked, _lock, _worker = "tensorflow" in sys.modules, threading.Lock(), None
 
 
-# When the package is imported, since its users may run TensorFlow themselves, and fork then.
-if hasattr(os, "register_at_fork"):  # Windows does not fork
+# Registered when the package is imported, because users may use TensorFlow and fork without it.
+if hasattr(os, "register_at_fork"):  # not on Windows
     os.register_at_fork(after_in_child=_mark_child)
 
 
 def survives_fork(function):
-    """Run a function of the engine where TensorFlow can run."""
+    """Run a function of the engine in a worker process, if this one was forked after TensorFlow was used."""
 
     @functools.wraps(function)
     def run(*args, **kwargs):
         if not _forked:
             return function(*args, **kwargs)
-        return _run_elsewhere(function.__name__, args, kwargs)
+        return _run_in_worker(function.__name__, args, kwargs)
 
     return run
 
 
 def refuse_fork(what):
-    """Raise where something needs TensorFlow in this very process, and it cannot run.
+    """Raise for what needs TensorFlow in this process, if it was forked after TensorFlow was used.
 
     Raises
     ------
     RuntimeError
-        In a process forked from one in which TensorFlow was running.
+        In such a process.
     """
     if _forked:
         raise RuntimeError(
-            f"{what} is not to be had in a process forked from one that has used TensorFlow. Start the "
-            'process by "spawn" or "forkserver" instead.'
+            f"{what} is not available in a process forked after TensorFlow was used. Start the process by "
+            '"spawn" or "forkserver" instead.'
         )
 
 
-def _run_elsewhere(name, args, kwargs):
-    global _engine_process
+def _run_in_worker(name, args, kwargs):
+    global _worker
     call = wrap_non_picklable_objects((name, args, kwargs), keep_wrapper=False)
     with _lock:
-        engine, _engine_process = _engine_process or _EngineProcess(), None
-        result, error = engine.answer(call)
-        _engine_process = engine
+        worker, _worker = _worker or _Worker(), None
+        result, error = worker.answer(call)
+        _worker = worker
     if error is not None:
         raise error
     return result
 
 
-class _EngineProcess:
-    """A process that answers calls one by one. It ends when one is interrupted, and with it the call."""
+class _Worker:
+    """A process that answers one call at a time. An interrupted call ends it."""
 
     def __init__(self):
-        self._connection, there = Pipe()
-        command = f"from {__name__} import _serve; _serve({there.fileno()})"
+        self._connection, theirs = Pipe()
+        command = f"from {__name__} import _serve; _serve({theirs.fileno()})"
+        # -P: the current directory is searched only if it is in this process's path.
         self._process = subprocess.Popen(
-            [sys.executable, "-c", command],
-            pass_fds=[there.fileno()],
+            [sys.executable, "-P", "-c", command],
+            pass_fds=[theirs.fileno()],
             env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
         )
-        there.close()
+        theirs.close()
 
     def answer(self, call):
+        """Send a call, and return its result and its error."""
         try:
             self._connection.send(call)
             return self._connection.recv()
@@ -93,12 +95,12 @@ class _EngineProcess:
             self._process.kill()
             self._process.wait()
             if isinstance(failure, EOFError | ConnectionError):
-                raise RuntimeError("The process that runs the network has died.") from failure
+                raise RuntimeError("The process that trains the network has died.") from failure
             raise
 
 
 def _serve(descriptor):
-    """Answer calls until the other side goes away."""
+    """Answer calls until the connection is closed."""
     from . import engine
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the caller
@@ -110,5 +112,14 @@ def _serve(descriptor):
                 name, args, kwargs = pickle.loads(call)
                 answer = getattr(engine, name)(*args, **kwargs), None
             except Exception as error:
-                answer = None, error
+                answer = None, _picklable(error)
             connection.send(answer)
+
+
+def _picklable(error):
+    """Return the error if it survives pickling, otherwise a RuntimeError with its type and its text."""
+    try:
+        pickle.loads(pickle.dumps(error))
+    except Exception:  # whatever the error's own methods raise
+        return RuntimeError(f"{type(error).__name__}: {error}")
+    return error

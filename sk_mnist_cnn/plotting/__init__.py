@@ -1,4 +1,4 @@
-"""The displays, which draw with matplotlib: one module each."""
+"""Displays of classifiers and images, drawn with matplotlib: one module per display."""
 
 from ._filters import FilterDisplay
 from ._history import TrainingHistoryDisplay

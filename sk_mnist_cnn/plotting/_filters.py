@@ -1,30 +1,45 @@
-"""`FilterDisplay`: filters of the first convolution, or its feature maps of one image."""
+"""`FilterDisplay`: the filters of the first convolutional layer, or its feature maps of one image."""
 
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 
-from .._fitted import as_images, at_network, fitted_image_shape
-from ._image_grid import draw_tiles
+from .._fitted import as_images, fitted_image_shape, network_attribute, transform_before_network
+from ._image_grid import imshow_params, plot_image_grid
 
 
 class FilterDisplay:
-    """What the first convolution looks for, or what it finds in an image.
+    """Filters of the first convolutional layer, or its feature maps of one image.
+
+    Create it with `from_estimator`.
 
     Parameters
     ----------
     kernels : ndarray of shape (n_filters, h, w, c)
-        Weights of the convolution.
+        Weights of the layer.
     feature_maps : ndarray of shape (n_filters, h, w) or None, default=None
-        What the convolution, activation included, gives for an image. Drawn instead of the weights.
+        Output of the layer for one image, after the activation. If given, it is drawn instead of the
+        weights.
 
     Attributes
     ----------
-    ax_, figure_ : Axes, Figure
-        Where they are drawn.
+    ax_ : Axes
+        Axes with the images.
+    figure_ : Figure
+        Figure that contains the axes.
+    im_ : ndarray of AxesImage of shape (n_filters,)
+        One image per filter.
+    text_ : ndarray of Text of shape (n_filters,)
+        Index of each filter.
+    colorbar_ : Colorbar or None
+        Color bar of the weights or activations. None for RGB filters, which are drawn in color.
+
+    See Also
+    --------
+    SaliencyDisplay : Contribution of each pixel to a prediction.
 
     Examples
     --------
@@ -43,13 +58,19 @@ class FilterDisplay:
         self.kernels = kernels
         self.feature_maps = feature_maps
 
-    def plot(self, *, ax: Axes | None = None) -> Self:
-        """Draw a tile a filter, all on one scale.
+    def plot(self, *, ax: Axes | None = None, im_kw: dict | None = None, text_kw: dict | None = None) -> Self:
+        """Draw one image per filter, all with the same color scale.
+
+        Weights of several channels are averaged, and those of three channels drawn as RGB.
 
         Parameters
         ----------
         ax : Axes or None, default=None
-            Where to draw. None makes a figure.
+            Axes to draw on. None creates a figure.
+        im_kw : dict or None, default=None
+            Parameters of `matplotlib.axes.Axes.imshow`.
+        text_kw : dict or None, default=None
+            Parameters of `matplotlib.axes.Axes.text` for the indices of the filters.
 
         Returns
         -------
@@ -57,53 +78,69 @@ class FilterDisplay:
             The display.
         """
         largest = np.abs(self.kernels).max()
-        tiles, title, unit = self.kernels.mean(axis=-1), "Filters of the first layer", "weight"
+        images, title, unit = self.kernels.mean(axis=-1), "Filters of the first layer", "weight"
         scale = {"cmap": "PuOr", "vmin": -largest, "vmax": largest}
         if self.feature_maps is not None:
-            tiles, title, unit = self.feature_maps, "Feature maps of the first layer", "activation"
-            scale = {"cmap": "cividis", "vmin": tiles.min(), "vmax": tiles.max()}
+            images, title, unit = self.feature_maps, "Feature maps of the first layer", "activation"
+            scale = {"cmap": "cividis", "vmin": images.min(), "vmax": images.max()}
         elif self.kernels.shape[-1] == 3:
-            tiles, title, unit = 0.5 + self.kernels / (2 * largest), f"{title}, grey is 0", ""
-        self.ax_ = draw_tiles(ax, tiles, range(len(tiles)), title, **scale)
+            images, title, unit = 0.5 + self.kernels / (2 * (largest or 1)), f"{title} (gray: 0)", ""
+        self.ax_, self.im_, self.text_ = plot_image_grid(
+            images,
+            [str(i) for i in range(len(images))],
+            title,
+            ax=ax,
+            im_kw=imshow_params(im_kw, **scale),
+            text_kw=text_kw,
+        )
         self.figure_ = self.ax_.figure
+        self.colorbar_ = None
         if unit:
-            self.figure_.colorbar(self.ax_.images[-1], ax=self.ax_, label=unit, shrink=0.8)
+            self.colorbar_ = self.figure_.colorbar(self.im_[0], ax=self.ax_, label=unit, shrink=0.8)
         return self
 
     @classmethod
     def from_estimator(
-        cls, estimator: BaseEstimator, image: ArrayLike | None = None, *, ax: Axes | None = None
+        cls, estimator: BaseEstimator, image: ArrayLike | None = None, **plot_params: Any
     ) -> Self:
-        """Draw the filters of a classifier's first layer.
+        """Draw the filters of a classifier's first layer, or its feature maps of an image.
 
         Parameters
         ----------
         estimator : estimator
             A fitted `CNNDigitClassifier`, or a fitted Pipeline or search that ends in one.
         image : array-like of shape (h, w, c), (h, w) or (h * w * c,), or None, default=None
-            One image as `estimator` takes it, or an array or frame of one, to draw the feature maps of.
-        ax : Axes or None, default=None
-            Where to draw. None makes a figure.
+            An image as `estimator` takes it, or an array or frame of one image. If given, its feature maps
+            are drawn, otherwise the filters.
+        **plot_params : dict
+            Parameters of `plot`.
 
         Returns
         -------
         display : FilterDisplay
             The display, drawn.
+
+        Raises
+        ------
+        ValueError
+            If `estimator` does not end in a `CNNDigitClassifier`, or has no convolutional layer.
         """
-        if image is not None and _is_single(image, estimator):
-            image = np.asarray(image)[np.newaxis]
-        model, image = at_network(estimator, "model_", image)
+        model = network_attribute(estimator, "model_")
         if not any(layer.name == "conv_1" for layer in model.layers):
-            raise ValueError("estimator must have convolutions to be drawn; it was fitted with filters=().")
+            raise ValueError(
+                "estimator must have a convolutional layer, got one that was fitted with filters=()."
+            )
         layer, feature_maps = model.get_layer("conv_1"), None
         kernels = np.moveaxis(np.asarray(layer.kernel), -1, 0)
         if image is not None:
-            outputs = layer(as_images(image, model.input_shape[1:]).astype(kernels.dtype))
-            feature_maps = np.moveaxis(np.asarray(outputs).astype(kernels.dtype)[0], -1, 0)
-        return cls(kernels, feature_maps=feature_maps).plot(ax=ax)
+            X = np.asarray(image)[np.newaxis] if _is_single(image, estimator) else image
+            images = as_images(transform_before_network(estimator, X), model.input_shape[1:])
+            outputs = np.asarray(layer(images.astype(kernels.dtype)))
+            feature_maps = np.moveaxis(outputs.astype(kernels.dtype)[0], -1, 0)
+        return cls(kernels, feature_maps=feature_maps).plot(**plot_params)
 
 
 def _is_single(image, estimator):
-    """Whether this is an image by itself, and not an array or a frame of one."""
+    """Return whether `image` is an image itself, not an array or frame of one image."""
     shape = np.shape(image)
     return shape[0] != 1 or shape == fitted_image_shape(estimator, np.prod(shape))

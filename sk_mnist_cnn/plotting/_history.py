@@ -6,30 +6,40 @@ from typing import Any, Self
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.cbook import normalize_kwargs
+from matplotlib.lines import Line2D
 from sklearn.base import BaseEstimator
 
-from .._fitted import at_network
+from .._fitted import network_attribute
 
-# M. Okabe and K. Ito's colours, which the colour-blind tell apart.
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+# The color-blind safe palette of M. Okabe and K. Ito.
+_COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+_MARKERS = ("o", "s", "^", "D", "v", "p", "*")
 
 
 class TrainingHistoryDisplay:
-    """Loss and accuracy after every epoch, of one training or of several.
+    """Loss and accuracy per epoch, of one classifier or of several.
+
+    Create it with `from_estimator` or `from_estimators`.
 
     Parameters
     ----------
-    histories : dict of (str or None) to (dict of list of float)
-        By name, what was recorded each epoch: `loss`, `accuracy`, `val_loss` and so on, as in `history_`.
-        What some epochs lack, as after a warm start with other validation data, is named in the legend but
-        not drawn: nobody knows which epochs it belongs to.
+    histories : dict of (str or None) to (dict of str to list of float)
+        Training histories by the name of the classifier, which appears in the legend. A history has one
+        list per metric (`loss`, `accuracy`, `val_loss`, ...) with one value per epoch, as `history_` does. A
+        metric that was not recorded in every epoch, as after a warm start with other validation data, is
+        listed in the legend but not drawn, since its epochs are not known.
 
     Attributes
     ----------
-    axes_ : ndarray of Axes
-        One axes a metric; `ax_` is the first.
+    axes_ : ndarray of Axes of shape (n_metrics,)
+        One axes per metric.
+    ax_ : Axes
+        The first of them.
     figure_ : Figure
-        The figure.
+        Figure that contains the axes.
+    lines_ : ndarray of Line2D of shape (n_metrics, n_histories, 2)
+        Curves of the training data and of the validation data. None where there is no curve.
 
     Examples
     --------
@@ -45,20 +55,30 @@ class TrainingHistoryDisplay:
     def __init__(self, histories: Mapping) -> None:
         self.histories = histories
 
-    def plot(self, *, metrics: str | Sequence[str] | None = None, ax: Any = None) -> Self:
-        """Draw the curves: training solid, validation dashed.
+    def plot(
+        self, *, metrics: str | Sequence[str] | None = None, ax: Any = None, line_kw: dict | None = None
+    ) -> Self:
+        """Draw the curves: solid for training data, dashed for validation data.
 
         Parameters
         ----------
         metrics : str or list of str or None, default=None
-            What to draw, one axes each. None is loss and accuracy, and the loss alone in a single `ax`.
+            Metrics to draw, one per axes, without the prefix `val_`. None draws loss and accuracy, or only
+            the loss if `ax` is a single axes.
         ax : Axes or sequence of Axes or None, default=None
-            Where to draw, beside the curves already there. None makes a figure.
+            Axes to draw on, one per metric; curves that they already have stay. None creates a figure.
+        line_kw : dict or None, default=None
+            Parameters of `matplotlib.axes.Axes.plot` for all curves.
 
         Returns
         -------
         self : TrainingHistoryDisplay
             The display.
+
+        Raises
+        ------
+        ValueError
+            If a metric was not recorded, or the number of axes is not the number of metrics.
         """
         if metrics is None:
             metrics = "loss" if isinstance(ax, Axes) else ("loss", "accuracy")
@@ -67,33 +87,37 @@ class TrainingHistoryDisplay:
             recorded = [metric for metric in history if not metric.startswith("val_")]
             if unknown := [metric for metric in metrics if metric not in recorded]:
                 raise ValueError(
-                    f"metrics must be among those recorded, {recorded}; got {unknown}. The validation's are "
-                    "drawn beside the training's."
+                    f"metrics must be among the recorded ones, {recorded}, got {unknown}. Pass names without "
+                    '"val_": validation data are drawn beside training data.'
                 )
         if ax is None:
             _, ax = plt.subplots(1, len(metrics), figsize=(1 + 4 * len(metrics), 4), layout="constrained")
         self.axes_ = np.ravel(ax)
         if len(self.axes_) != len(metrics):
             raise ValueError(
-                f"ax must hold one axes for each of the metrics {metrics}; got {len(self.axes_)} axes. "
+                f"ax must have one axes for each of the metrics {metrics}, got {len(self.axes_)} axes. "
                 "Pass as many axes as metrics."
             )
         self.ax_, self.figure_ = self.axes_[0], self.axes_[0].figure
-        for axes, metric in zip(self.axes_, metrics, strict=True):
-            for name, history in self.histories.items():
-                _draw_curves(axes, metric, name, history)
+        self.lines_ = np.array(
+            [
+                [_plot_curves(axes, metric, *item, line_kw) for item in self.histories.items()]
+                for axes, metric in zip(self.axes_, metrics, strict=True)
+            ],
+            dtype=object,
+        )
         return self
 
     @classmethod
     def from_estimator(cls, estimator: BaseEstimator, *, name: str | None = None, **plot_params: Any) -> Self:
-        """Draw how a classifier was trained.
+        """Draw the training history of a classifier.
 
         Parameters
         ----------
         estimator : estimator
             A fitted `CNNDigitClassifier`, or a fitted Pipeline or search that ends in one.
         name : str or None, default=None
-            Its name in the legend.
+            Name of the classifier in the legend.
         **plot_params : dict
             Parameters of `plot`.
 
@@ -106,12 +130,12 @@ class TrainingHistoryDisplay:
 
     @classmethod
     def from_estimators(cls, estimators: Mapping | Sequence[tuple], **plot_params: Any) -> Self:
-        """Draw how several classifiers were trained, to compare them.
+        """Draw the training histories of several classifiers, to compare them.
 
         Parameters
         ----------
         estimators : dict of str to estimator, or list of (str, estimator)
-            Classifiers by name, each as `from_estimator` takes it.
+            Classifiers by name, each as in `from_estimator`.
         **plot_params : dict
             Parameters of `plot`.
 
@@ -120,27 +144,37 @@ class TrainingHistoryDisplay:
         display : TrainingHistoryDisplay
             The display, drawn.
         """
-        histories = {name: at_network(est, "history_")[0] for name, est in dict(estimators).items()}
+        histories = {name: network_attribute(est, "history_") for name, est in dict(estimators).items()}
         return cls(histories).plot(**plot_params)
 
 
-def _draw_curves(ax, metric, name, history):
-    """Draw a metric of training and validation into one axes, in the next colour."""
-    look = len(ax.lines) % len(_COLOURS)
-    style = {"color": _COLOURS[look], "marker": "os^Dvp*"[look], "markersize": 4}
+def _plot_curves(ax, metric, name, history, line_kw):
+    """Draw a metric of training and validation data in the next color, and return both lines or None."""
+    style = len(ax.lines) % len(_COLORS)
+    color, n_epochs = _COLORS[style], max(map(len, history.values()))
     prefix = "" if name is None else f"{name}, "
-    n_epochs = max(map(len, history.values()))
-    for key, kind, line, fill in [
-        (metric, "training", "-", _COLOURS[look]),
-        (f"val_{metric}", "validation", "--", "white"),
+    lines = []
+    for key, data, linestyle, fill in [
+        (metric, "training", "-", color),
+        (f"val_{metric}", "validation", "--", ax.get_facecolor()),
     ]:
-        values = history.get(key, [])
+        params = {
+            "label": f"{prefix}{data}",
+            "color": color,
+            "linestyle": linestyle,
+            "marker": _MARKERS[style],
+            "markersize": 4,
+            "markerfacecolor": fill,
+            **normalize_kwargs(line_kw, Line2D),
+        }
+        values, line = history.get(key, []), None
         if len(values) == n_epochs:
-            epochs = np.arange(1, n_epochs + 1)
-            ax.plot(epochs, values, line, markerfacecolor=fill, label=prefix + kind, **style)
+            (line,) = ax.plot(np.arange(1, n_epochs + 1), values, **params)
         elif len(values):
-            ax.plot([], [], " ", label=f"{prefix}{kind}: {len(values)} of {n_epochs} epochs, not drawn")
+            ax.plot([], [], " ", label=f"{prefix}{data}: {len(values)} of {n_epochs} epochs, not drawn")
+        lines.append(line)
     longest = max(1, *(len(line.get_xdata()) for line in ax.lines))
     ax.set_xticks(np.arange(1, longest + 1, -(-longest // 10)))
     ax.set(xlabel="epoch", ylabel=metric)
     ax.legend(fontsize="small")
+    return lines

@@ -10,31 +10,43 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_consistent_length, column_or_1d
 
-from .._fitted import as_images, predictions
-from .._targets import encode_labels
-from ._image_grid import as_pixels, draw_tiles, with_probability
+from .._fitted import as_images, predict_labels_and_proba, proba_of_predicted
+from ._image_grid import imshow_params, labels_with_proba, plot_image_grid, rescale_pixels
 
 
 class MisclassifiedDisplay:
-    """Images that a classifier got wrong, with what they are and what they were taken for.
+    """Misclassified images with their true and predicted labels.
+
+    Create it with `from_estimator` or `from_predictions`.
 
     Parameters
     ----------
     images : ndarray of shape (n, h, w) or (n, h, w, 3)
-        All the misclassified images, with pixels in [0, 1].
+        All misclassified images, gray or RGB, with pixels in [0, 1].
     y_true, y_pred : ndarray of shape (n,)
         True and predicted labels.
     y_proba : ndarray of shape (n,) or None, default=None
         Probability of each predicted label.
     indices : ndarray of shape (n,) or None, default=None
-        Position of each image in the data. None counts from 0.
+        Index of each image in the data. None is `range(n)`.
 
     Attributes
     ----------
-    indices_ : ndarray of int
-        Positions in the data of the images shown, in the order shown.
-    ax_, figure_ : Axes, Figure
-        Where they are shown.
+    ax_ : Axes
+        Axes with the images.
+    figure_ : Figure
+        Figure that contains the axes.
+    im_ : ndarray of AxesImage of shape (n_shown,)
+        The images drawn.
+    text_ : ndarray of Text of shape (n_shown,)
+        The label above each image.
+    indices_ : ndarray of int of shape (n_shown,)
+        Indices of the drawn images in the data, in the same order.
+
+    See Also
+    --------
+    evaluation_report : All scores, with these images in its page.
+    sklearn.metrics.ConfusionMatrixDisplay : Number of samples by true and predicted label.
 
     Examples
     --------
@@ -63,41 +75,65 @@ class MisclassifiedDisplay:
         self.y_proba = y_proba
         self.indices = indices
 
-    def plot(self, *, n_images: int = 25, sort: str | None = "confidence", ax: Axes | None = None) -> Self:
+    def plot(
+        self,
+        *,
+        n_images: int = 25,
+        sort: str | None = "confidence",
+        ax: Axes | None = None,
+        im_kw: dict | None = None,
+        text_kw: dict | None = None,
+    ) -> Self:
         """Draw the images in a grid.
 
         Parameters
         ----------
         n_images : int, default=25
-            How many to show at most.
-        sort : "confidence" or None, default="confidence"
-            Whether the most confident mistakes come first. Otherwise, and without probabilities, images come
-            in the order of the data.
+            Maximum number of images, at least 1.
+        sort : {"confidence"} or None, default="confidence"
+            "confidence" sorts the images by decreasing probability of the predicted label. None, or
+            `y_proba=None`, keeps the order of the data.
         ax : Axes or None, default=None
-            Where to draw. None makes a figure.
+            Axes to draw on. None creates a figure.
+        im_kw : dict or None, default=None
+            Parameters of `matplotlib.axes.Axes.imshow`.
+        text_kw : dict or None, default=None
+            Parameters of `matplotlib.axes.Axes.text` for the labels.
 
         Returns
         -------
         self : MisclassifiedDisplay
             The display.
+
+        Raises
+        ------
+        ValueError
+            If `n_images` or `sort` is not valid.
         """
         if not isinstance(n_images, Integral) or n_images < 1:
-            raise ValueError(f"n_images must be a whole number from 1 up; got {n_images!r}.")
+            raise ValueError(f"n_images must be an integer >= 1, got {n_images!r}.")
         if sort not in ("confidence", None):
-            raise ValueError(f'sort must be "confidence" or None, for the order of the data; got {sort!r}.')
+            raise ValueError(f'sort must be "confidence" or None (the order of the data), got {sort!r}.')
         order = np.arange(len(self.images))
         if sort and self.y_proba is not None:
             order = np.argsort(-self.y_proba, kind="stable")
         shown = order[:n_images]
         self.indices_ = shown if self.indices is None else self.indices[shown]
-        labels, title = with_probability(self.y_pred, self.y_proba), "no misclassified images"
-        labels = [f"{self.y_true[i]} → {labels[i]}" for i in shown]
+        predicted, title = labels_with_proba(self.y_pred, self.y_proba), "No misclassified images"
+        labels = [f"{self.y_true[i]} → {predicted[i]}" for i in shown]
         if max(map(len, labels), default=0) > 14:
             labels = [label.replace("→ ", "→\n") for label in labels]
         if labels:
-            key = "" if self.y_proba is None else " (probability)"
-            title = f"{len(shown)} of {len(order)} misclassified: true → predicted{key}"
-        self.ax_ = draw_tiles(ax, self.images[shown], labels, title, cmap="gray", vmin=0, vmax=1)
+            probability = "" if self.y_proba is None else " (probability)"
+            title = f"{len(shown)} of {len(order)} misclassified images: true → predicted{probability}"
+        self.ax_, self.im_, self.text_ = plot_image_grid(
+            self.images[shown],
+            labels,
+            title,
+            ax=ax,
+            im_kw=imshow_params(im_kw, cmap="gray", vmin=0, vmax=1),
+            text_kw=text_kw,
+        )
         self.figure_ = self.ax_.figure
         return self
 
@@ -111,18 +147,20 @@ class MisclassifiedDisplay:
         image_shape: Sequence[int] | None = None,
         **plot_params: Any,
     ) -> Self:
-        """Draw what a classifier gets wrong.
+        """Predict with a classifier, and draw the images that it misclassifies.
 
         Parameters
         ----------
         estimator : estimator
-            Any fitted classifier, Pipeline or search; one without `predict_proba` gives no probabilities.
+            Any fitted classifier, or a Pipeline or search that ends in one. Without `predict_proba`, no
+            probabilities are shown.
         X : array-like of shape (n, h, w, c), (n, h, w) or (n, h * w * c)
             Images as `estimator` takes them.
         y : array-like of shape (n,)
             True labels.
         image_shape : tuple of int, (h, w) or (h, w, c), or None, default=None
-            Shape of one image, in pixels. None is the shape that `estimator` was fitted on, or infers it.
+            Shape of one image, in pixels. None is the shape that `estimator` was fitted on, if known;
+            otherwise a square number of features is read as a square gray image.
         **plot_params : dict
             Parameters of `plot`.
 
@@ -131,10 +169,9 @@ class MisclassifiedDisplay:
         display : MisclassifiedDisplay
             The display, drawn.
         """
-        y_pred, y_proba = predictions(estimator, X)
+        y_pred, y_proba = predict_labels_and_proba(estimator, X)
         if y_proba is not None:
-            positions = encode_labels(y_pred, estimator.classes_, "y_pred")
-            y_proba = y_proba[np.arange(len(y_pred)), positions]
+            y_proba = proba_of_predicted(y_proba, y_pred, estimator.classes_)
         images = as_images(X, image_shape, estimator)
         return cls.from_predictions(images, y, y_pred, y_proba=y_proba, **plot_params)
 
@@ -149,18 +186,18 @@ class MisclassifiedDisplay:
         image_shape: Sequence[int] | None = None,
         **plot_params: Any,
     ) -> Self:
-        """Draw the images whose predicted label is not the true one.
+        """Draw the images whose predicted label differs from the true label.
 
         Parameters
         ----------
         X : array-like of shape (n, h, w, c), (n, h, w) or (n, h * w * c)
-            Images of any scale, grey or RGB.
+            Images with pixels on any scale. Three channels are drawn as RGB, other numbers are averaged.
         y_true, y_pred : array-like of shape (n,)
-            True and predicted labels.
+            True and predicted labels, both strings or both numbers.
         y_proba : array-like of shape (n,) or (n, n_classes) or None, default=None
-            Probability of each predicted label, or of every class, where the largest counts.
+            Probability of each predicted label, or probabilities of all classes, whose maximum is shown.
         image_shape : tuple of int, (h, w) or (h, w, c), or None, default=None
-            Shape of one image, in pixels. None infers it: a square number of features is a grey square.
+            Shape of one image, in pixels. None reads a square number of features as a square gray image.
         **plot_params : dict
             Parameters of `plot`.
 
@@ -168,13 +205,29 @@ class MisclassifiedDisplay:
         -------
         display : MisclassifiedDisplay
             The display, drawn.
+
+        Raises
+        ------
+        ValueError
+            If the lengths differ, strings are compared with numbers, or `image_shape` does not fit `X`.
         """
         images = as_images(X, image_shape)
         true, predicted = column_or_1d(y_true), column_or_1d(y_pred)
         check_consistent_length(images, true, predicted, y_proba)
-        wrong = np.flatnonzero(true != predicted)
+        if isinstance(true[0], str) != isinstance(predicted[0], str):
+            raise ValueError(
+                "y_true and y_pred must be both strings or both numbers, "
+                f"got {true[:3].tolist()} and {predicted[:3].tolist()}. Convert one of them."
+            )
+        indices = np.flatnonzero(true != predicted)
         if y_proba is not None:
-            y_proba = np.asarray(y_proba)[wrong]
+            y_proba = np.asarray(y_proba)[indices]
             y_proba = y_proba if y_proba.ndim == 1 else y_proba.max(axis=1)
-        display = cls(as_pixels(images[wrong]), true[wrong], predicted[wrong], y_proba=y_proba, indices=wrong)
+        display = cls(
+            rescale_pixels(images[indices]),
+            true[indices],
+            predicted[indices],
+            y_proba=y_proba,
+            indices=indices,
+        )
         return display.plot(**plot_params)

@@ -1,41 +1,58 @@
-"""`SaliencyDisplay`: gradient and occlusion saliency."""
+"""`SaliencyDisplay`: the contribution of each pixel to a class. `_attribution` computes it."""
 
 from collections.abc import Sequence
-from numbers import Integral
 from typing import Any, Self
 
 import numpy as np
-import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.cm import ScalarMappable
-from matplotlib.colors import Normalize
+from matplotlib.colors import LinearSegmentedColormap
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_consistent_length, column_or_1d
 
-from .._fitted import as_images, at_network
+from .._fitted import as_images, network_attribute, transform_before_network
 from .._targets import encode_labels
-from ._image_grid import AGAINST_OR_FOR, as_pixels, draw_tiles, with_probability
+from ._attribution import gradient_saliency, occlusion_saliency
+from ._image_grid import imshow_params, labels_with_proba, plot_image_grid, rescale_pixels
+
+# Blue and orange of the color-blind safe palette of M. Okabe and K. Ito.
+_CMAP = LinearSegmentedColormap.from_list("saliency", ["#56B4E9", "#808080", "#E69F00"])
 
 
 class SaliencyDisplay:
-    """Which pixels of an image spoke for a class, and which against it.
+    """Contribution of each pixel to the prediction of a class.
+
+    Create it with `from_estimator`.
 
     Parameters
     ----------
     images : ndarray of shape (n, h, w) or (n, h, w, 3)
-        Images, with pixels in [0, 1].
+        Gray or RGB images, with pixels in [0, 1].
     saliency : ndarray of shape (n, h, w)
-        How much each pixel speaks for the class; what is below 0 speaks against it.
+        Contribution of each pixel: positive for the class, negative against it.
     labels : ndarray of shape (n,)
-        The class in question, for each image.
+        The class, for each image.
     y_proba : ndarray of shape (n,) or None, default=None
         Probability of that class.
 
     Attributes
     ----------
-    ax_, figure_ : Axes, Figure
-        Where they are drawn.
+    ax_ : Axes
+        Axes with the images.
+    figure_ : Figure
+        Figure that contains the axes.
+    im_ : ndarray of AxesImage of shape (n,)
+        The images drawn.
+    saliency_im_ : ndarray of AxesImage of shape (n,)
+        The heat map over each image.
+    text_ : ndarray of Text of shape (n,)
+        The label above each image.
+    colorbar_ : Colorbar
+        Color bar of the heat maps.
+
+    See Also
+    --------
+    FilterDisplay : Filters and feature maps of the first layer.
 
     Examples
     --------
@@ -61,28 +78,57 @@ class SaliencyDisplay:
         self.labels = labels
         self.y_proba = y_proba
 
-    def plot(self, *, ax: Axes | None = None) -> Self:
-        """Draw the images, each under its heat map, which is scaled to its own largest value.
+    def plot(
+        self,
+        *,
+        ax: Axes | None = None,
+        im_kw: dict | None = None,
+        saliency_im_kw: dict | None = None,
+        text_kw: dict | None = None,
+    ) -> Self:
+        """Draw each image with a heat map of its saliency, divided by its largest absolute value.
 
         Parameters
         ----------
         ax : Axes or None, default=None
-            Where to draw. None makes a figure.
+            Axes to draw on. None creates a figure.
+        im_kw : dict or None, default=None
+            Parameters of `matplotlib.axes.Axes.imshow` for the images.
+        saliency_im_kw : dict or None, default=None
+            Parameters of `matplotlib.axes.Axes.imshow` for the heat maps.
+        text_kw : dict or None, default=None
+            Parameters of `matplotlib.axes.Axes.text` for the labels.
 
         Returns
         -------
         self : SaliencyDisplay
             The display.
         """
+        self.ax_, self.im_, self.text_ = plot_image_grid(
+            self.images,
+            labels_with_proba(self.labels, self.y_proba),
+            "Saliency for the label above each image",
+            ax=ax,
+            im_kw=imshow_params(im_kw, cmap="gray", vmin=0, vmax=1),
+            text_kw=text_kw,
+        )
         largest = np.abs(self.saliency).max(axis=(1, 2), keepdims=True)
-        heat = self.saliency / np.where(largest > 0, largest, 1)
-        labels = with_probability(self.labels, self.y_proba)
-        title = "Evidence for the class named"
-        self.ax_ = draw_tiles(ax, self.images, labels, title, heat, cmap="gray", vmin=0, vmax=1)
+        heat_maps = self.saliency / np.where(largest > 0, largest, 1)
+        saliency_im_kw = imshow_params(saliency_im_kw, cmap=_CMAP, vmin=-1, vmax=1)
+        self.saliency_im_ = np.array(
+            [
+                self.ax_.imshow(heat, **{"alpha": np.abs(heat), "extent": im.get_extent(), **saliency_im_kw})
+                for heat, im in zip(heat_maps, self.im_, strict=True)
+            ],
+            dtype=object,
+        )
         self.figure_ = self.ax_.figure
-        mappable = ScalarMappable(Normalize(-1, 1), AGAINST_OR_FOR)
-        bar = self.figure_.colorbar(mappable, ax=self.ax_, ticks=[-1, 0, 1], shrink=0.8)
-        bar.ax.set_yticklabels(["against", "neither", "for"])
+        self.colorbar_ = self.figure_.colorbar(
+            self.saliency_im_[0],
+            ax=self.ax_,
+            label="contribution to the class, scaled per image",
+            shrink=0.8,
+        )
         return self
 
     @classmethod
@@ -96,31 +142,34 @@ class SaliencyDisplay:
         patch_size: int | str = "auto",
         background: float = 0,
         image_shape: Sequence[int] | None = None,
-        ax: Axes | None = None,
+        **plot_params: Any,
     ) -> Self:
-        """Draw which pixels a classifier goes by.
+        """Compute and draw the contribution of each pixel to the prediction of a classifier.
 
         Parameters
         ----------
         estimator : estimator
-            A fitted classifier, Pipeline or search. The gradient needs one that ends in a
-            `CNNDigitClassifier`, occlusion one with `predict_proba`.
+            A fitted classifier with `predict_proba`, or a Pipeline or search that ends in one. The gradient
+            needs a `CNNDigitClassifier`.
         X : array-like of shape (n, h, w, c), (n, h, w) or (n, h * w * c)
             A few images as `estimator` takes them.
         y : label or array-like of shape (n,) or None, default=None
-            The class in question, for all images or for each. None is the predicted one.
+            The class, for all images or for each. None is the predicted class.
         method : {"gradient", "occlusion"}, default="gradient"
-            "gradient" is the gradient of the class' log-odds times the pixel [1]_, on the image as it
-            reaches the network. "occlusion" is the probability that the class loses, on average over the
-            patches that hide the pixel [2]_.
+            "gradient" is the gradient of the log-odds of the class times the pixel [1]_, computed for the
+            images as they reach the network. "occlusion" is the mean drop of the probability of the class
+            over all patches that cover the pixel [2]_.
         patch_size : int or "auto", default="auto"
-            Height and width of the patch, in pixels. "auto" is a seventh of the image, and at least 2.
+            Height and width of a patch in pixels, for occlusion. "auto" is a seventh of the smaller side of
+            the image, and at least 2.
         background : float, default=0
-            The pixel value that says nothing: it fills a patch, and gradients count from it.
+            Pixel value that carries no information. Patches have this value, and the gradient is multiplied
+            by the difference from it.
         image_shape : tuple of int, (h, w) or (h, w, c), or None, default=None
-            Shape of one image, in pixels. None is the shape that `estimator` was fitted on, or infers it.
-        ax : Axes or None, default=None
-            Where to draw. None makes a figure.
+            Shape of one image in pixels, for occlusion. None is the shape that `estimator` was fitted on, if
+            known; otherwise a square number of features is read as a square gray image.
+        **plot_params : dict
+            Parameters of `plot`.
 
         Returns
         -------
@@ -130,79 +179,38 @@ class SaliencyDisplay:
         Raises
         ------
         ValueError
-            If `method` is another, or `estimator` cannot be asked in that way.
+            If `method` or `patch_size` is not valid, `estimator` does not support the method, or `y` has
+            unknown labels.
 
         References
         ----------
-        .. [1] A. Shrikumar et al. (2016). "Not just a black box: learning important features through
+        .. [1] Shrikumar, A. et al. (2016). "Not just a black box: learning important features through
            propagating activation differences". arXiv:1605.01713.
-        .. [2] M. D. Zeiler, R. Fergus (2014). "Visualizing and understanding convolutional networks". ECCV.
+        .. [2] Zeiler, M. D. and Fergus, R. (2014). "Visualizing and understanding convolutional networks".
+           ECCV.
         """
         if method not in ("gradient", "occlusion"):
-            raise ValueError(f'method must be "gradient" or "occlusion"; got {method!r}.')
+            raise ValueError(f'method must be "gradient" or "occlusion", got {method!r}.')
         if not hasattr(estimator, "predict_proba"):
-            raise ValueError(f"estimator must have predict_proba, to tell what it loses; got {estimator!r}.")
-        probabilities = estimator.predict_proba(X)
-        positions = probabilities.argmax(axis=1)
+            raise ValueError(
+                f"estimator must have predict_proba, got {estimator!r}. Use a classifier with probabilities."
+            )
+        probabilities = np.asarray(estimator.predict_proba(X))
+        class_indices = probabilities.argmax(axis=1)
         if y is not None:
             y = np.full(len(probabilities), y) if np.ndim(y) == 0 else column_or_1d(y)
             check_consistent_length(probabilities, y)
-            positions = encode_labels(y, estimator.classes_, "y")
+            class_indices = encode_labels(y, estimator.classes_, "y")
         if method == "gradient":
-            model, X = at_network(estimator, "model_", X)
-            images = as_images(X, model.input_shape[1:])
-            saliency = gradients(model, images, positions, background)
+            model = network_attribute(estimator, "model_")
+            images = as_images(transform_before_network(estimator, X), model.input_shape[1:])
+            saliency = gradient_saliency(model, images, class_indices, background)
         else:
             images = as_images(X, image_shape, estimator)
-            saliency = occlusions(estimator, X, images, positions, background, patch_size)
-        y_proba = probabilities[np.arange(len(positions)), positions]
-        display = cls(as_pixels(images), saliency, estimator.classes_[positions], y_proba=y_proba)
-        return display.plot(ax=ax)
-
-
-def gradients(model, images, positions, background):
-    """Gradients times pixels, of log-odds from before the softmax: behind it they level off."""
-    from .._keras.backend import keras, tf
-
-    last = model.layers[-1]
-    features = keras.Model(model.inputs[0], last.input)
-    pixels = tf.constant(images, dtype=last.kernel.dtype)
-    of_class = tf.one_hot(positions, model.output_shape[-1], on_value=True, off_value=False)
-    with tf.GradientTape() as tape:
-        tape.watch(pixels)
-        logits = tf.cast(features(pixels), last.kernel.dtype) @ last.kernel + last.bias
-        others = tf.where(of_class, -np.inf, logits)
-        log_odds = logits[of_class] - tf.reduce_logsumexp(others, axis=1)
-    return np.sum(tape.gradient(log_odds, pixels) * (pixels - background), axis=-1)
-
-
-def occlusions(estimator, X, images, positions, background, patch_size):
-    """Probability lost, on average over the patches that hide a pixel, as what the other classes win."""
-    height, width = images.shape[1:3]
-    if patch_size == "auto":
-        patch_size = max(2, min(height, width) // 7)
-    if not isinstance(patch_size, Integral) or patch_size < 1:
-        raise ValueError(f'patch_size must be a whole number from 1 up or "auto"; got {patch_size!r}.')
-    rows, columns = _windows(height, patch_size), _windows(width, patch_size)
-    masks = (rows[:, np.newaxis, :, np.newaxis] & columns[:, np.newaxis, :]).reshape(-1, height, width)
-
-    def others(images, position):
-        batch = images.reshape(-1, *np.shape(X)[1:])
-        if hasattr(X, "columns"):
-            batch = pd.DataFrame(batch, columns=list(X.columns))
-        return np.delete(estimator.predict_proba(batch), position, axis=1).sum(axis=1)
-
-    saliency = []
-    for image, position in zip(images, positions, strict=True):
-        hidden = np.where(masks[..., np.newaxis], background, image).astype(images.dtype)
-        lost = others(hidden, position) - others(image, position)
-        saliency.append(np.tensordot(lost, masks, axes=1) / masks.sum(axis=0))
-    return np.array(saliency)
-
-
-def _windows(length, size):
-    """Masks of the windows of `size` that slide along `length`, a quarter of themselves at a time."""
-    size = min(size, length)
-    starts = np.append(np.arange(0, length - size, max(1, size // 4)), length - size)[:, np.newaxis]
-    pixels = np.arange(length)
-    return (starts <= pixels) & (pixels < starts + size)
+            saliency = occlusion_saliency(estimator, X, images, class_indices, background, patch_size)
+        return cls(
+            rescale_pixels(images),
+            saliency,
+            estimator.classes_[class_indices],
+            y_proba=probabilities[np.arange(len(class_indices)), class_indices],
+        ).plot(**plot_params)

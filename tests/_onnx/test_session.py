@@ -13,7 +13,6 @@ from concurrent.futures import ThreadPoolExecutor
 import joblib
 import numpy as np
 import pytest
-from conftest import small_classifier
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.utils.estimator_checks import (
     check_methods_sample_order_invariance,
@@ -23,6 +22,7 @@ from sklearn.utils.estimator_checks import (
 from sk_mnist_cnn import CNNDigitClassifier, save_model
 from sk_mnist_cnn._architecture import Architecture
 from sk_mnist_cnn._onnx import session
+from tests.estimators import small_classifier
 
 SMALL = {"filters": (8, 16), "kernel_size": 3, "dense_units": (32, 16)}
 DEFAULT = {"filters": (32, 64), "kernel_size": 5, "dense_units": (120, 84)}

@@ -1,0 +1,204 @@
+"""Write an `EvaluationReport` as one HTML file with figures and CSS. `text` writes it as text."""
+
+import base64
+import io
+from html import escape
+
+import matplotlib.pyplot as plt
+
+from .._fitted import proba_of_predicted
+from ..plotting import MisclassifiedDisplay, TrainingHistoryDisplay
+from ..plotting._evaluation import plot_reliability
+from ..plotting._image_grid import rescale_pixels
+from .text import describe_confusions, summarize
+
+_DARK = "#14171b"
+_THEMES = {"light": ["default"], "dark": ["default", "dark_background", {"axes.facecolor": _DARK}]}
+_N_PAIRS = 10
+
+# No description lists, which Jupyter floats. Selectors are specific enough for JupyterLab's styles of tables.
+_STYLE = """
+.evaluation { --line: #8884; font: 1rem/1.5 system-ui, sans-serif; }
+.evaluation .scores { display: flex; flex-wrap: wrap; gap: .75rem; margin: 1.5rem 0; }
+.evaluation .score { flex: 1 1 7rem; padding: .75rem 1rem; border: 1px solid var(--line);
+ border-radius: .5rem; }
+.evaluation .score span { display: block; font-size: .875rem; }
+.evaluation .score strong { font-size: 1.5rem; font-weight: 600; font-variant-numeric: tabular-nums; }
+.evaluation .tables { display: flex; flex-wrap: wrap; gap: 2rem; align-items: flex-start; }
+.evaluation .tables > div { flex: 1 1 20rem; min-width: 0; overflow-x: auto; }
+.evaluation .tables table { width: 100%; margin: 0; border-collapse: collapse; table-layout: auto;
+ color: inherit; font-size: inherit; font-variant-numeric: tabular-nums; }
+.evaluation .tables caption { padding: .5rem 0; color: inherit; font-weight: 600; text-align: left; }
+.evaluation .tables tr > * { padding: .25rem .5rem; border-top: 1px solid var(--line); text-align: right; }
+.evaluation .tables tr > :first-child { text-align: left; }
+.evaluation .tables td { white-space: nowrap; }
+.evaluation .tables tfoot tr:first-child > * { border-top-width: 2px; }
+@media (max-width: 30rem) { .evaluation .tables table { font-size: .75rem; } }
+"""
+
+_PAGE_STYLE = (
+    """
+:root { color-scheme: light dark; --paper: #fff; --ink: #1b1f24; }
+@media (prefers-color-scheme: dark) { :root { --paper: """
+    + _DARK
+    + """; --ink: #e4e7eb; } }
+body { margin: 0; background: var(--paper); color: var(--ink); }
+main { max-width: 64rem; margin: 0 auto; padding: 2rem 1.25rem 4rem; }
+h1 { overflow-wrap: anywhere; margin: 0; font-size: 1.75rem; line-height: 1.2; }
+h2 { margin: 2.5rem 0 .5rem; font-size: 1.2rem; }
+p { margin: .25rem 0; }
+.figures { display: flex; flex-wrap: wrap; gap: 1rem; justify-content: space-evenly; }
+img { display: block; max-width: 100%; height: auto; margin: .5rem 0; }
+pre { overflow-x: auto; padding: .75rem 1rem; border: 1px solid var(--line); border-radius: .5rem; }
+summary { cursor: pointer; margin-top: 2.5rem; font-weight: 600; }
+footer { margin-top: 2.5rem; padding-top: .75rem; border-top: 1px solid var(--line); font-size: .875rem; }
+"""
+)
+
+_PAGE = """<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy"
+ content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
+<link rel="icon" href="data:,">
+<title>{title}</title>
+<style>{style}</style>
+</head>
+<body>
+<main class="evaluation">
+<h1>{title}</h1>
+<p>{n_samples:,} samples of {n_classes} classes</p>
+{scores}
+{sections}
+<details><summary>Model</summary><pre>{model}</pre></details>
+{footer}
+</main>
+</body>
+</html>
+"""
+
+
+def write_page(report):
+    """Return the whole page."""
+    return _PAGE.format(
+        title="Evaluation report" if report.name is None else f"Evaluation report: {escape(report.name)}",
+        style=_STYLE + _PAGE_STYLE,
+        n_samples=report.n_samples,
+        n_classes=len(report.classes),
+        scores=_scores(report),
+        sections="\n".join(_sections(report)),
+        model=escape(report.model),
+        footer=_footer(report),
+    )
+
+
+def write_scores(report):
+    """Return the scores without figures, with the CSS that they need, for notebooks."""
+    return f'<style>{_STYLE}</style>\n<div class="evaluation">\n{_scores(report)}\n</div>'
+
+
+def _scores(report):
+    scores = "".join(
+        f'<div class="score"><span>{name}</span> <strong>{value}</strong></div>\n'
+        for name, value in summarize(report).items()
+    )
+    tables = [_table("Scores per class", _format_floats(report.per_class), _format_floats(report.averages))]
+    if len(report.confusion_pairs):
+        pairs = report.confusion_pairs.head(_N_PAIRS).set_index("true")
+        tables.append(_table("Most frequent misclassifications", pairs))
+    return f'<div class="scores">\n{scores}</div>\n<div class="tables">\n{"".join(tables)}</div>'
+
+
+def _format_floats(frame):
+    return frame.apply(lambda column: column.map("{:.4f}".format) if column.dtype.kind == "f" else column)
+
+
+def _table(caption, frame, footer=None):
+    """Return a frame as a table, whose first column is the index; `footer` has the same columns."""
+    columns = [frame.index.name, *frame.columns]
+    head = "".join(f'<th scope="col">{name}</th>' for name in columns)
+    foot = "" if footer is None else f"<tfoot>\n{_rows(footer)}</tfoot>\n"
+    return (
+        f"<div><table><caption>{caption}</caption>\n<thead><tr>{head}</tr></thead>\n"
+        f"<tbody>\n{_rows(frame)}</tbody>\n{foot}</table></div>\n"
+    )
+
+
+def _rows(frame):
+    rows = []
+    for row in frame.itertuples():
+        label, *cells = [escape(str(value)) for value in row]
+        rows.append(f'<tr><th scope="row">{label}</th>{"".join(f"<td>{cell}</td>" for cell in cells)}</tr>\n')
+    return "".join(rows)
+
+
+def _footer(report):
+    """Return when and with which versions the report was made, as far as known."""
+    parts = [] if report.date is None else [f"Created on {report.date:%Y-%m-%d %H:%M %Z}".rstrip()]
+    parts += [f"{package} {version}" for package, version in (report.versions or {}).items()]
+    return f"<footer>{escape(' · '.join(parts))}</footer>" if parts else ""
+
+
+def _sections(report):
+    """Yield the sections with figures, as far as there are data for them."""
+    n_correct = report.n_samples - len(report.misclassified)
+    alt = f"Confusion matrix of true and predicted labels: {n_correct} of {report.n_samples} on the diagonal."
+    if len(report.confusion_pairs):
+        alt += f" Most frequent misclassifications: {', '.join(describe_confusions(report, 3))}."
+    yield _section("Confusion matrix", _figure(alt, lambda: report.plot_confusion_matrix().figure_))
+    if report.images is not None and len(report.images):
+        alt = "Misclassified images, each with its true and its predicted label."
+        yield _section("Misclassified images", _figure(alt, lambda: _plot_misclassified(report)))
+    if report.y_proba is not None:
+        alt = (
+            "Reliability diagram: accuracy and number of samples by confidence. Expected calibration error "
+            f"{report.calibration_error:.4f}."
+        )
+        yield _section("Calibration", _figure(alt, lambda: plot_reliability(report.reliability)))
+    if report.history:
+        metrics = [metric for metric in ("loss", "accuracy") if metric in report.history]
+        yield _section("Training history", *[_history_figure(report.history, metric) for metric in metrics])
+
+
+def _section(heading, *figures):
+    return f'<section><h2>{heading}</h2>\n<div class="figures">\n{"".join(figures)}</div></section>'
+
+
+def _figure(alt, plot):
+    """Return a figure, which `plot` draws for light pages and for dark ones."""
+    images = {}
+    for theme, styles in _THEMES.items():
+        with plt.style.context(styles), plt.ioff():
+            figure = plot()
+            file = io.BytesIO()
+            figure.savefig(file, format="png", dpi=120, transparent=True)
+            plt.close(figure)
+        images[theme] = f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"
+    width = round(figure.get_size_inches()[0] * 96)
+    return (
+        f'<picture><source media="(prefers-color-scheme: dark)" srcset="{images["dark"]}">\n'
+        f'<img src="{images["light"]}" width="{width}" alt="{escape(alt)}"></picture>\n'
+    )
+
+
+def _plot_misclassified(report):
+    indices, y_proba = report.misclassified, None
+    if report.y_proba is not None:
+        y_proba = proba_of_predicted(report.y_proba[indices], report.y_pred[indices], report.classes)
+    display = MisclassifiedDisplay(
+        rescale_pixels(report.images), report.y_true[indices], report.y_pred[indices], y_proba=y_proba
+    )
+    return display.plot().figure_
+
+
+def _history_figure(history, metric):
+    n_epochs = len(history["loss"])
+    changes = [
+        f"{name} from {values[0]:.4f} to {values[-1]:.4f}"
+        for name, values in history.items()
+        if name in (metric, f"val_{metric}") and len(values) == n_epochs
+    ]
+    alt = f"Training history, from the first of {n_epochs} epochs to the last: {', '.join(changes)}."
+    return _figure(alt, lambda: TrainingHistoryDisplay({None: history}).plot(metrics=metric).figure_)

@@ -1,0 +1,41 @@
+"""Compute the tables of an `EvaluationReport` from integer labels and probabilities."""
+
+import numpy as np
+import pandas as pd
+from sklearn.metrics import precision_recall_fscore_support
+
+_N_BINS = 15  # as in Guo et al. (2017)
+
+
+def score_classes(true, predicted, labels):
+    """Return precision, recall, F1 score and support by label."""
+    scores = precision_recall_fscore_support(true, predicted, labels=np.arange(len(labels)), zero_division=0)
+    return pd.DataFrame(dict(zip(("precision", "recall", "f1", "support"), scores, strict=True)), labels)
+
+
+def average_scores(per_class):
+    """Return the macro average and the average weighted by support."""
+    support = per_class["support"]
+    averages = pd.DataFrame(
+        {"macro avg": per_class.mean(), "weighted avg": per_class.mul(support, axis=0).sum() / support.sum()}
+    ).T
+    return averages.assign(support=support.sum())
+
+
+def rank_confusions(counts, classes):
+    """Return the non-zero counts off the diagonal, largest first."""
+    errors = counts * ~np.eye(len(classes), dtype=bool)
+    order = np.argsort(-errors, axis=None, kind="stable")[: np.count_nonzero(errors)]
+    true, predicted = np.unravel_index(order, errors.shape)
+    return pd.DataFrame(
+        {"true": classes[true], "predicted": classes[predicted], "count": errors[true, predicted]}
+    )
+
+
+def bin_by_confidence(true, y_proba):
+    """Return count, mean confidence and accuracy of the samples in bins that include their right edge."""
+    confidence = y_proba.max(axis=1).astype(float).clip(0, 1)
+    samples = pd.DataFrame({"confidence": confidence, "accuracy": y_proba.argmax(axis=1) == true})
+    bins = pd.cut(confidence, np.linspace(0, 1, _N_BINS + 1), include_lowest=True)
+    groups = samples.groupby(bins, observed=False)
+    return pd.concat([groups.size().rename("count"), groups.mean()], axis=1)

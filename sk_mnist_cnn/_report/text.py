@@ -1,0 +1,45 @@
+"""Write an `EvaluationReport` as text. `html` writes it as HTML."""
+
+from sklearn.metrics import classification_report
+
+from .._targets import encode_labels
+
+_N_PAIRS = 5
+
+
+def write_text(report):
+    """Return the main scores and scikit-learn's `classification_report`."""
+    lines = [f"{name}: {value}" for name, value in summarize(report).items()]
+    if report.name is not None:
+        lines.insert(0, f"Data set: {report.name}")
+    if len(report.confusion_pairs):
+        lines.append(f"Most frequent misclassifications: {', '.join(describe_confusions(report, _N_PAIRS))}")
+    table = classification_report(
+        encode_labels(report.y_true, report.classes, "y_true"),
+        encode_labels(report.y_pred, report.classes, "y_pred"),
+        labels=range(len(report.classes)),
+        target_names=[str(label) for label in report.classes],
+        digits=4,
+        zero_division=0,
+    )
+    return "\n".join([*lines, "", table])
+
+
+def summarize(report):
+    """Return the main scores as text, by name."""
+    scores = {
+        "Accuracy": f"{report.accuracy:.2%}",
+        "Misclassified": f"{len(report.misclassified):,} of {report.n_samples:,}",
+    }
+    if report.y_proba is not None:
+        scores["Log loss"] = f"{report.log_loss:.4f}"
+        scores["Calibration error"] = f"{report.calibration_error:.4f}"
+    return scores
+
+
+def describe_confusions(report, n_pairs):
+    """Return the most frequent misclassifications as text."""
+    return [
+        f"{true} predicted as {predicted} ({count})"
+        for true, predicted, count in report.confusion_pairs.head(n_pairs).itertuples(index=False)
+    ]

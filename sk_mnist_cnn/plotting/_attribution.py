@@ -1,0 +1,94 @@
+"""Compute gradient and occlusion saliency, the attributions that `SaliencyDisplay` draws."""
+
+from numbers import Integral
+
+import numpy as np
+import pandas as pd
+
+
+def gradient_saliency(model, images, class_indices, background):
+    """Return the gradient of the log-odds of a class times the difference of each pixel from the background.
+
+    The log-odds are computed from the logits, since the gradient of the softmax vanishes where it saturates.
+
+    Parameters
+    ----------
+    model : keras.Model
+        A network whose last layer is dense with a softmax.
+    images : ndarray of shape (n, h, w, c)
+        Images as the network takes them.
+    class_indices : ndarray of int of shape (n,)
+        Index of the class, for each image.
+    background : float
+        Pixel value that carries no information.
+
+    Returns
+    -------
+    saliency : ndarray of shape (n, h, w)
+        Sum over the channels.
+    """
+    from .._keras.backend import keras, tf
+
+    last = model.layers[-1]
+    features = keras.Model(model.inputs[0], last.input)
+    pixels = tf.constant(images, dtype=last.kernel.dtype)
+    is_class = tf.one_hot(class_indices, model.output_shape[-1], on_value=True, off_value=False)
+    with tf.GradientTape() as tape:
+        tape.watch(pixels)
+        logits = tf.cast(features(pixels), last.kernel.dtype) @ last.kernel + last.bias
+        other_logits = tf.where(is_class, -np.inf, logits)
+        log_odds = logits[is_class] - tf.reduce_logsumexp(other_logits, axis=1)
+    return np.sum(tape.gradient(log_odds, pixels) * (pixels - background), axis=-1)
+
+
+def occlusion_saliency(estimator, X, images, class_indices, background, patch_size):
+    """Return the mean drop of the probability of a class over all patches that cover the pixel.
+
+    Parameters
+    ----------
+    estimator : estimator
+        A fitted classifier with `predict_proba`.
+    X : array-like of shape (n, ...)
+        The images as `estimator` takes them; occluded images get the same layout and column names.
+    images : ndarray of shape (n, h, w, c)
+        The same images.
+    class_indices : ndarray of int of shape (n,)
+        Index of the class, for each image.
+    background : float
+        Pixel value of the patches.
+    patch_size : int or "auto"
+        Height and width of the patches.
+
+    Returns
+    -------
+    saliency : ndarray of shape (n, h, w)
+    """
+    masks = _patch_masks(*images.shape[1:3], patch_size)
+    saliency = []
+    for image, index in zip(images, class_indices, strict=True):
+        occluded = np.where(masks[..., np.newaxis], background, image).astype(images.dtype)
+        batch = np.concatenate([image[np.newaxis], occluded]).reshape(-1, *np.shape(X)[1:])
+        if hasattr(X, "columns"):
+            batch = pd.DataFrame(batch, columns=list(X.columns))
+        # A probability near 1 is less precise than the sum of the others, which rises by the same amount.
+        others = np.delete(np.asarray(estimator.predict_proba(batch)), index, axis=1).sum(axis=1)
+        saliency.append(np.tensordot(others[1:] - others[0], masks, axes=1) / masks.sum(axis=0))
+    return np.array(saliency)
+
+
+def _patch_masks(height, width, patch_size):
+    """Return masks of shape (n_patches, h, w), one for each position of the patch."""
+    if patch_size == "auto":
+        patch_size = max(2, min(height, width) // 7)
+    if not isinstance(patch_size, Integral) or patch_size < 1:
+        raise ValueError(f'patch_size must be an integer >= 1 or "auto", got {patch_size!r}.')
+    rows, columns = _window_masks(height, patch_size), _window_masks(width, patch_size)
+    return (rows[:, np.newaxis, :, np.newaxis] & columns[:, np.newaxis, :]).reshape(-1, height, width)
+
+
+def _window_masks(length, size):
+    """Return masks of the windows of `size` in `length`, a quarter of the size apart."""
+    size = min(size, length)
+    starts = np.append(np.arange(0, length - size, max(1, size // 4)), length - size)[:, np.newaxis]
+    indices = np.arange(length)
+    return (starts <= indices) & (indices < starts + size)

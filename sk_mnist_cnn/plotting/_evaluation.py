@@ -1,0 +1,87 @@
+"""Draw the confusion matrix and the reliability diagram of an `EvaluationReport`."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.colors import PowerNorm
+from sklearn.metrics import ConfusionMatrixDisplay
+
+_MAX_CLASSES_WITH_VALUES = 20
+
+
+def plot_confusion_matrix(counts, labels, *, normalize=None, ax=None):
+    """Draw a confusion matrix whose zeros are blank and whose small entries are visible.
+
+    Parameters
+    ----------
+    counts : ndarray of int of shape (n_classes, n_classes)
+        Number of samples by true label (rows) and predicted label (columns).
+    labels : ndarray of shape (n_classes,)
+        Labels of the classes.
+    normalize : {"true", "pred", "all"} or None
+        Sum by which the counts are divided: of the row, the column or the matrix.
+    ax : Axes or None
+        Axes to draw on. None creates a figure of a fitting size.
+
+    Returns
+    -------
+    display : ConfusionMatrixDisplay
+    """
+    sums = {
+        None: 1,
+        "true": counts.sum(axis=1, keepdims=True),
+        "pred": counts.sum(axis=0),
+        "all": counts.sum(),
+    }
+    if normalize not in sums:
+        raise ValueError(f'normalize must be "true", "pred", "all" or None, got {normalize!r}.')
+    values = counts if normalize is None else counts / np.maximum(sums[normalize], 1)
+    n_classes = len(labels)
+    if ax is None:
+        side = np.clip(1.6 + 0.36 * n_classes, 4, 12)
+        _, ax = plt.subplots(figsize=(side + 1, side), layout="constrained")
+    display = ConfusionMatrixDisplay(values, display_labels=labels).plot(
+        ax=ax,
+        cmap="cividis",
+        im_kw={"norm": PowerNorm(0.5, vmin=0)},
+        include_values=n_classes <= _MAX_CLASSES_WITH_VALUES,
+        text_kw={"fontsize": "medium" if normalize is None else "small"},
+        values_format="d" if normalize is None else ".1%",
+        xticks_rotation="vertical" if max(len(str(label)) for label in labels) > 3 else "horizontal",
+    )
+    unit = {None: "samples", "true": "fraction of the true label", "pred": "fraction of the predicted label"}
+    display.im_.colorbar.set_label(f"{unit.get(normalize, 'fraction of all samples')} (square-root scale)")
+    if display.text_ is not None:
+        for text, value in zip(display.text_.flat, values.flat, strict=True):
+            text.set_color("black" if display.im_.norm(value) > 0.5 else "white")
+            text.set_visible(value > 0)
+    display.im_.set_data(np.ma.masked_equal(values, 0))
+    return display
+
+
+def plot_reliability(bins):
+    """Draw accuracy and number of samples by confidence.
+
+    Parameters
+    ----------
+    bins : DataFrame
+        `count`, mean `confidence` and `accuracy` of bins of equal width in [0, 1].
+
+    Returns
+    -------
+    figure : Figure
+    """
+    edges = np.linspace(0, 1, len(bins) + 1)
+    figure, (top, bottom) = plt.subplots(
+        2, 1, figsize=(6.5, 6), height_ratios=[3, 1], sharex=True, layout="constrained"
+    )
+    top.plot([0, 1], [0, 1], "--", color="#808080", label="perfectly calibrated")
+    top.stairs(
+        bins["accuracy"].fillna(0), edges, fill=True, color="#56B4E9", alpha=0.6, label="accuracy of the bin"
+    )
+    top.plot(bins["confidence"], bins["accuracy"], "o", color="#D55E00", label="mean confidence and accuracy")
+    top.set(ylabel="accuracy", ylim=(0, 1.05), xlim=(0, 1))
+    top.legend(loc="upper left", fontsize="small")
+    bottom.stairs(bins["count"], edges, fill=True, color="#0072B2")
+    bottom.set(xlabel="confidence (probability of the predicted label)", ylabel="samples", yscale="log")
+    bottom.set_ylim(bottom=0.5)
+    return figure

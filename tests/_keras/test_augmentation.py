@@ -1,0 +1,131 @@
+"""`augmentation`: distortions by name, and Keras layers, which must not mix the images of a batch."""
+
+import inspect
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+from sk_mnist_cnn._keras.augmentation import Augmentation
+from sk_mnist_cnn._keras.backend import keras, tf
+from sk_mnist_cnn._training import AUGMENTATIONS
+from tests.estimators import same_training, small_classifier
+
+SHAPES = [(28, 28, 1), (8, 8, 1), (12, 20, 3), (1, 9, 1)]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("name", AUGMENTATIONS)
+def test_keeps_shape_dtype_and_range(name, shape, dtype):
+    images = np.random.default_rng(0).random((5, *shape)).astype(dtype)
+    changed = Augmentation(name, shape)(images, (1, 2)).numpy()
+    assert changed.shape == images.shape
+    assert changed.dtype == dtype
+    assert changed.min() >= 0
+    assert changed.max() <= 1
+    assert not np.array_equal(changed, images)
+
+
+@pytest.mark.parametrize("name", AUGMENTATIONS)
+def test_changes_each_image_differently(name):
+    images = np.repeat(np.random.default_rng(0).random((1, 16, 16, 1), dtype=np.float32), 8, axis=0)
+    changed = Augmentation(name, (16, 16, 1))(images, (1, 2)).numpy()
+    assert len(np.unique(changed.reshape(8, -1), axis=0)) > 5
+
+
+@pytest.mark.parametrize("name", AUGMENTATIONS)
+def test_seed_determines_changes(name):
+    images = np.random.default_rng(0).random((8, 10, 10, 2), dtype=np.float32)
+    augmentation = Augmentation(name, (10, 10, 2))
+    one, same = (augmentation(images, (5, 6)).numpy() for _ in range(2))
+    assert_array_equal(one, same)
+    traced = tf.function(augmentation, autograph=False)(tf.constant(images), tf.constant([5, 6]))
+    assert_allclose(traced, one, atol=1e-5)
+    assert not np.array_equal(one, augmentation(images, (5, 7)).numpy())
+
+
+@pytest.mark.parametrize(
+    "augmentation",
+    [*AUGMENTATIONS, keras.layers.RandomRotation(0.05), [keras.layers.RandomTranslation(0.1, 0.1)]],
+    ids=[*AUGMENTATIONS, "layer", "layers"],
+)
+def test_augmented_training_is_reproducible(digits, augmentation):
+    X, y = digits[0][:400], digits[1][:400]
+    one, same = (small_classifier(augmentation=augmentation).fit(X, y) for _ in range(2))
+    assert same_training(one, same)
+    assert_array_equal(one.predict_proba(X), same.predict_proba(X))
+    assert one.history_["loss"] != small_classifier().fit(X, y).history_["loss"]
+
+
+def test_named_augmentations_differ(digits):
+    X, y = digits[0][:200], digits[1][:200]
+    fits = [small_classifier(augmentation=name, epochs=1).fit(X, y) for name in AUGMENTATIONS]
+    assert len({fitted.history_["loss"][0] for fitted in fits}) == len(AUGMENTATIONS)
+
+
+MIXING = {"CutMix", "Equalization", "MixUp", "RandomElasticTransform"}
+LAYERS = sorted(name for name in dir(keras.layers) if name in MIXING or name.startswith("Random"))
+ARGUMENTS = {
+    "value_range": (0, 1),
+    "factor": 0.2,
+    "height_factor": 0.2,
+    "width_factor": 0.2,
+    "brightness_factor": 0.2,
+    "height": 12,
+    "width": 12,
+    "seed": 1,
+}
+SPECIAL_ARGUMENTS = {"RandomPosterization": {"factor": 4}}
+SHAPE = (12, 12, 3)
+
+
+def create_layer(name):
+    """Create a preprocessing layer of Keras with those of `ARGUMENTS` that it needs."""
+    kind = getattr(keras.layers, name)
+    parameters = inspect.signature(kind.__init__).parameters
+    required = {key for key, parameter in parameters.items() if parameter.default is parameter.empty}
+    needed = required | {"value_range", "seed"} & parameters.keys()
+    arguments = {key: ARGUMENTS[key] for key in needed & ARGUMENTS.keys()}
+    return kind(**{**arguments, **SPECIAL_ARGUMENTS.get(name, {})})
+
+
+@pytest.mark.parametrize("name", [name for name in LAYERS if name not in MIXING])
+def test_accepts_layers_that_change_each_image_alone(name):
+    augmentation = Augmentation(create_layer(name), SHAPE)
+    augmentation.reseed(0, 1)
+    assert augmentation(keras.ops.ones((2, *SHAPE)), None).shape == (2, *SHAPE)
+
+
+@pytest.mark.parametrize("name", [name for name in LAYERS if name in MIXING])
+def test_raises_for_layers_that_mix_images(name):
+    with pytest.raises(ValueError, match=rf"augmentation must change each image .*\['{name}'\]"):
+        Augmentation([create_layer(name)], SHAPE)
+
+
+class SubtractMeanOfBatch(keras.Layer):
+    def call(self, images, training=False):
+        return images - keras.ops.mean(images, axis=0)
+
+
+def test_fit_raises_for_layer_that_mixes_images(digits):
+    with pytest.raises(ValueError, match=r"augmentation must change each image .*SubtractMeanOfBatch"):
+        small_classifier(augmentation=SubtractMeanOfBatch()).fit(digits[0][:100], digits[1][:100])
+
+
+def test_raises_for_layer_that_cannot_be_copied(digits):
+    class Uncopied(keras.Layer):
+        def __init__(self, value):
+            super().__init__()
+
+        def get_config(self):
+            return {}
+
+    with pytest.raises(ValueError, match=r"augmentation must hold layers that can be copied .* <Uncopied"):
+        small_classifier(augmentation=Uncopied(1)).fit(*digits)
+
+
+@pytest.mark.parametrize("augmentation", ["turn", [1], 3])
+def test_raises_for_invalid_augmentation(digits, augmentation):
+    with pytest.raises((ValueError, TypeError), match="augmentation"):
+        small_classifier(augmentation=augmentation).fit(*digits)

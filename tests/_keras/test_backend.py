@@ -1,0 +1,85 @@
+"""The import of TensorFlow: threads, memory of GPUs, and messages."""
+
+import os
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+from sk_mnist_cnn._keras import backend
+from sk_mnist_cnn._keras.backend import tf
+from tests.estimators import small_classifier
+
+
+@pytest.mark.usefixtures("empty_engine")
+def test_does_not_warn_about_retracing(digits, caplog):
+    for n_filters in range(2, 10):
+        small_classifier(epochs=1, filters=(n_filters,)).fit(digits[0][:64], digits[1][:64])
+    assert not caplog.records
+
+
+def test_prints_nothing():
+    code = "from sk_mnist_cnn import build_cnn; build_cnn((8, 8, 1), 2, kernel_size=3)"
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert shown.stdout + shown.stderr == ""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="closes its standard error as a shell of Unix does")
+def test_works_without_standard_error():
+    code = "from sk_mnist_cnn import build_cnn; print(build_cnn((8, 8, 1), 2, kernel_size=3).count_params())"
+    command = ["sh", "-c", 'exec "$0" -c "$1" 2>&-', sys.executable, code]
+    shown = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    assert int(shown.stdout) > 0
+
+
+def test_enables_memory_growth_of_gpus(monkeypatch):
+    grown = []
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: ["first", "busy", "last"])
+
+    def set_memory_growth(gpu, enable):
+        if gpu == "busy":
+            raise RuntimeError("Physical devices cannot be modified after being initialized")
+        grown.append((gpu, enable))
+
+    monkeypatch.setattr(tf.config.experimental, "set_memory_growth", set_memory_growth)
+    backend._share_gpus()
+    assert grown == [("first", True), ("last", True)]
+
+
+THREADS = """
+    import gc
+    {before}
+    from sk_mnist_cnn._keras.backend import tf
+    pools = tf.config.threading
+    print(pools.get_intra_op_parallelism_threads(), pools.get_inter_op_parallelism_threads(), gc.isenabled())
+"""
+
+
+@pytest.mark.parametrize(
+    ("environment", "before", "expected"),
+    [
+        ({}, "", "0 0 True"),  # 0 lets TensorFlow choose
+        ({"OMP_NUM_THREADS": "3"}, "", "3 3 True"),
+        ({"OMP_NUM_THREADS": "4,2"}, "gc.disable()", "0 0 False"),
+        ({"OMP_NUM_THREADS": "1", "TF_NUM_INTRAOP_THREADS": "2"}, "", "0 1 True"),
+        (
+            {"OMP_NUM_THREADS": "1"},
+            "import tensorflow; tensorflow.config.threading.set_intra_op_parallelism_threads(5)",
+            "5 1 True",
+        ),
+        ({"OMP_NUM_THREADS": "1"}, "import tensorflow; tensorflow.constant(0)", "0 0 True"),
+    ],
+    ids=["unset", "set", "list", "TensorFlow's variable", "configured before", "used before"],
+)
+def test_number_of_threads_follows_omp_num_threads(environment, before, expected):
+    code = textwrap.dedent(THREADS.format(before=before))
+    inherited = {name: value for name, value in os.environ.items() if "_THREADS" not in name}
+    shown = subprocess.run(
+        [sys.executable, "-c", code],
+        env=inherited | environment,
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    assert shown.stdout.strip() == expected

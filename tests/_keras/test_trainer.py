@@ -1,0 +1,93 @@
+"""A trainer that is used again: its variables are reset. And the progress that it prints."""
+
+import random
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+from tensorflow.python.framework.config import is_op_determinism_enabled
+
+from sk_mnist_cnn._keras.backend import keras, tf
+from tests.estimators import same_training, small_classifier
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.usefixtures("empty_engine")
+def test_used_trainer_gives_same_training_as_new_one(digits):
+    new = small_classifier(validation_split=0.1).fit(*digits)
+    small_classifier(random_state=5, learning_rate=0.05, dense_dropout=0.1, batch_size=32).fit(*digits)
+    used = small_classifier(validation_split=0.1).fit(*digits)
+    assert same_training(new, used)
+
+
+@pytest.mark.usefixtures("empty_engine")
+@pytest.mark.parametrize("optimizer", ["adadelta", "adam", "sgd", "rmsprop", "adamw", "nadam", "adagrad"])
+def test_optimizer_slots_are_reset(digits, optimizer):
+    X, y = digits[0][:300], digits[1][:300]
+    if optimizer in ("nadam", "adagrad"):
+        optimizer = keras.optimizers.get(optimizer)
+    new, used = (small_classifier(optimizer=optimizer, epochs=1).fit(X, y) for _ in range(2))
+    assert same_training(new, used)
+
+
+def test_does_not_change_global_random_state(digits):
+    X, y = digits[0][:200], digits[1][:200]
+    layers = [keras.layers.RandomRotation(0.1)]  # draws its own seed
+    random.seed(1)
+    np.random.seed(1)  # noqa: NPY002
+    tf.random.set_seed(1)
+    before = random.getstate(), np.random.get_state()[1].tolist()  # noqa: NPY002
+    expected = tf.random.uniform((3,)).numpy()
+    tf.random.set_seed(1)
+    clf = small_classifier(epochs=1, augmentation=layers, validation_split=0.2).fit(X, y)
+    clf.predict(X)
+    clf.model_  # noqa: B018
+    with pytest.raises(ValueError, match="learning_rate"):
+        clf.set_params(optimizer="sgd", learning_rate=1e30).fit(X, y)
+    assert (random.getstate(), np.random.get_state()[1].tolist()) == before  # noqa: NPY002
+    assert_array_equal(tf.random.uniform((3,)).numpy(), expected)
+    assert not is_op_determinism_enabled()
+
+
+@pytest.mark.parametrize(("verbose", "n_lines"), [(0, 0), (1, 0), (2, 4)])
+def test_prints_one_line_per_epoch_or_nothing_without_terminal(digits, capsys, verbose, n_lines):
+    small_classifier(epochs=2, verbose=verbose).fit(*digits)
+    shown = capsys.readouterr()
+    assert len(shown.out.splitlines()) == n_lines
+    assert not shown.err
+
+
+def test_shows_progress_bar_in_terminal(digits, capsys, monkeypatch):
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    small_classifier(epochs=2, verbose=1).fit(*digits)
+    shown = capsys.readouterr().out
+    assert "Epoch 2/2" in shown
+    assert "accuracy" in shown
+
+
+TWO_DEVICES = """
+    import numpy as np, tensorflow as tf
+    cpu = tf.config.list_physical_devices("CPU")[0]
+    tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+    from sklearn.datasets import load_digits
+    from tests.estimators import small_classifier
+    X, y = load_digits(return_X_y=True)
+    params = dict(optimizer="sgd", learning_rate=0.05, conv_dropout=0, dense_dropout=0, epochs=2)
+    params.update(batch_size=100, validation_split=0.2)
+    one = small_classifier(**params).fit(X / 16, y)
+    with tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]).scope():
+        two = small_classifier(**params).fit(X / 16, y)
+    for a, b in zip(one._weights, two._weights):
+        np.testing.assert_allclose(a, b, atol=2e-3)
+    np.testing.assert_allclose(one.history_["val_loss"], two.history_["val_loss"], rtol=1e-3)
+"""
+
+
+@pytest.mark.slow
+def test_two_devices_give_same_training_as_one():
+    subprocess.run([sys.executable, "-c", textwrap.dedent(TWO_DEVICES)], cwd=ROOT, check=True)

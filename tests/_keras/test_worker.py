@@ -1,0 +1,102 @@
+"""Classifiers in forked and spawned processes."""
+
+import multiprocessing
+import signal
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+from numpy.testing import assert_array_equal
+
+from sk_mnist_cnn._keras.backend import keras
+from tests.estimators import small_classifier
+
+ROOT = Path(__file__).parents[2]
+
+
+def fit_and_predict(clf, X, y):
+    return clf.predict_proba(X[:5]), clf.fit(X, y).predict_proba(X[:5])
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn"])
+def test_child_process_gives_same_results(fitted, digits, method):
+    X, y = digits
+    fitted.predict(X[:1])
+    with multiprocessing.get_context(method).Pool(1) as pool:
+        before, after = pool.apply_async(fit_and_predict, (fitted, X, y)).get(timeout=120)
+    assert_array_equal(before, fitted.predict_proba(X[:5]))
+    assert_array_equal(after, before)
+
+
+def raise_timeout(signum, frame):
+    raise TimeoutError("interrupted by a signal")
+
+
+def predict_after_interrupted_fit(clf, X, y):
+    clf.predict_proba(X[:5])
+    signal.signal(signal.SIGALRM, raise_timeout)
+    signal.setitimer(signal.ITIMER_REAL, 0.2)
+    with pytest.raises(TimeoutError, match="interrupted by a signal"):
+        small_classifier(epochs=1000).fit(X, y)
+    return clf.predict_proba(X[5:9]), clf.predict_proba(X[:5])
+
+
+def test_forked_process_can_interrupt_fit(fitted, digits):
+    X, y = digits
+    first, second = fitted.predict_proba(X[:5]), fitted.predict_proba(X[5:9])
+    with multiprocessing.get_context("fork").Pool(1) as pool:
+        results = pool.apply_async(predict_after_interrupted_fit, (fitted, X, y)).get(timeout=120)
+    assert_array_equal(results[0], second)
+    assert_array_equal(results[1], first)
+
+
+class StopAfterFirstEpoch(keras.callbacks.Callback):
+    def on_epoch_end(self, epoch, logs=None):
+        self.model.stop_training = True
+
+
+def fit_with_callback_and_lambda(X, y):
+    params = {"callbacks": [StopAfterFirstEpoch()], "learning_rate_schedule": lambda step: 0.01}
+    return small_classifier(**params).fit(X, y).n_iter_
+
+
+def test_forked_process_can_fit_with_callback_and_lambda(fitted, digits):
+    fitted.predict(digits[0][:1])
+    with multiprocessing.get_context("fork").Pool(1) as pool:
+        assert pool.apply_async(fit_with_callback_and_lambda, digits).get(timeout=120) == 1
+
+
+FORK_AFTER_TENSORFLOW = """
+    import multiprocessing
+    import sk_mnist_cnn, tensorflow
+    from sklearn.datasets import load_digits
+    from tests.estimators import small_classifier
+
+    X, y = load_digits(return_X_y=True)
+
+    def score():
+        return small_classifier(epochs=1).fit(X / 16, y).score(X / 16, y)
+
+    tensorflow.function(lambda x: tensorflow.linalg.matmul(x, x))(tensorflow.ones((500, 500)))
+    with multiprocessing.get_context("fork").Pool(1) as pool:
+        print(pool.apply_async(score).get(timeout=100) > 0.1)
+"""
+
+
+def test_process_can_be_forked_after_tensorflow_was_used():
+    command = [sys.executable, "-c", textwrap.dedent(FORK_AFTER_TENSORFLOW)]
+    shown = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=200)
+    assert shown.stdout == "True\n", shown.stderr
+
+
+def get_model(clf):
+    return clf.model_
+
+
+def test_keras_model_raises_in_forked_process(fitted, digits):
+    fitted.predict(digits[0][:1])
+    raises = pytest.raises(RuntimeError, match='Start the process by "spawn"')
+    with multiprocessing.get_context("fork").Pool(1) as pool, raises:
+        pool.apply_async(get_model, (fitted,)).get(timeout=60)

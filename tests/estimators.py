@@ -1,0 +1,68 @@
+"""Estimators that train on the 8x8 digits in a moment, and comparisons of fitted classifiers."""
+
+import copy
+from contextlib import contextmanager
+
+import numpy as np
+from numpy.testing import assert_array_equal
+from sklearn.pipeline import Pipeline
+
+from sk_mnist_cnn import CNNDigitClassifier, ImagePreprocessor
+
+SMALL = {
+    "filters": (8, 16),
+    "kernel_size": 3,
+    "dense_units": (32, 16),
+    "optimizer": "adam",
+    "learning_rate": 0.01,
+    "batch_size": 64,
+    "epochs": 3,
+    "random_state": 0,
+}
+
+
+def small_classifier(**params):
+    """Return an unfitted classifier with a small network.
+
+    Tests share this architecture where they can, since each new one must be traced.
+    """
+    return CNNDigitClassifier(**{**SMALL, **params})
+
+
+def quick_classifier(epochs=2, **params):
+    """Return an unfitted small classifier that learns 300 digits in 6 epochs: small batches, no dropout."""
+    quick = {"batch_size": 16, "conv_dropout": 0.0, "dense_dropout": 0.0}
+    return small_classifier(epochs=epochs, **{**quick, **params})
+
+
+def quick_pipeline(**params):
+    """Return an unfitted pipeline of the steps "images" and "cnn", which is a `quick_classifier`."""
+    return Pipeline([("images", ImagePreprocessor()), ("cnn", quick_classifier(**params))])
+
+
+def same_training(one, other):
+    """Return whether two classifiers have the same weights and the same history, bit for bit."""
+    weights = zip(one._weights, other._weights, strict=True)
+    return one.history_ == other.history_ and all(np.array_equal(a, b) for a, b in weights)
+
+
+@contextmanager
+def assert_unchanged(estimator):
+    """Check that the attributes of an estimator are the same at the end of the block as at its start."""
+    before = copy.deepcopy(vars(estimator))
+    yield
+    after = vars(estimator)
+    assert after.keys() == before.keys()
+    for name, value in before.items():
+        if name not in ("optimizer", "callbacks", "augmentation"):  # Keras objects compare by identity
+            _assert_equal(after[name], value, name)
+
+
+def _assert_equal(found, expected, name):
+    assert type(found) is type(expected), name
+    if isinstance(expected, tuple | list):
+        assert len(found) == len(expected), name
+        for one, other in zip(found, expected, strict=True):
+            _assert_equal(one, other, name)
+    else:
+        assert_array_equal(found, expected, err_msg=name)

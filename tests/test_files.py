@@ -1,0 +1,190 @@
+"""Paths are checked, files are replaced only when they are complete, and damaged files are explained."""
+
+import os
+import stat
+import subprocess
+import sys
+import threading
+import warnings
+from pathlib import Path
+
+import pytest
+
+from sk_mnist_cnn._files import as_destination, as_path, as_value_error, remove_leftovers, replacing
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from sk_mnist_cnn._files import replacing
+with replacing(Path(sys.argv[1])) as file:
+    file.write(b"incomplete")
+    file.flush()
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "model.skops"
+
+
+def write(path, content):
+    with replacing(path) as file:
+        file.write(content)
+
+
+def mode(path):
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+@pytest.mark.parametrize("given", ["a/b.txt", Path("a/b.txt")])
+def test_as_path_accepts_str_and_path(given):
+    assert as_path(given) == Path("a/b.txt")
+
+
+def test_as_path_expands_the_home_directory(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))  # on Windows
+    assert as_path("~/b.txt") == tmp_path / "b.txt"
+
+
+@pytest.mark.parametrize("given", [None, 5, b"a", ["a"]])
+@pytest.mark.parametrize("check", [as_path, as_destination])
+def test_raises_for_other_types(check, given):
+    with pytest.raises(TypeError, match=r"`path` must be a str or a PathLike, got .* Pass the path"):
+        check(given)
+
+
+def test_destination_needs_an_existing_directory(tmp_path):
+    for path in (tmp_path / "missing" / "a", tmp_path):
+        with pytest.raises(FileNotFoundError, match="`path` must be a file in an existing directory"):
+            as_destination(path)
+    assert as_destination(tmp_path / "a") == tmp_path / "a"
+
+
+def test_replaces_a_file_when_it_is_complete(path):
+    path.write_bytes(b"old")
+    with replacing(path) as file:
+        file.write(b"new")
+        file.flush()
+        assert path.read_bytes() == b"old"
+    assert path.read_bytes() == b"new"
+    assert list(path.parent.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+def test_keeps_the_old_file_when_writing_fails(path, error):
+    path.write_bytes(b"old")
+
+    def fail():
+        with replacing(path) as file:
+            file.write(b"new")
+            raise error
+
+    with pytest.raises(error):
+        fail()
+    assert path.read_bytes() == b"old"
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_writers_of_one_path_do_not_share_a_temporary_file(path):
+    with replacing(path) as one:
+        one.write(b"one")
+        with replacing(path) as other:
+            other.write(b"the other")
+        assert path.read_bytes() == b"the other"
+    assert path.read_bytes() == b"one"
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_threads_write_one_path_at_the_same_time(path):
+    barrier, errors = threading.Barrier(8), []
+
+    def write_often(content):
+        barrier.wait()
+        try:
+            for _ in range(20):
+                write(path, content)
+        except Exception as error:
+            errors.append(error)
+
+    contents = [bytes([65 + i]) * 10_000 for i in range(8)]
+    threads = [threading.Thread(target=write_often, args=(content,)) for content in contents]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+    assert path.read_bytes() in contents
+    assert list(path.parent.iterdir()) == [path]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no permission bits")
+def test_permissions_are_those_of_an_ordinary_file(path):
+    ordinary = path.with_name("ordinary")
+    ordinary.touch()
+    write(path, b"new")
+    assert mode(path) == mode(ordinary)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no permission bits")
+@pytest.mark.parametrize("bits", [0o600, 0o664])
+def test_permissions_of_an_existing_file_are_kept(path, bits):
+    path.touch()
+    path.chmod(bits)
+    write(path, b"new")
+    assert mode(path) == bits
+
+
+@pytest.mark.skipif(os.name == "nt", reason="creating links on Windows needs a privilege")
+def test_symbolic_links_are_followed(path, tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    target = tmp_path / "elsewhere" / "target"
+    path.symlink_to(target)
+    write(path, b"new")
+    assert path.is_symlink()
+    assert target.read_bytes() == b"new"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
+def test_a_killed_writer_leaves_the_old_file_and_a_directory_that_can_be_removed(path):
+    path.write_bytes(b"old")
+    kept = path.with_name(f"{path.name}.bak")
+    kept.touch()
+    subprocess.run([sys.executable, "-c", KILLED, str(path)], check=False)
+    assert path.read_bytes() == b"old"
+    (leftover,) = set(path.parent.iterdir()) - {path, kept}
+    assert leftover.name.startswith("model.skops.")
+    assert leftover.name.endswith(".part")
+    remove_leftovers(path)
+    assert set(path.parent.iterdir()) == {path, kept}
+
+
+@pytest.mark.parametrize(
+    ("error", "detail"),
+    [
+        (ValueError("no sizes"), "no sizes"),
+        (KeyError("x"), "KeyError: 'x'"),
+        (MemoryError(), "MemoryError: "),
+        (RecursionError("too deep"), "RecursionError: too deep"),
+        (OSError("broken"), "OSError: broken"),
+    ],
+)
+def test_every_exception_becomes_a_value_error_with_rule_and_remedy(error, detail):
+    with pytest.raises(ValueError) as raised, as_value_error("`path` must be whole", "Copy it again."):
+        raise error
+    assert str(raised.value) == f"`path` must be whole: {detail}. Copy it again."
+    assert raised.value.__cause__ is error
+
+
+@pytest.mark.parametrize("error", [UserWarning, KeyboardInterrupt, SystemExit])
+def test_warnings_and_interrupts_are_raised_as_they_are(error):
+    with pytest.raises(error), as_value_error("rule", "remedy"):
+        raise error
+
+
+def test_warnings_are_still_only_warnings():
+    with warnings.catch_warnings(record=True) as caught, as_value_error("rule", "remedy"):
+        warnings.simplefilter("always")
+        warnings.warn("old version", stacklevel=1)
+    assert len(caught) == 1

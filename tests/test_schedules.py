@@ -1,0 +1,92 @@
+"""Learning rate schedules: their values, and the rates that a network is trained with."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+from sk_mnist_cnn._keras.backend import keras
+from sk_mnist_cnn._schedules import SCHEDULES, learning_rates
+from tests.estimators import small_classifier
+
+
+def test_one_cycle_warms_up_linearly_and_decays_to_zero():
+    rates = learning_rates("one_cycle", 0.5, 1000)
+    assert rates[0] == pytest.approx(0.05)
+    assert rates.argmax() == 200
+    assert rates[200] == pytest.approx(0.5)
+    assert np.allclose(np.diff(rates[:200], 2), 0, atol=1e-6)
+    assert rates[600] == pytest.approx(0.25)
+    assert rates[-1] < 1e-5
+
+
+def test_cosine_and_exponential_decrease():
+    for name in ("cosine", "exponential"):
+        rates = learning_rates(name, 2.0, 100)
+        assert rates[0] == 2
+        assert np.all(np.diff(rates) < 0)
+    assert learning_rates("cosine", 2.0, 100)[50] == pytest.approx(1)
+    assert learning_rates("exponential", 2.0, 100)[50] == pytest.approx(0.2)
+
+
+class RecordRates(keras.callbacks.Callback):
+    """Records the learning rate after every batch, in a list that all copies share."""
+
+    rates: list = []
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.rates.append(float(self.model.optimizer.learning_rate))
+
+
+@pytest.fixture
+def recorder():
+    RecordRates.rates.clear()
+    return RecordRates()
+
+
+@pytest.mark.parametrize("schedule", [*SCHEDULES, lambda step: 0.001 * (1 + step)])
+def test_network_is_trained_with_scheduled_rates(digits, recorder, schedule):
+    X, y = digits[0][:300], digits[1][:300]
+    small_classifier(epochs=2, callbacks=[recorder], learning_rate_schedule=schedule).fit(X, y)
+    assert_allclose(recorder.rates, learning_rates(schedule, 0.01, 10), rtol=1e-6)
+
+
+# Issued inside Keras' callback, which converts a variable.
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+def test_callbacks_can_change_a_constant_rate(digits, recorder):
+    halve = keras.callbacks.LearningRateScheduler(lambda epoch, rate: rate / 2)
+    small_classifier(epochs=2, callbacks=[halve, recorder]).fit(digits[0][:64], digits[1][:64])
+    assert recorder.rates == pytest.approx([0.005, 0.0025])
+
+
+def test_automatic_rate_does_not_depend_on_an_earlier_fit(digits, recorder):
+    X, y = digits[0][:64], digits[1][:64]
+    params = {"optimizer": "adam", "filters": (3,), "epochs": 1, "callbacks": [recorder]}
+    small_classifier(learning_rate=0.5, **params).fit(X, y)
+    small_classifier(learning_rate="auto", **params).fit(X, y)
+    assert recorder.rates == pytest.approx([0.5, 0.001])
+
+
+def test_warm_start_restarts_the_schedule(digits, recorder):
+    X, y = digits[0][:300], digits[1][:300]
+    clf = small_classifier(epochs=1, warm_start=True, callbacks=[recorder], learning_rate_schedule="cosine")
+    clf.fit(X, y).fit(X, y)
+    assert recorder.rates[:5] == recorder.rates[5:]
+    recorder.rates.clear()
+    clf.partial_fit(X, y)
+    assert recorder.rates == pytest.approx([0.01] * 5)
+
+
+def test_schedule_counts_batches_when_gradients_are_accumulated(digits, recorder):
+    X, y = digits[0][:256], digits[1][:256]
+    params = {"epochs": 2, "learning_rate_schedule": "cosine", "callbacks": [recorder]}
+    small_classifier(**params).fit(X, y)
+    accumulating = keras.optimizers.Adam(gradient_accumulation_steps=2)
+    small_classifier(optimizer=accumulating, **params).fit(X, y)
+    assert recorder.rates[8:] == recorder.rates[:8]
+
+
+@pytest.mark.parametrize("rate", [-1.0, np.nan, np.inf])
+def test_raises_for_invalid_rate_of_callable_schedule(digits, rate):
+    clf = small_classifier(learning_rate_schedule=lambda step: rate if step == 3 else 0.1)
+    with pytest.raises(ValueError, match=r"learning_rate_schedule must give .* for step 3 of"):
+        clf.fit(*digits)

@@ -1,0 +1,52 @@
+"""Labels, weights and splits as pure functions. How `fit` uses them is tested in `tests.classifier`."""
+
+import numpy as np
+from numpy.testing import assert_allclose, assert_array_equal
+
+from sk_mnist_cnn._targets import check_sample_weight, stratified_split, weigh_classes
+from sk_mnist_cnn._training import ImageDataset
+
+
+def training_weights(labels, class_weight, sample_weight=None, *, indices=None, whole=True):
+    """Return the weights that samples of the classes 0 and 1 are trained with."""
+    labels = np.array(labels)
+    weights = check_sample_weight(sample_weight, len(labels))
+    indices = np.flatnonzero(weights) if indices is None else np.array(indices)
+    images = ImageDataset(np.zeros((len(labels), 1)), labels, weights, indices)
+    images = weigh_classes(images, class_weight, np.array([0, 1]), "float64", whole=whole)
+    return images.weights[images.indices]
+
+
+def test_class_weights_of_a_batch_do_not_depend_on_its_labels():
+    class_weight = {0: 1, 1: 3}
+    assert_allclose(training_weights([0, 0], class_weight, whole=False), 0.5)
+    assert_allclose(training_weights([1, 1], class_weight, whole=False), 1.5)
+    assert_allclose(training_weights([0, 1], class_weight, whole=False), [0.5, 1.5])
+
+
+def test_sample_weights_of_a_batch_are_divided_by_their_mean():
+    assert_allclose(training_weights([0, 0], {0: 1, 1: 3}, [10, 30], whole=False), [0.25, 0.75])
+    assert_allclose(training_weights([0, 0], None, [10, 30], whole=False), [0.5, 1.5])
+
+
+def test_balanced_weights_ignore_samples_with_zero_weight():
+    assert_allclose(training_weights([0, 0, 0, 1], "balanced", [1, 0, 0, 1]), 1)
+
+
+def test_balanced_weights_ignore_validation_samples():
+    assert_allclose(training_weights([0, 0, 0, 1], "balanced", indices=[2, 3]), 1)
+
+
+def test_stratified_split_keeps_class_proportions():
+    labels = np.repeat([0, 1, 2], [100, 40, 10])
+    indices = np.arange(150)[::-1][: 150 - 10]  # without ten samples of class 0
+    images = ImageDataset(np.zeros((150, 1)), labels, np.ones(150), indices)
+
+    def split(seed):
+        return [part.indices for part in stratified_split(images, np.arange(3), 0.2, seed)]
+
+    training, validation = split(seed=0)
+    assert np.bincount(labels[validation]).tolist() == [18, 8, 2]
+    assert sorted([*training, *validation]) == sorted(indices)
+    assert_array_equal(split(seed=0)[1], validation)
+    assert not np.array_equal(np.sort(split(seed=1)[1]), np.sort(validation))
