@@ -183,11 +183,8 @@ def _refuse_overflow(architecture, weights, training):
     """Raise for weights so large that predictions overflow; the last loss precedes the last update."""
     if all(np.abs(array).max(initial=0) < _LARGE_WEIGHT for array in weights):
         return
-    from .._onnx import graph, session
-
     rows = training.rows[training.indices[:PREDICTION_CHUNK]]
-    predict = session.predict_proba if graph.supports(architecture) else predict_proba
-    if not np.isfinite(predict(architecture, weights, rows)).all():
+    if not np.isfinite(predict_proba(architecture, weights, rows)).all():
         raise ValueError(
             "The weights became so large that predictions are not finite. Lower learning_rate, and check "
             "that the pixels are scaled to [0, 1], as ImagePreprocessor does."
@@ -228,7 +225,7 @@ def keras_model(architecture, config, weights):
 @survives_fork
 @_eager
 def predict_proba(architecture, weights, rows):
-    """Return class probabilities of flat rows, for the networks that ONNX Runtime does not compute.
+    """Return class probabilities of flat rows, for networks that ONNX Runtime does not compute.
 
     Parameters
     ----------

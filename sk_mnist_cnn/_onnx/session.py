@@ -21,12 +21,16 @@ MAX_SESSIONS = 32
 # feature maps stay in the processor's cache and that memory stays small.
 PIXELS_PER_CALL = 32 * 28 * 28
 
+# Beyond it products may overflow.
+LARGEST_PIXEL = np.sqrt(np.finfo(np.float32).max)
+
 
 def predict_proba(architecture, weights, rows):
     """Return class probabilities of flat rows, in float32.
 
-    Every image is computed for itself, so that its probabilities are the same bits in any batch and with any
-    number of threads.
+    Every image is computed for itself, so that on one processor its probabilities are the same bits in any
+    batch and with any number of threads. They are NaN if a pixel is so large that float32 may overflow: ONNX
+    Runtime's max-pooling ignores NaN, and would hide that.
 
     Parameters
     ----------
@@ -47,8 +51,10 @@ def predict_proba(architecture, weights, rows):
     def predict(start):
         part = slice(start, start + size)
         with np.errstate(over="ignore"):
-            images = rows[part].astype(np.float32, copy=False).reshape(-1, *architecture.image_shape)
+            pixels = rows[part].astype(np.float32, copy=False)
+        images = pixels.reshape(-1, *architecture.image_shape)
         (probabilities[part],) = session.run(["probabilities"], {"X": images})
+        probabilities[part][np.abs(pixels).max(axis=1) > LARGEST_PIXEL] = np.nan
 
     _for_each(range(0, len(rows), size), predict)
     return probabilities

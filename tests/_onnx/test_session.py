@@ -150,14 +150,22 @@ class TestResults:
     def test_default_classifier_passes_invariance_checks(self, check):
         check("CNNDigitClassifier", CNNDigitClassifier())
 
-    @pytest.mark.parametrize("pixel", [1e300, -1e300, 3e38, np.finfo(np.float64).max])
+    @pytest.mark.parametrize("pixel", [1e300, -1e300, 3e38, -1e20])
     def test_raises_for_pixels_that_overflow(self, fitted, digits, pixel):
-        X = digits[0][:3].astype(np.float64)
-        X[1] = pixel
-        X[1, ::2] = -pixel
+        X = digits[0][:500].astype(np.float64)
+        X[450, 3, 3] = pixel
         message = r"X must hold pixels in \[0, 1\], got pixels from .* Put an ImagePreprocessor before"
         with pytest.raises(ValueError, match=message):
             fitted.predict(X)
+
+    def test_large_pixels_do_not_change_other_images(self):
+        arch = architecture()
+        weights, rows = random_weights(arch), random_rows(arch, 20)
+        expected = session.predict_proba(arch, weights, rows)
+        rows[7, 5] = np.inf
+        probabilities = session.predict_proba(arch, weights, rows)
+        assert np.isnan(probabilities[7]).all()
+        assert_array_equal(np.delete(probabilities, 7, axis=0), np.delete(expected, 7, axis=0))
 
 
 class TestTensorFlow:
