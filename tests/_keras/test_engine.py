@@ -78,35 +78,21 @@ def test_redefined_class_does_not_share_a_graph(parameter, digits):
     assert one.history_ == same.history_ != other.history_
 
 
-def test_pool_drops_least_recently_used_item():
-    pool = engine._Pool(2)
-    built = []
-    for key in "abacab":
-        item = pool.take(key)
-        if item is None:
-            built.append(key)
-        pool.put(key, item or key)
-    assert built == ["a", "b", "c", "b"]
-
-
-def test_predictions_do_not_depend_on_batches(fitted, digits):
+def test_predictions_in_float64_do_not_depend_on_batches(digits):
     X = digits[0]
-    expected = fitted.predict_proba(X)
+    clf = small_classifier(epochs=1, dtype="float64").fit(*digits)
+    expected = clf.predict_proba(X)
     assert len(X) > engine.PREDICTION_CHUNK
-    batches = [fitted.predict_proba(X[i : i + 100]) for i in range(0, len(X), 100)]
-    assert_allclose(np.concatenate(batches), expected, atol=1e-6)
-    one_by_one = np.concatenate([fitted.predict_proba(X[i : i + 1]) for i in range(50)])
-    assert_allclose(one_by_one, expected[:50], atol=1e-6)
+    batches = [clf.predict_proba(X[i : i + 100]) for i in range(0, len(X), 100)]
+    assert_allclose(np.concatenate(batches), expected, atol=1e-12)
 
 
-def test_weight_tensors_are_cached_until_weights_are_collected(digits):
-    clf = small_classifier(epochs=1).fit(*digits)
-    clf.predict(digits[0][:1])
-    tensors = engine._as_tensors(clf._weights)
-    assert engine._as_tensors(clf._weights) is tensors
-    key = id(clf._weights[0])
-    del clf, tensors
-    assert key not in engine._tensors
+def test_prediction_function_is_traced_once_per_architecture(digits):
+    engine._prediction_function.cache_clear()
+    for seed in range(2):
+        clf = small_classifier(epochs=1, dtype="float64", random_state=seed).fit(*digits)
+        assert_allclose(clf.predict_proba(digits[0][:5]), clf.model_(digits[0][:5]), atol=1e-12)
+    assert engine._prediction_function.cache_info().misses == 1
 
 
 class InterruptSecondEpoch(keras.callbacks.Callback):
