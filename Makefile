@@ -4,7 +4,7 @@ NEWEST_PYTHON ?= $(or $(shell command -v python3.13),$(PYTHON))
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-slow test-all test-oldest lint docs bench scaling compatibility pictures clean
+.PHONY: demo test test-slow fuzz test-all test-oldest lint docs bench scaling compatibility pictures clean
 
 demo: $(VENV)/demo.stamp
 	$(BIN)/python examples/plot_mnist_pipeline.py --output demo
@@ -14,6 +14,9 @@ test: $(VENV)/test.stamp
 
 test-slow: $(VENV)/test-all.stamp
 	$(BIN)/python -m pytest -m slow
+
+fuzz: $(VENV)/test-all.stamp
+	$(BIN)/python -m pytest -m slow tests/fuzz
 
 test-oldest:
 	$(MAKE) .venv-oldest/test,oldest.stamp VENV=.venv-oldest

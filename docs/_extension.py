@@ -1,17 +1,29 @@
-"""What the documentation needs of its own: a conditional directive, a rule for examples, a last check."""
+"""Sphinx extension: a conditional directive, links to other projects, and a check of the output."""
 
 import re
 from pathlib import Path
 
+from docutils import nodes
 from sphinx.errors import ExtensionError
 from sphinx.util.docutils import SphinxDirective
 
-# What a browser fetches by itself when it opens a page.
-_FETCHED = re.compile(r'<(?:img|script|source|iframe|link)\b[^>]*?\b(?:src|href)="((?:https?:)?//[^"]+)')
+# API pages of other projects. These rules replace intersphinx, whose inventories cannot be downloaded in an
+# offline build. Keras has none.
+_EXTERNAL = {
+    r"sklearn\..+": "https://scikit-learn.org/stable/modules/generated/{0}.html",
+    r"numpy\..+": "https://numpy.org/doc/stable/reference/generated/{0}.html",
+    r"matplotlib\..+": "https://matplotlib.org/stable/api/_as_gen/{0}.html",
+    r"keras\.callbacks\.CSVLogger": "https://keras.io/api/callbacks/csv_logger/",
+    r"keras\.callbacks\.ModelCheckpoint": "https://keras.io/api/callbacks/model_checkpoint/",
+    r"keras\.Model": "https://keras.io/api/models/model/",
+}
+
+# Tags whose content a browser loads when it opens a page.
+_LOADED = re.compile(r'<(?:img|script|source|iframe|link)\b[^>]*?\b(?:src|href)="((?:https?:)?//[^"]+)')
 
 
 class IfExists(SphinxDirective):
-    """Content that is shown only where a file, named from the documentation's root, exists."""
+    """Content that is included only if a file, relative to the source directory, exists."""
 
     required_arguments = 1
     has_content = True
@@ -22,26 +34,36 @@ class IfExists(SphinxDirective):
         return self.parse_content_to_nodes() if path.is_file() else []
 
 
-def as_a_module(gallery_conf, script_vars):
-    """Have the gallery run an example as if imported, without what it does as a script: write files."""
+def link_external(app, env, node, contnode):
+    """Link a name of another project to its API page."""
+    name = node.get("reftarget", "")
+    for pattern, address in _EXTERNAL.items():
+        if re.fullmatch(pattern, name):
+            return nodes.reference("", "", contnode, internal=False, refuri=address.format(name))
+    return None
+
+
+def reset_module_name(gallery_conf, script_vars):
+    """Run gallery examples with another `__name__`, so that they do not write files."""
     script_vars["example_globals"]["__name__"] = "example"
     return []
 
 
 def check_self_contained(app, exception):
-    """Refuse pages that would make a reader's browser ask another host."""
+    """Raise if a page loads content from another host."""
     if exception or app.builder.format != "html":
         return
     found = {
         f"{page.relative_to(app.outdir)}: {address}"
         for page in Path(app.outdir).rglob("*.html")
-        for address in _FETCHED.findall(page.read_text(encoding="utf-8"))
+        for address in _LOADED.findall(page.read_text(encoding="utf-8"))
     }
     if found:
-        raise ExtensionError("Pages fetch from other hosts:\n" + "\n".join(sorted(found)))
+        raise ExtensionError("Pages load content from other hosts:\n" + "\n".join(sorted(found)))
 
 
 def setup(app):
     app.add_directive("if-exists", IfExists)
+    app.connect("missing-reference", link_external)
     app.connect("build-finished", check_self_contained)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

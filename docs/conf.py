@@ -1,20 +1,20 @@
-"""Sphinx's configuration. What it needs beside the extensions named here stands in `_extension.py`."""
+"""Sphinx configuration. `_extension.py` contains the code of this documentation's own extension."""
 
 import os
 import sys
 from importlib.metadata import version as installed_version
 from pathlib import Path
 
-from sklearn.experimental import enable_halving_search_cv  # noqa: F401, the gallery looks its names up
+from sklearn.experimental import enable_halving_search_cv  # noqa: F401  # sphinx-gallery looks up its names
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-# The gallery is made from the digits that come with the package, wherever it is built.
+# Build the gallery from the shipped digits, even if all of MNIST is available.
 os.environ.pop("SK_MNIST_CNN_DATA", None)
 
 project = "sk_mnist_cnn"
 author = "The sk_mnist_cnn developers"
-copyright = author
+copyright = f"2026, {author}, BSD-3-Clause license"
 version = release = installed_version("sk_mnist_cnn")
 
 extensions = [
@@ -23,6 +23,7 @@ extensions = [
     "numpydoc",
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
+    "sphinx.ext.viewcode",
     "sphinx_gallery.gen_gallery",
 ]
 exclude_patterns = [
@@ -36,14 +37,12 @@ exclude_patterns = [
 templates_path = ["_templates"]
 default_role = "literal"
 nitpicky = True
-# numpydoc makes references of what stands left of the colon under Raises and See Also.
-nitpick_ignore_regex = [("py:.*", r"(keras|sklearn|skops)\..*|[A-Z][A-Za-z]*(Error|Warning)")]
 
 smartquotes = False
 add_module_names = False
 autosummary_generate = True
 autodoc_member_order = "bysource"
-autodoc_typehints = "none"  # the docstrings say more
+autodoc_typehints = "none"  # the docstrings contain the types
 numpydoc_show_class_members = False
 toc_object_entries_show_parents = "hide"
 myst_enable_extensions = ["colon_fence"]
@@ -56,25 +55,26 @@ sphinx_gallery_conf = {
     "ignore_pattern": r"draw_a_digit\.py",
     "backreferences_dir": "gallery/backreferences",
     "doc_module": ("sk_mnist_cnn",),
-    "reset_argv": "_extension.as_a_module",
+    "reset_argv": "_extension.reset_module_name",
     "show_signature": False,
+    "min_reported_time": float("inf"),  # running times depend on the machine
     "write_computation_times": False,
 }
 
 html_theme = "pydata_sphinx_theme"
-html_title = "sk_mnist_cnn"
+html_title = f"sk_mnist_cnn {version}"
 html_static_path = ["_static"]
 html_css_files = ["custom.css"]
 html_favicon = "_static/favicon.svg"
 html_context = {"default_mode": "auto"}
 html_show_sourcelink = False
-# Pages that have no others beside them, and need the width.
-alone = ["index", "getting_started", "benchmarks", "from_*", "recipes", "changelog", "contributing"]
-html_sidebars = {page: [] for page in alone}
+# Top-level pages without subpages get no left sidebar.
+_top_level = ("index", "getting_started", "benchmarks", "from_*", "recipes", "faq", "glossary")
+html_sidebars = {page: [] for page in (*_top_level, "changelog", "contributing")}
 html_theme_options = {
     "article_header_start": ["breadcrumbs"],
-    "footer_end": [],
-    "footer_start": ["sphinx-version", "theme-version"],
+    "footer_end": ["sphinx-version", "theme-version"],
+    "footer_start": ["copyright"],
     "header_links_before_dropdown": 5,
     "navigation_with_keys": False,
     "secondary_sidebar_items": {"**": ["page-toc"], "index": [], "from_notebook": [], "from_scikeras": []},

@@ -1,9 +1,9 @@
 """
-Which filters, how much dropout?
-================================
+Grid search over filters and dropout rates
+==========================================
 
-A grid search over the number of filters and both dropout rates, on a part of the digits that come with the
-package. The compiled network is shared between fits, so that only a new choice of filters costs a new graph.
+A grid search over the number of filters and both dropout rates, on a part of the shipped digits. All fits
+with the same number of filters share one compiled network.
 """
 
 import matplotlib.pyplot as plt
@@ -14,13 +14,13 @@ from sklearn.pipeline import Pipeline
 from sk_mnist_cnn import CNNDigitClassifier, ImagePreprocessor, load_mnist_sample
 
 # %%
-# A Pipeline is searched like any other estimator: ``cnn__filters`` is the parameter of its step ``cnn``.
+# Search over parameters of the pipeline: ``cnn__filters`` is the parameter ``filters`` of the step ``cnn``.
 mnist = load_mnist_sample()
 X, y = mnist.x_train[:2000], mnist.y_train[:2000]
 model = Pipeline(
     [
         ("images", ImagePreprocessor()),
-        ("cnn", CNNDigitClassifier(optimizer="adam", epochs=3, random_state=0)),
+        ("cnn", CNNDigitClassifier(optimizer="adam", epochs=5, random_state=0)),
     ]
 )
 grid = {
@@ -32,17 +32,18 @@ search = GridSearchCV(model, grid, cv=3)
 search.fit(X, y)
 
 # %%
-# All candidates as a table, best first.
+# Show all candidates, the best first.
 results = pd.DataFrame(search.cv_results_)
-columns = [*(f"param_{name}" for name in grid), "mean_test_score", "std_test_score", "mean_fit_time"]
+columns = [*(f"param_{name}" for name in grid), "mean_test_score", "std_test_score"]
 results = results.sort_values("rank_test_score")[columns].rename(
     columns=lambda name: name.removeprefix("param_cnn__")
 )
-print(results.to_string(index=False, float_format="%.4f"))
-print(f"Best: {search.best_params_}, {search.score(mnist.x_test, mnist.y_test):.2%} on the test digits")
+print(results.to_string(index=False, float_format="{:.3g}".format))
+print(f"Best parameters: {search.best_params_}")
+print(f"Test accuracy: {search.score(mnist.x_test, mnist.y_test):.2%}")
 
 # %%
-# The same as a heat map.
+# Plot the mean accuracy as a heat map.
 table = (
     results.pivot_table(
         index="filters", columns=["conv_dropout", "dense_dropout"], values="mean_test_score", sort=False
@@ -53,8 +54,8 @@ table = (
 fig, ax = plt.subplots(figsize=(7, 4), layout="constrained")
 image = ax.imshow(table, cmap="cividis")
 ax.set(
-    title="Mean accuracy of three folds",
-    xlabel="dropout after the convolutions / after the first dense layer",
+    title="Mean accuracy over three folds",
+    xlabel="conv_dropout / dense_dropout",
     ylabel="filters",
 )
 ax.set_xticks(range(table.shape[1]), [f"{conv} / {dense}" for conv, dense in table.columns])

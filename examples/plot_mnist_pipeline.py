@@ -1,17 +1,16 @@
 """
-The whole notebook in one Pipeline
-==================================
+Train and evaluate a classifier on MNIST
+========================================
 
-Load MNIST, scale it, train the reference network, and look at what it got wrong: every step of the classic
-Keras notebook, with scikit-learn's tools. It runs on the 10,000 digits that come with the package, or on all
-of MNIST where the environment variable ``SK_MNIST_CNN_DATA`` names an ``mnist.npz``.
+Load MNIST, scale the pixels, train the default network, and evaluate it: the steps of the classic Keras
+notebook, as a scikit-learn pipeline. The example uses the 10,000 digits that are shipped with the package.
+To use all of MNIST, set the environment variable ``SK_MNIST_CNN_DATA`` to the path of an ``mnist.npz``.
 """
 
 import argparse
 import os
 from pathlib import Path
 
-from sklearn.metrics import ConfusionMatrixDisplay
 from sklearn.pipeline import Pipeline
 
 from sk_mnist_cnn import (
@@ -25,15 +24,16 @@ from sk_mnist_cnn import (
 )
 
 # %%
-# The digits: images of 28x28 grey pixels from 0 to 255, already split into training and test sets.
+# The images have 28x28 pixels with gray levels from 0 to 255. They are split into a training set and a test
+# set.
 full_data = os.environ.get("SK_MNIST_CNN_DATA")
 mnist = load_mnist(full_data) if full_data else load_mnist_sample()
-print(f"{len(mnist.x_train):,} digits to train on, {len(mnist.x_test):,} to test on")
+print(f"{len(mnist.x_train):,} training images, {len(mnist.x_test):,} test images")
 
 # %%
-# One estimator from raw pixels to labels. A tenth of the training digits is set aside, to see after every
-# epoch how well the network does on digits that it does not learn from. An epoch of the sample has a seventh
-# of the steps that one of all MNIST has, so it gets 15 epochs, and MNIST ten.
+# The pipeline maps raw pixels to labels. 10% of the training images are set aside as validation data, to
+# record the validation accuracy after every epoch. The sample has fewer batches per epoch than all of MNIST,
+# so it needs more epochs.
 epochs = 10 if full_data else 15
 model = Pipeline(
     [
@@ -44,30 +44,29 @@ model = Pipeline(
 model.fit(mnist.x_train, mnist.y_train)
 
 # %%
-# What it learnt, on digits that it has never seen.
-report = evaluation_report(model, mnist.x_test, mnist.y_test)
-print(f"On the {report.n_samples:,} test digits:")
-print(report.to_text())
+# Evaluate the classifier on the test images.
+report = evaluation_report(model, mnist.x_test, mnist.y_test, name="MNIST test images")
+print(report)
 
 # %%
-# Loss and accuracy over the epochs.
+# Plot the loss and the accuracy per epoch.
 history = TrainingHistoryDisplay.from_estimator(model)
 
 # %%
-# Which digits are taken for which.
-confusion = ConfusionMatrixDisplay.from_predictions(report.y_true, report.y_pred, cmap="cividis")
+# Plot the confusion matrix.
+confusion = report.plot_confusion_matrix()
 
 # %%
-# The digits it got wrong, those that it was surest of first.
+# Plot the misclassified images, the most confident mistakes first.
 mistakes = MisclassifiedDisplay.from_predictions(
     mnist.x_test, report.y_true, report.y_pred, y_proba=report.y_proba
 )
 
 # %%
-# As a script, it writes its pictures into a folder, and a page that has it all.
+# When run as a script, the example writes the figures and an HTML report to a directory.
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description="Train the reference network on MNIST, and report.")
-    parser.add_argument("--output", type=Path, default=Path("demo"), help="folder for what it writes")
+    parser = argparse.ArgumentParser(description="Train and evaluate a classifier on MNIST.")
+    parser.add_argument("--output", type=Path, default=Path("demo"), help="directory of the output files")
     folder = parser.parse_known_args()[0].output
     folder.mkdir(parents=True, exist_ok=True)
     pictures = {"training_history": history, "confusion_matrix": confusion, "misclassified": mistakes}

@@ -1,11 +1,11 @@
 """
-Digits that do not look like MNIST's
-====================================
+Classify digits that do not look like MNIST's
+=============================================
 
-Networks that know MNIST by heart are known to fail on the digits that their owners draw: those are larger,
-dark on white, off the centre, or of another pen. `MNISTNormalizer` undoes such differences. How much it helps
-is measured here on test digits of MNIST that are changed in these ways, with one network that was trained on
-unchanged ones.
+A network trained on MNIST misclassifies digits with a different size, position, contrast or stroke width.
+`MNISTNormalizer` converts such images to MNIST's format. This example measures the accuracy of one network,
+trained on unchanged MNIST digits, on test digits that are changed in these ways, with and without
+`MNISTNormalizer`.
 """
 
 import matplotlib.pyplot as plt
@@ -24,7 +24,7 @@ network.fit(mnist.x_train, mnist.y_train)
 
 
 # %%
-# Each change takes one of MNIST's images, and may give a picture of another size.
+# Each change is a function of one image. Some change the size of the image.
 def resize(image, size):
     return np.asarray(Image.fromarray(image).resize((size, size), Image.Resampling.BICUBIC))
 
@@ -43,13 +43,12 @@ CHANGES = {
 
 
 # %%
-# Without `MNISTNormalizer` a picture is merely brought to 28x28 pixels, since the network takes no others.
-# With it, nothing else is needed.
-def merely_resized(pictures):
-    return np.stack([resize(picture, 28) for picture in pictures])
+# Without `MNISTNormalizer`, images are only resized to 28x28 pixels, which the network requires.
+def resize_all(images):
+    return np.stack([resize(image, 28) for image in images])
 
 
-PREPARATIONS = {"without": merely_resized, "with MNISTNormalizer": MNISTNormalizer().transform}
+PREPARATIONS = {"resized only": resize_all, "MNISTNormalizer": MNISTNormalizer().transform}
 digits, labels = mnist.x_test[:1000], mnist.y_test[:1000]
 accuracy = pd.DataFrame(
     {
@@ -60,11 +59,11 @@ accuracy = pd.DataFrame(
         for name, prepare in PREPARATIONS.items()
     }
 )
-print(f"Accuracy on {len(digits):,} changed digits:")
-print((100 * accuracy).map("{:.1f} %".format).to_string())
+print(f"Accuracy on {len(digits):,} test digits:")
+print((100 * accuracy).map("{:.1f}%".format).to_string())
 
 # %%
-# One of them as it reaches the network either way, with the answer.
+# Plot one digit as the network sees it, with the predicted label and its probability.
 digit = mnist.x_test[mnist.y_test == 3][0]
 figure, axes = plt.subplots(2, len(CHANGES), figsize=(11, 3.2), layout="constrained")
 for row, (name, prepare) in zip(axes, PREPARATIONS.items(), strict=True):

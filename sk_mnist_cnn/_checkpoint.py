@@ -10,10 +10,20 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
+from sklearn.utils import check_random_state
 
 from . import _lock
-from ._archive import array_from_bytes, array_to_bytes, read_members, write_members
-from ._files import as_path, as_value_error, is_destination, remove_leftovers, replacing
+from ._files import (
+    array_from_bytes,
+    array_to_bytes,
+    as_path,
+    as_value_error,
+    is_destination,
+    read_members,
+    remove_leftovers,
+    replacing,
+    write_members,
+)
 from ._fingerprint import fingerprint
 from ._schedules import learning_rates
 from ._training import TrainingState
@@ -125,6 +135,15 @@ class Checkpoint:
         return ValueError(f"{rule}: {problem}. {remedy}")
 
 
+def resolve_seed(random_state, checkpoint=None):
+    """Draw a seed from `random_state`; without one, a run that can be resumed keeps the seed in its file."""
+    if checkpoint is not None and random_state is None:
+        seed = saved_seed(checkpoint)
+        if seed is not None:
+            return seed
+    return int(check_random_state(random_state).randint(np.iinfo(np.int32).max))
+
+
 def saved_seed(path):
     """Return the seed of the run in a checkpoint, or None if there is no file.
 
@@ -141,7 +160,7 @@ def _read(path):
     """Return the description of the run and the TrainingState in a file, all of it checked."""
     with path.open("rb") as file, as_value_error(*_about_damage(path)):
         members = read_members(file)
-        description = json.loads(members.pop(_DESCRIPTION))
+        description = json.loads(members.pop(_DESCRIPTION).decode())
         arrays = {name: array_from_bytes(members[name]) for name in sorted(members)}
         unknown = ", ".join(sorted(_unknown_fields(description, arrays)))
         if not unknown:

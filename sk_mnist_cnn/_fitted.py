@@ -78,8 +78,7 @@ def as_images(X, image_shape=None, estimator=None):
     The shape of flat rows is `image_shape`, or else the one that a step of `estimator` was fitted on, or else
     inferred.
     """
-    rows, layout = _images.as_rows(X)
-    rows = rows.toarray() if sp.issparse(rows) else rows
+    rows, layout = _images.as_rows(X.toarray() if sp.issparse(X) else X)
     rows = check_array(rows, dtype="numeric", ensure_all_finite=False, input_name="X")
     if image_shape is None and layout is None:
         image_shape = fitted_image_shape(estimator, rows.shape[1])

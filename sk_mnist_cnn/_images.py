@@ -1,68 +1,101 @@
 """The rules of image shape and pixel scale, as pure functions.
 
-Images come as (n, h, w, c), (n, h, w) or flat rows (n, h * w * c) in C order. Inside the package they
-travel as flat rows beside an ``image_shape`` of (h, w, c), which costs no copy either way.
+Images come as (n, h, w, c), (n, h, w) or flat rows (n, h * w * c) in C order. Inside the package they are
+flat rows with an ``image_shape`` of (h, w, c), which needs no copy in either direction.
 """
 
-import warnings
+import contextlib
+from math import isqrt, prod
 from numbers import Integral
 
 import numpy as np
+from scipy import sparse
 
-# An OpenML frame of MNIST holds whole numbers in int64 or float64 columns. Above 16 (the scale of
-# scikit-learn's 8x8 digits) and up to 255 they are read as 8-bit pixels.
-_WHOLE_NUMBER_SCALE = (17, 255)
+from ._warnings import warn
 
-# Images of floats in which whole numbers would be noticed.
-_N_LOOKED_AT = 128
+# A frame of MNIST from OpenML holds 8-bit pixels in int64 or float64 columns. So integers are read as 8-bit
+# pixels if their maximum is at most 255, and above 16, the maximum of scikit-learn's 8x8 digits.
+_MAX_OF_DIGITS = 16
+_MAX_OF_EIGHT_BITS = 255
+
+# Number of float images that are searched for pixels that are not integers.
+_N_CHECKED = 128
 
 
 def as_rows(X):
-    """View a batch of images as flat rows, and tell the (h, w, c) its layout shows.
+    """Return a batch of images as flat rows, and the (h, w, c) that its dimensions show.
 
     Parameters
     ----------
-    X : array-like of shape (n, h, w, c), (n, h, w) or (n, n_features)
+    X : array-like of shape (n, h, w, c), (n, h, w) or (n, n_features), or Series of n images
 
     Returns
     -------
-    rows : array-like of shape (n, h * w * c)
-        `X` itself where it is two-dimensional (frames keep their column names).
+    rows : ndarray or frame of shape (n, h * w * c)
+        A frame is returned as it is, with its column names.
     layout : tuple of (h, w, c) or None
         None for flat rows, which do not show their shape.
 
     Raises
     ------
+    TypeError
+        If `X` is sparse.
     ValueError
-        If `X` has more than four dimensions.
+        If `X` has more than four dimensions, or its images differ in shape.
     """
-    if not hasattr(X, "shape"):
-        X = np.asarray(X)
+    X = as_array(X)
     n_dims = len(X.shape)
     if n_dims < 3:
         return X, None
     if n_dims > 4:
         raise ValueError(
             "X must be images of shape (n, h, w, c) or (n, h, w), or flat rows of shape "
-            f"(n, h * w * c); got an array of shape {tuple(X.shape)}. Reshape it first."
+            f"(n, h * w * c), got an array of shape {X.shape}. Reshape it first."
         )
-    X = np.asarray(X)
     layout = (*X.shape[1:], 1)[:3]
-    return X.reshape(len(X), int(np.prod(layout))), layout
+    return X.reshape(len(X), prod(layout)), layout
+
+
+def check_dense(X):
+    """Raise an error for sparse arrays of any number of dimensions.
+
+    Raises
+    ------
+    TypeError
+        If `X` is sparse.
+    """
+    if sparse.issparse(X):
+        raise TypeError("Sparse data was passed for X, but dense data is required. Pass X.toarray().")
+
+
+def as_array(X):
+    """Return `X` as an array, or as it is if it is a frame; a Series of images is stacked."""
+    check_dense(X)
+    if hasattr(X, "columns"):
+        return X
+    if len(getattr(X, "shape", ())) == 1:  # a Series, or an array of objects
+        X = list(X)
+    try:
+        return np.asarray(X)
+    except ValueError as error:
+        raise ValueError(
+            f"X must hold images of one shape, got images that NumPy cannot stack ({error}). "
+            "Resize them, or put an MNISTNormalizer first, which takes a list of images of any size."
+        ) from error
 
 
 def resolve_image_shape(n_features, layout, image_shape):
-    """Settle the (h, w, c) of images from their layout and the `image_shape` asked for.
+    """Return the (h, w, c) of images, from their layout and the parameter `image_shape`.
 
     Parameters
     ----------
     n_features : int
         Pixels times channels of one image.
     layout : tuple of (h, w, c) or None
-        What the array's own dimensions show, see `as_rows`.
+        What the array's dimensions show, see `as_rows`.
     image_shape : tuple of int, (h, w) or (h, w, c), or None
-        What the caller asked for. None reads a square number of features as a grey square, any
-        other as one grey row.
+        None infers the shape of flat rows: a gray square if the number of features is a perfect square,
+        otherwise one row of gray pixels.
 
     Returns
     -------
@@ -71,7 +104,8 @@ def resolve_image_shape(n_features, layout, image_shape):
     Raises
     ------
     ValueError
-        If `image_shape` is not two or three positive whole numbers, or does not fit the data.
+        If `image_shape` is not two or three positive integers, or does not fit the data, or if it is None and
+        the channels seem to come first.
 
     Warns
     -----
@@ -79,44 +113,59 @@ def resolve_image_shape(n_features, layout, image_shape):
         If flat rows can only be read as one row of pixels.
     """
     if image_shape is not None:
-        asked = _check_image_shape(image_shape)
-        if layout not in (None, asked) or np.prod(asked) != n_features:
+        shape = _check_image_shape(image_shape)
+        if layout not in (None, shape) or prod(shape) != n_features:
             got = f"images of shape {layout}" if layout else f"rows of {n_features} features"
             raise ValueError(
                 f"image_shape={image_shape!r} does not fit X, which holds {got}. "
                 "Pass the (height, width, channels) of one image, or None to infer it."
             )
-        return asked
+        return shape
     if layout is not None:
+        _check_channels_last(layout)
         return layout
-    side = round(n_features**0.5)
-    if side * side == n_features:
-        return side, side, 1
-    warnings.warn(
-        f"{n_features} features are not a square grey image; they are read as one row of "
-        f"{n_features} pixels. Pass image_shape=(height, width, channels) to say otherwise.",
-        UserWarning,
-        stacklevel=4,
-    )
-    return 1, n_features, 1
+    remedy = "Pass image_shape=(height, width, channels) if the images have another shape."
+    return *square_or_row(n_features, remedy), 1
 
 
 def _check_image_shape(image_shape):
-    """Complete (h, w) to (h, w, 1), refusing what is not a shape."""
+    """Return `image_shape` as (h, w, c), where (h, w) means one channel."""
     try:
         shape = tuple(image_shape)
     except TypeError:
         shape = ()
     if len(shape) not in (2, 3) or not all(isinstance(n, Integral) and n >= 1 for n in shape):
         raise ValueError(
-            "image_shape must be (height, width) or (height, width, channels) in whole numbers "
-            f"from 1 up, or None to infer it; got {image_shape!r}."
+            "image_shape must be (height, width) or (height, width, channels), all integers >= 1, "
+            f"got {image_shape!r}. Pass None to infer it."
         )
     return (*map(int, shape), 1)[:3]
 
 
+def _check_channels_last(layout):
+    """Raise an error for images that can be (channels, h, w), but hardly (h, w, channels)."""
+    if layout[0] in (1, 3) and layout[2] > 4:
+        raise ValueError(
+            f"X must hold images whose channels come last, got images of shape {layout}, whose channels seem "
+            f"to come first. Pass np.moveaxis(X, 1, -1), or image_shape={layout} if they really have "
+            f"{layout[2]} channels."
+        )
+
+
+def square_or_row(n_features, remedy):
+    """Return the height and width of flat gray images, and warn where they are not square."""
+    side = isqrt(n_features)
+    if side * side == n_features:
+        return side, side
+    warn(
+        f"{n_features} features are not a square gray image; they are read as one row of {n_features} "
+        f"pixels. {remedy}"
+    )
+    return 1, n_features
+
+
 def check_layout(layout, image_shape):
-    """Refuse images whose layout is not the one that was fitted.
+    """Raise an error for images whose layout differs from the fitted one.
 
     Raises
     ------
@@ -131,51 +180,96 @@ def check_layout(layout, image_shape):
 
 
 def pixel_maximum(rows):
-    """The value that means white, read off the training pixels.
+    """Return the pixel value that becomes 1, from the training pixels.
 
-    The largest value of an integer dtype of 8 or 16 bits; 1 for booleans; for anything else the
-    largest pixel, with whole numbers between 17 and 255 read as 8-bit pixels. 1 where nothing is
-    above 0, so that dividing by it is always possible.
+    It is the largest value of an integer dtype of 8 or 16 bits; 1 for booleans; and for any other dtype the
+    largest pixel, where integers between 17 and 255 are read as 8-bit pixels. It is 1 if no pixel is above 0,
+    so that it can always be divided by.
+
+    Raises
+    ------
+    ValueError
+        If the largest pixel is infinite in float64.
     """
     if rows.dtype.kind == "b":
         return 1.0
     if rows.dtype.kind in "iu" and rows.dtype.itemsize <= 2:
         return float(np.iinfo(rows.dtype).max)
     largest = float(rows.max())
-    low, high = _WHOLE_NUMBER_SCALE
-    if low <= largest <= high and rows.min() >= 0 and np.all(rows == np.rint(rows)):
-        return float(high)
+    if not np.isfinite(largest):
+        raise ValueError(f"X must hold pixels that are finite in float64, got {rows.max()!s}. Rescale them.")
+    is_eight_bit = _MAX_OF_DIGITS < largest <= _MAX_OF_EIGHT_BITS and rows.min() >= 0
+    if is_eight_bit and np.all(rows == np.rint(rows)):
+        return float(_MAX_OF_EIGHT_BITS)
     return largest if largest > 0 else 1.0
 
 
 def warn_of_raw_pixels(rows, name="X"):
-    """Warn the caller's caller of pixels that no one has scaled to [0, 1]."""
-    whole = rows.dtype.kind in "iu"
-    pixels = rows if whole else rows[:_N_LOOKED_AT]
+    """Warn of pixels that are not scaled to [0, 1]."""
+    is_integer = rows.dtype.kind in "iu"
+    pixels = rows if is_integer else rows[:_N_CHECKED]
     largest = pixels.max()
-    if largest > 1 and (whole or np.array_equal(pixels, np.rint(pixels))):
-        warnings.warn(
-            f"{name} holds whole-number pixels up to {largest:g}, but the network learns best from pixels in "
-            "[0, 1]. Put an ImagePreprocessor before the classifier in a Pipeline.",
-            UserWarning,
-            stacklevel=3,
+    if largest > 1 and (is_integer or np.array_equal(pixels, np.rint(pixels))):
+        warn(
+            f"{name} holds integer pixels up to {largest:g}, but the network learns best from pixels in "
+            "[0, 1]. Put an ImagePreprocessor before the classifier in a Pipeline."
+        )
+
+
+def warn_of_scaled_pixels(rows, max_value):
+    """Warn of pixels in [0, 1] that are going to be divided by the maximum of unscaled pixels."""
+    is_raw_scale = max_value >= _MAX_OF_DIGITS and max_value.is_integer()
+    if is_raw_scale and rows.dtype.kind in "bf" and 0 < rows.max() <= 1:
+        warn(
+            f"X holds {rows.dtype} pixels up to {float(rows.max()):g}, but is divided by "
+            f"max_value_={max_value:g}. Pass images that are not scaled yet, as in fit."
         )
 
 
 def scale_pixels(rows, max_value):
-    """Divide by `max_value`, into a new C-contiguous float32 array."""
+    """Divide by `max_value`, into a new C-contiguous float32 array.
+
+    Raises
+    ------
+    ValueError
+        If a quotient is too large for float32.
+    """
     scaled = np.empty(rows.shape, dtype=np.float32)
     precision = np.result_type(rows.dtype, np.float32)
-    return np.divide(rows, max_value, out=scaled, dtype=precision, casting="unsafe")
+    with _finite_result(rows, f"float32 when they are divided by {max_value:g}"):
+        return np.divide(rows, max_value, out=scaled, dtype=precision, casting="unsafe")
 
 
 def unscale_pixels(rows, max_value, dtype):
-    """Undo `scale_pixels`: whole numbers are rounded, and kept inside their dtype's range."""
+    """Multiply by `max_value`; pixels of an integer dtype are rounded, and clipped to its range.
+
+    Raises
+    ------
+    ValueError
+        If a product is too large for `dtype` or for float32.
+    """
     dtype = np.dtype(dtype)
-    pixels = np.multiply(rows, max_value, dtype=np.result_type(dtype, np.float32))
-    if dtype.kind == "b":
-        return pixels >= 0.5
-    if dtype.kind in "iu":
-        limits = np.iinfo(dtype)
-        pixels = np.clip(np.rint(pixels), limits.min, limits.max)
-    return pixels.astype(dtype)
+    with _finite_result(rows, f"{dtype} when they are multiplied by {max_value:g}"):
+        pixels = np.multiply(rows, max_value, dtype=np.result_type(dtype, np.float32))
+        if dtype.kind == "b":
+            return pixels >= 0.5
+        if dtype.kind in "iu":
+            limits = np.iinfo(dtype)
+            high = float(limits.max)
+            if high > limits.max:  # 2**63 - 1 and 2**64 - 1 have no float64
+                high = np.nextafter(high, 0)
+            pixels = np.clip(np.rint(pixels), limits.min, high)
+        return pixels.astype(dtype)
+
+
+@contextlib.contextmanager
+def _finite_result(rows, where):
+    """Raise a ValueError if the arithmetic of the block overflows."""
+    try:
+        with np.errstate(over="raise", divide="raise", invalid="raise"):
+            yield
+    except FloatingPointError as error:
+        low, high = float(rows.min()), float(rows.max())
+        raise ValueError(
+            f"X must hold pixels that are finite in {where}, got pixels in [{low:g}, {high:g}]. Rescale them."
+        ) from error

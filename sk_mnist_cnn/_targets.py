@@ -7,6 +7,8 @@ from sklearn.utils import check_array
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets
 
+from ._training import ImageDataset
+
 
 def find_classes(y):
     """Return the sorted labels in `y`.
@@ -168,8 +170,28 @@ def weigh_classes(images, class_weight, classes, dtype, *, whole=True):
     return images.weighted(factors, dtype, mean_factor)
 
 
-def stratified_split(indices, positions, classes, fraction, seed):
-    """Split indices into training and validation indices, stratified by class.
+def labeled_images(rows, y, sample_weight, classes, y_name="y", weight_name="sample_weight"):
+    """Return the ImageDataset of the samples with a positive weight."""
+    labels = encode_labels(y, classes, y_name)
+    weights = check_sample_weight(sample_weight, len(rows), weight_name)
+    return ImageDataset(rows, labels, weights, np.flatnonzero(weights))
+
+
+def stratified_split(images, classes, fraction, seed):
+    """Split an ImageDataset into training and validation images, stratified by class.
+
+    Parameters
+    ----------
+    images : ImageDataset
+    classes : ndarray
+    fraction : float in [0, 1)
+        Fraction for validation; 0 returns None for it.
+    seed : int
+
+    Returns
+    -------
+    training : ImageDataset
+    validation : ImageDataset or None
 
     Raises
     ------
@@ -178,14 +200,17 @@ def stratified_split(indices, positions, classes, fraction, seed):
     """
     from sklearn.model_selection import train_test_split  # a fifth of the time to import this package
 
-    present = positions[indices]
+    if not fraction:
+        return images, None
+    labels = images.labels[images.indices]
     try:
-        return train_test_split(indices, test_size=fraction, stratify=present, random_state=seed)
+        parts = train_test_split(images.indices, test_size=fraction, stratify=labels, random_state=seed)
     except ValueError as error:
-        occurring, counts = np.unique(present, return_counts=True)
+        occurring, counts = np.unique(labels, return_counts=True)
         rarest = counts.argmin()
         raise ValueError(
             f"validation_split={fraction} must leave samples of every class for training and for validation, "
-            f"got {len(present)} samples, {counts[rarest]} of class {classes.tolist()[occurring[rarest]]!r}. "
+            f"got {len(labels)} samples, {counts[rarest]} of class {classes.tolist()[occurring[rarest]]!r}. "
             "Pass X_val and y_val, or validation_split=0 without early_stopping."
         ) from error
+    return tuple(map(images.subset, parts))

@@ -27,6 +27,18 @@ class TrainingConfig:
     verbose: int
     seed: int
 
+    @classmethod
+    def from_params(cls, params, seed):
+        """Return the configuration for the parameters of a classifier and its seed."""
+        early_stopping = params["early_stopping"]
+        default_monitor = "val_accuracy" if early_stopping else None
+        return cls(
+            **{name: params[name] for name in cls.__dataclass_fields__ if name in params},
+            monitor=early_stopping if isinstance(early_stopping, str) else default_monitor,
+            patience=params["n_iter_no_change"],
+            seed=seed,
+        )
+
     def for_one_epoch(self):
         """Return the configuration of `partial_fit`: one epoch, constant rate, no early stopping."""
         return replace(self, epochs=1, monitor=None, learning_rate_schedule="constant")

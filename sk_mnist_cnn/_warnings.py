@@ -1,4 +1,4 @@
-"""Warnings that point at the line of the user's code that called the package."""
+"""Issue warnings that point at the line of the user's code that called the package."""
 
 import os
 import sys
@@ -12,9 +12,9 @@ _SKIPPED = tuple(str(Path(path).parent) + os.sep for path in (__file__, sklearn.
 
 
 def warn(message, category=UserWarning):
-    """Issue a warning whose line is the caller's, outside this package, scikit-learn and joblib.
+    """Issue a warning that points at the first line outside this package, scikit-learn and joblib.
 
-    Python 3.12 has `skip_file_prefixes` for this; the loop does the same in 3.11.
+    This is what `skip_file_prefixes` of `warnings.warn` does, which Python 3.11 does not have.
     """
     frame, stacklevel = sys._getframe(1), 2  # 1 is this function, 2 its caller
     while frame.f_back is not None and frame.f_code.co_filename.startswith(_SKIPPED):

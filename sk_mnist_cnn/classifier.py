@@ -12,24 +12,22 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
-from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from . import _images
 from ._architecture import DTYPES, Architecture
 from ._base import CallbackSupportMixin, fitted_at_once, observed_fit, snapshot
-from ._checkpoint import Checkpoint, describe_run, saved_seed
+from ._checkpoint import Checkpoint, describe_run, resolve_seed
 from ._schedules import SCHEDULES
 from ._targets import (
     check_classes,
-    check_sample_weight,
-    encode_labels,
     find_classes,
+    labeled_images,
     stratified_split,
     weigh_classes,
 )
-from ._training import AUGMENTATIONS, OPTIMIZERS, ImageDataset, TrainingConfig, TrainingState
+from ._training import AUGMENTATIONS, OPTIMIZERS, TrainingConfig, TrainingState
 
 if TYPE_CHECKING:
     import keras
@@ -155,11 +153,11 @@ class CNNDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
 
     References
     ----------
-    .. [1] M. D. Zeiler (2012). "ADADELTA: an adaptive learning rate method". arXiv:1212.5701.
-    .. [2] L. N. Smith, N. Topin (2019). "Super-convergence: very fast training of neural networks using
+    .. [1] Zeiler, M. D. (2012). "ADADELTA: an adaptive learning rate method". arXiv:1212.5701.
+    .. [2] Smith, L. N. and Topin, N. (2019). "Super-convergence: very fast training of neural networks using
        large learning rates". arXiv:1708.07120.
-    .. [3] P. Y. Simard, D. Steinkraus, J. C. Platt (2003). "Best practices for convolutional neural networks
-       applied to visual document analysis". ICDAR.
+    .. [3] Simard, P. Y., Steinkraus, D. and Platt, J. C. (2003). "Best practices for convolutional neural
+       networks applied to visual document analysis". ICDAR.
 
     Examples
     --------
@@ -358,12 +356,24 @@ class CNNDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         -------
         probabilities : ndarray of shape (n_samples, n_classes)
             In the order of `classes_`; rows sum to 1. float64 with ``dtype="float64"``, otherwise float32.
+
+        Raises
+        ------
+        ValueError
+            If pixels are so large that the probabilities are not finite.
         """
         check_is_fitted(self)
         fitted = snapshot(self)
-        rows, _, _ = fitted._validate_images(X, reset=False)
-        _images.warn_of_raw_pixels(rows)
-        return _engine().predict_proba(fitted._fitted_architecture, fitted._weights, rows)
+        rows, _, _ = fitted._validate_images(X, image_shape=fitted.image_shape_)
+        architecture = fitted._fitted_architecture
+        probabilities = _predictor(architecture).predict_proba(architecture, fitted._weights, rows)
+        if not np.isfinite(probabilities).all():
+            raise ValueError(
+                f"X must hold pixels in [0, 1], got pixels from {rows.min():g} to {rows.max():g}, for which "
+                "the probabilities are not finite. Put an ImagePreprocessor before the classifier in a "
+                "Pipeline."
+            )
+        return probabilities
 
     def predict_log_proba(self, X: ArrayLike) -> np.ndarray:
         """Predict logarithms of class probabilities.
@@ -409,29 +419,22 @@ class CNNDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
 
     def _fit(self, X, y, sample_weight, validation_data, observer):
         start = self._training_state if self.warm_start and self.__sklearn_is_fitted__() else None
-        rows, image_shape, y = self._validate_images(X, y, reset=start is None)
-        _images.warn_of_raw_pixels(rows)
-        classes = find_classes(y) if start is None else self.classes_
+        rows, image_shape, y = self._validate_images(X, y, image_shape=self.image_shape_ if start else None)
+        classes = self.classes_ if start else find_classes(y)
         architecture = self._architecture_for(image_shape, classes, start)
-        config = self._config(self._seed if start else self._new_seed(self.checkpoint))
+        config = self._config(self._seed if start else resolve_seed(self.random_state, self.checkpoint))
         _engine().check_config(config, len(rows))
 
-        training = _dataset(rows, y, sample_weight, classes)
+        training = labeled_images(rows, y, sample_weight, classes)
         if all(part is None for part in validation_data):
-            training, validation = self._split(training, classes, config.seed)
+            fraction = self.validation_split or (0.1 if self.early_stopping else 0)
+            training, validation = stratified_split(training, classes, fraction, config.seed)
         else:
             validation = self._validation_dataset(*validation_data, image_shape, classes)
-        dtype = architecture.input_dtype
-        training = weigh_classes(training, self.class_weight, classes, dtype)
-        validation = validation and validation.weighted(1, dtype)
+        training = weigh_classes(training, self.class_weight, classes, architecture.input_dtype)
+        validation = validation and validation.weighted(1, architecture.input_dtype)
         checkpoint = self._open_checkpoint(config.seed, classes, training, validation, start)
-
-        def fitted_attributes(state):
-            epoch = snapshot(self)
-            epoch.__dict__ = dict(vars(self))
-            epoch._keep(state, config.seed, classes, architecture)
-            return vars(epoch)
-
+        fitted_attributes = partial(self._fitted_attributes, config.seed, classes, architecture)
         with checkpoint.locked() if checkpoint else nullcontext():
             state = _engine().train(
                 architecture,
@@ -447,37 +450,40 @@ class CNNDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
                 checkpoint.remove()
         if not self.warm_start:
             state = replace(state, optimizer=(), optimizer_name="")
-        self._keep(state, config.seed, classes, architecture)
+        self.__dict__ = fitted_attributes(state)
 
     def _partial_fit(self, X, y, classes, sample_weight):
         start = self._training_state if self.__sklearn_is_fitted__() else None
-        rows, image_shape, y = self._validate_images(X, y, reset=start is None)
-        _images.warn_of_raw_pixels(rows)
+        rows, image_shape, y = self._validate_images(X, y, image_shape=self.image_shape_ if start else None)
         classes = check_classes(classes, self.classes_ if start else None)
         if self.class_weight == "balanced":
             raise ValueError(
                 "class_weight must be a dict or None for partial_fit, which sees a part of the labels, got "
-                '"balanced". '
-                "Pass a dict of weights, for instance from compute_class_weight."
+                '"balanced". Pass a dict of weights, for instance from compute_class_weight.'
             )
         architecture = self._architecture_for(image_shape, classes, start)
-        config = self._config(self._seed if start else self._new_seed()).for_one_epoch()
-        training = _dataset(rows, y, sample_weight, classes)
+        config = self._config(self._seed if start else resolve_seed(self.random_state)).for_one_epoch()
+        training = labeled_images(rows, y, sample_weight, classes)
         training = weigh_classes(training, self.class_weight, classes, architecture.input_dtype, whole=False)
         state = _engine().train(architecture, config, training, start=start)
-        self._keep(state, config.seed, classes, architecture)
+        self.__dict__ = self._fitted_attributes(config.seed, classes, architecture, state)
 
-    def _validate_images(self, X, y="no_validation", *, reset):
-        """Validate `X` and `y`; return flat rows of their own dtype, the shape of an image, and `y`."""
+    def _validate_images(self, X, y="no_validation", *, image_shape=None, name="X"):
+        """Validate `X` and `y`; return flat rows of their own dtype, the shape of an image, and `y`.
+
+        The shape must be `image_shape`; None sets the number of features and infers it.
+        """
         rows, layout = _images.as_rows(X)
+        checks = {"dtype": "numeric", "reset": image_shape is None}
         if isinstance(y, str):
-            rows = validate_data(self, rows, dtype="numeric", reset=reset)
+            rows = validate_data(self, rows, **checks)
         else:
-            rows, y = validate_data(self, rows, y, dtype="numeric", reset=reset)
-        if reset:
+            rows, y = validate_data(self, rows, y, **checks)
+        _images.warn_of_raw_pixels(rows, name)
+        if image_shape is None:
             return rows, _images.resolve_image_shape(self.n_features_in_, layout, self.image_shape), y
-        _images.check_layout(layout, self.image_shape_)
-        return rows, self.image_shape_, y
+        _images.check_layout(layout, image_shape)
+        return rows, image_shape, y
 
     def _validation_dataset(self, X_val, y_val, sample_weight_val, image_shape, classes):
         if X_val is None or y_val is None:
@@ -486,21 +492,10 @@ class CNNDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
                 f"{'X_val' if y_val is None else 'y_val'} without the other. Pass images and labels."
             )
         try:
-            rows, layout = _images.as_rows(X_val)
-            rows, y_val = validate_data(self, rows, y_val, dtype="numeric", reset=False)
-            _images.check_layout(layout, image_shape)
-            _images.warn_of_raw_pixels(rows, "X_val")
-            return _dataset(rows, y_val, sample_weight_val, classes, "y_val", "sample_weight_val")
+            rows, _, y_val = self._validate_images(X_val, y_val, image_shape=image_shape, name="X_val")
+            return labeled_images(rows, y_val, sample_weight_val, classes, "y_val", "sample_weight_val")
         except ValueError as error:
             raise ValueError(f"X_val, y_val and sample_weight_val must be like X and y. {error}") from error
-
-    def _split(self, images, classes, seed):
-        """Return a stratified split into training and validation images; validation is None without one."""
-        fraction = self.validation_split or (0.1 if self.early_stopping else 0)
-        if not fraction:
-            return images, None
-        parts = stratified_split(images.indices, images.labels, classes, fraction, seed)
-        return tuple(map(images.subset, parts))
 
     def _open_checkpoint(self, seed, classes, training, validation, start):
         if self.checkpoint is None:
@@ -510,66 +505,38 @@ class CNNDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         return Checkpoint(self.checkpoint, run)
 
     def _architecture_for(self, image_shape, classes, start):
-        """Return the architecture of the parameters; training can only continue with the fitted one."""
-        architecture = Architecture.resolve(
-            image_shape,
-            len(classes),
-            filters=self.filters,
-            kernel_size=self.kernel_size,
-            pool_size=self.pool_size,
-            dense_units=self.dense_units,
-            activation=self.activation,
-            dtype=self.dtype,
-        )
-        if start is not None and architecture != self._fitted_architecture:
+        """Return the architecture of the parameters; a training continues with the fitted one only."""
+        names = "filters", "kernel_size", "pool_size", "dense_units", "activation", "dtype"
+        sizes = {name: getattr(self, name) for name in names}
+        architecture = Architecture.resolve(image_shape, len(classes), **sizes)
+        if start and architecture != self._fitted_architecture:
             raise ValueError(
-                "filters, kernel_size, pool_size, dense_units, activation and dtype must stay as fitted to "
-                f"continue the training, got {architecture} for {self._fitted_architecture}. Fit a clone "
-                "instead."
+                f"{', '.join(names)} must stay as fitted to continue the training, got {architecture} for "
+                f"{self._fitted_architecture}. Fit a clone instead."
             )
         return architecture
 
-    def _new_seed(self, checkpoint=None):
-        """Draw a seed from `random_state`; a run to be resumed keeps its seed."""
-        if checkpoint is not None and self.random_state is None:
-            seed = saved_seed(checkpoint)
-            if seed is not None:
-                return seed
-        return int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
-
     def _config(self, seed):
-        monitor = "val_accuracy" if self.early_stopping else None
-        return TrainingConfig(
-            optimizer=self.optimizer,
-            learning_rate=self.learning_rate,
-            learning_rate_schedule=self.learning_rate_schedule,
-            conv_dropout=self.conv_dropout,
-            dense_dropout=self.dense_dropout,
-            batch_size=self.batch_size,
-            epochs=self.epochs,
-            augmentation=self.augmentation,
-            label_smoothing=self.label_smoothing,
-            monitor=self.early_stopping if isinstance(self.early_stopping, str) else monitor,
-            patience=self.n_iter_no_change,
-            callbacks=self.callbacks,
-            verbose=self.verbose,
-            seed=seed,
-        )
+        return TrainingConfig.from_params(self.get_params(deep=False), seed)
 
-    def _keep(self, state, seed, classes, architecture):
-        """Set the fitted attributes: here and nowhere else, but for those of `validate_data`."""
-        self.classes_ = classes
-        self.image_shape_ = architecture.image_shape
-        self.history_ = state.history
-        self.n_iter_ = state.n_epochs
-        self._architecture = asdict(architecture)
-        self._seed = seed
-        self._weights = state.weights
-        self._optimizer_state = state.optimizer, state.optimizer_name
-        vars(self).pop("best_validation_score_", None)
+    def _fitted_attributes(self, seed, classes, architecture, state):
+        """Return the attributes after a training: they are set here, but for those of `validate_data`."""
+        attributes = {
+            **vars(self),
+            "classes_": classes,
+            "image_shape_": architecture.image_shape,
+            "history_": state.history,
+            "n_iter_": state.n_epochs,
+            "_architecture": asdict(architecture),
+            "_seed": seed,
+            "_weights": state.weights,
+            "_optimizer_state": (state.optimizer, state.optimizer_name),
+        }
+        attributes.pop("best_validation_score_", None)
         if state.best_epoch:
             epochs_since = state.n_epochs - state.best_epoch  # earlier fits may have had no validation
-            self.best_validation_score_ = state.history["val_accuracy"][-1 - epochs_since]
+            attributes["best_validation_score_"] = state.history["val_accuracy"][-1 - epochs_since]
+        return attributes
 
     @property
     def _fitted_architecture(self):
@@ -586,10 +553,8 @@ class CNNDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     def __setstate__(self, state):
         parameters = inspect.signature(type(self).__init__).parameters.values()
         defaults = {p.name: p.default for p in parameters if p.default is not p.empty}
-        if "_network" in state:  # before 0.2
-            state = {**state, "_architecture": state["_network"]}
-            del state["_network"]
-        # The state saved by an older release lacks the parameters added since.
+        # The state saved by an older release lacks the parameters added since, and has another name.
+        state = {"_architecture" if name == "_network" else name: value for name, value in state.items()}
         super().__setstate__({**defaults, **state})
 
     def __dir__(self):
@@ -602,15 +567,15 @@ class CNNDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         return tags
 
 
-def _dataset(rows, y, sample_weight, classes, y_name="y", weight_name="sample_weight"):
-    """Return the data set of the samples with a positive weight."""
-    labels = encode_labels(y, classes, y_name)
-    weights = check_sample_weight(sample_weight, len(rows), weight_name)
-    return ImageDataset(rows, labels, weights, np.flatnonzero(weights))
-
-
 def _engine():
     """Return the engine, imported at first use: TensorFlow takes seconds to load."""
     from ._keras import engine
 
     return engine
+
+
+def _predictor(architecture):
+    """Return the module that predicts: with ONNX Runtime, or with TensorFlow what ONNX Runtime cannot."""
+    from ._onnx import graph, session
+
+    return session if graph.supports(architecture) else _engine()

@@ -19,10 +19,9 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils.metadata_routing import MetadataRequest
 
-from ._archive import read_members, write_members
-from ._files import as_destination, as_path, as_value_error, replacing
-from ._model_checks import check_parameters, checked, walk
-from ._skops_reader import TRUSTED_TYPES, check_schema, is_plain, read_plain
+from ._files import as_destination, as_path, as_value_error, read_members, replacing, write_members
+from ._skops.checks import check_parameters, checked, walk
+from ._skops.reader import TRUSTED_TYPES, check_schema, is_plain, read_plain
 from ._warnings import warn
 
 # Private classes in fitted searches and ensembles of scikit-learn, and in estimators with callbacks.
@@ -210,7 +209,7 @@ def _add_versions(data):
 def _read(data):
     """Return the schema and the members of a file, and warn of other versions."""
     members = read_members(io.BytesIO(data))
-    versions, schema = (json.loads(members[f"{name}.json"]) for name in ("versions", "schema"))
+    versions, schema = (json.loads(members[f"{name}.json"].decode()) for name in ("versions", "schema"))
     check_schema(schema)
     for name in ("sk_mnist_cnn", "scikit-learn"):
         if versions[name] != version(name):

@@ -1,11 +1,11 @@
-"""Transformers that bring images into the form the classifier takes. The rules stand in `_images`."""
+"""`ImagePreprocessor` reshapes and scales images for the classifier. The rules are in `_images`."""
 
 from collections.abc import Sequence
 from numbers import Real
-from typing import Self
+from typing import Literal, Self
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import _fit_context
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
@@ -21,13 +21,13 @@ class ImagePreprocessor(ImageTransformer):
     ----------
     image_shape : tuple of int, (h, w) or (h, w, c), default=None
         Height, width and number of channels of one image, in pixels. None infers it: arrays of shape
-        (n, h, w, c) and (n, h, w) show theirs; flat rows whose width is a perfect square are grey
-        squares; any other width is read as one row of pixels, with a warning.
+        (n, h, w, c) and (n, h, w) show it; flat rows are read as gray squares if their length is a perfect
+        square, otherwise as one row of pixels, with a warning.
     max_value : float or "auto", default="auto"
-        The pixel value that becomes 1. "auto" is the largest value of an integer dtype of 8 or 16 bits
-        (255 for MNIST's uint8), and the training maximum for anything else, with whole numbers between
-        17 and 255 read as 8-bit pixels, as they come in an OpenML frame. A number fixes it, and pixels
-        outside [0, max_value] are then an error.
+        The pixel value that becomes 1, above 0. "auto" is the largest value of an integer dtype of 8 or 16
+        bits (255 for MNIST's uint8). For any other dtype it is the largest pixel of the training images, but
+        255 if all are integers >= 0 with a maximum between 17 and 255, such as a frame from OpenML. If a
+        number is given, pixels outside [0, max_value] raise an error.
 
     Attributes
     ----------
@@ -36,13 +36,14 @@ class ImagePreprocessor(ImageTransformer):
     max_value_ : float
         The pixel value that becomes 1.
     n_features_in_ : int
-        ``h * w * c``, whatever the layout of the images seen in `fit`.
+        ``h * w * c``, for every layout of the images seen in `fit`.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Column names, where `fit` saw a frame with string column names.
+        Column names, if `fit` was given a frame with string column names.
 
     See Also
     --------
-    CNNDigitClassifier : Takes what this transformer gives.
+    CNNDigitClassifier : Classifies the images that this transformer returns.
+    MNISTNormalizer : Converts photos and drawings of digits to MNIST's format.
 
     Examples
     --------
@@ -59,13 +60,15 @@ class ImagePreprocessor(ImageTransformer):
         "max_value": [StrOptions({"auto"}), Interval(Real, 0, None, closed="neither")],
     }
 
-    def __init__(self, image_shape: Sequence[int] | None = None, max_value: float | str = "auto"):
+    def __init__(
+        self, image_shape: Sequence[int] | None = None, *, max_value: float | Literal["auto"] = "auto"
+    ):
         self.image_shape = image_shape
         self.max_value = max_value
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: ArrayLike, y: object = None) -> Self:
-        """Learn the images' shape and scale.
+        """Learn the shape and the scale of the images.
 
         Parameters
         ----------
@@ -82,15 +85,16 @@ class ImagePreprocessor(ImageTransformer):
         Raises
         ------
         ValueError
-            If `image_shape` does not fit `X`, or pixels lie outside [0, max_value].
+            If `image_shape` does not fit `X`, `X` seems to have its channels first (and `image_shape` is
+            None), or pixels are outside [0, max_value].
         """
         with observed_fit(self, X, y), fitted_at_once(self) as fitted:
             fitted._fit_rows(X)
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit_transform(self, X: ArrayLike, y: object = None) -> np.ndarray:
-        """Fit to `X`, and give it reshaped and scaled, validating it once.
+    def fit_transform(self, X: ArrayLike, y: object = None) -> NDArray[np.float32]:
+        """Fit to `X`, and return it reshaped and scaled. `X` is validated only once.
 
         Parameters
         ----------
@@ -107,8 +111,8 @@ class ImagePreprocessor(ImageTransformer):
         with observed_fit(self, X, y), fitted_at_once(self) as fitted:
             return fitted._scale(fitted._fit_rows(X))
 
-    def transform(self, X: ArrayLike) -> np.ndarray:
-        """Give `X` reshaped and scaled.
+    def transform(self, X: ArrayLike) -> NDArray[np.float32]:
+        """Reshape and scale images.
 
         Parameters
         ----------
@@ -118,47 +122,59 @@ class ImagePreprocessor(ImageTransformer):
         Returns
         -------
         images : ndarray of shape (n, h, w, c), float32
-            C-contiguous. Pixels are in [0, 1] where they are in [0, `max_value_`]; with
-            ``max_value="auto"`` others are scaled alike.
+            C-contiguous. Pixels in [0, `max_value_`] are scaled to [0, 1]. With ``max_value="auto"``, other
+            pixels are divided by `max_value_` too.
 
         Raises
         ------
         ValueError
-            If the images have another shape, or pixels lie outside a given `max_value`.
+            If the images have another shape, or pixels are outside [0, max_value].
+
+        Warns
+        -----
+        UserWarning
+            If the pixels are in [0, 1] already, but those seen in `fit` were integers.
         """
         check_is_fitted(self)
         rows, layout = _images.as_rows(X)
         rows = validate_data(self, rows, dtype="numeric", reset=False)
         _images.check_layout(layout, self.image_shape_)
-        self._check_range(rows)
+        self._check_scale(rows)
         return self._scale(rows)
 
     def inverse_transform(self, X: ArrayLike) -> np.ndarray:
-        """Give images back in the layout, scale and dtype that were fitted.
+        """Return images in the layout, scale and dtype seen in `fit`.
 
         Parameters
         ----------
         X : array-like of shape (n, h, w, c)
-            Scaled images, as `transform` gives them.
+            Scaled images, as `transform` returns them.
 
         Returns
         -------
         X_original : ndarray of shape (n, h, w, c), (n, h, w) or (n, h * w * c)
-            Whole-number pixels are rounded, and clipped to their dtype's range.
+            Pixels of an integer dtype are rounded, and clipped to its range.
+
+        Raises
+        ------
+        ValueError
+            If the images have another shape than those seen in `fit`.
         """
         check_is_fitted(self)
         rows, layout = _images.as_rows(X)
         rows = check_array(rows, dtype="numeric", input_name="X")
         if rows.shape[1] != self.n_features_in_:
             raise ValueError(
-                f"X holds images of {rows.shape[1]} features, but {self.n_features_in_} were fitted, "
-                f"those of shape {self.image_shape_}. Pass what transform has given."
+                f"X must hold images of the fitted shape {self.image_shape_}, with {self.n_features_in_} "
+                f"features, got {rows.shape[1]} features. Pass images that transform has returned."
             )
         _images.check_layout(layout, self.image_shape_)
         pixels = _images.unscale_pixels(rows, self.max_value_, self._fitted_dtype)
         return pixels.reshape(len(pixels), *self._fitted_layout)
 
     def _fit_rows(self, X):
+        """Fit to `X`, and return it as validated flat rows."""
+        X = _images.as_array(X)
         rows, layout = _images.as_rows(X)
         rows = validate_data(self, rows, dtype="numeric")
         self.image_shape_ = _images.resolve_image_shape(self.n_features_in_, layout, self.image_shape)
@@ -166,20 +182,21 @@ class ImagePreprocessor(ImageTransformer):
             self.max_value_ = _images.pixel_maximum(rows)
         else:
             self.max_value_ = float(self.max_value)
-        self._check_range(rows)
-        self._fitted_layout = np.asarray(X).shape[1:] if layout else rows.shape[1:]
+        self._check_scale(rows)
+        self._fitted_layout = X.shape[1:]
         self._fitted_dtype = rows.dtype.str
         return rows
 
-    def _check_range(self, rows):
-        if self.max_value == "auto":
-            return
-        low, high = rows.min(), rows.max()
-        if low < 0 or high > self.max_value_:
-            raise ValueError(
-                f"max_value={self.max_value} takes pixels in [0, {self.max_value}], but X holds pixels "
-                f'in [{low}, {high}]. Pass the largest pixel value that can occur, or max_value="auto".'
-            )
+    def _check_scale(self, rows):
+        """Raise an error for pixels outside [0, max_value], and warn of pixels that are scaled already."""
+        if self.max_value != "auto":
+            low, high = rows.min(), rows.max()
+            if low < 0 or high > self.max_value_:
+                raise ValueError(
+                    f"X must hold pixels in [0, {self.max_value}] with max_value={self.max_value}, got "
+                    f'pixels in [{low}, {high}]. Pass the largest possible pixel value, or max_value="auto".'
+                )
+        _images.warn_of_scaled_pixels(rows, self.max_value_)
 
     def _scale(self, rows):
         return _images.scale_pixels(rows, self.max_value_).reshape(-1, *self.image_shape_)

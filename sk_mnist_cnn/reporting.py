@@ -1,4 +1,4 @@
-"""`evaluation_report`: the scores of a fitted classifier. `_report_html` writes them as HTML."""
+"""`evaluation_report`: the scores of a fitted classifier. `_report` writes them as text and as HTML."""
 
 import os
 from collections.abc import Sequence
@@ -16,8 +16,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from ._files import as_destination, replacing
 from ._fitted import find_images, fitted_steps, predict_labels_and_proba
-from ._metrics import average_scores, bin_by_confidence, rank_confusions, score_classes
-from ._report_text import write_text
+from ._report.metrics import average_scores, bin_by_confidence, rank_confusions, score_classes
+from ._report.text import write_text
 from ._targets import encode_labels
 from .classifier import CNNDigitClassifier
 
@@ -162,7 +162,7 @@ class EvaluationReport:
 
     References
     ----------
-    .. [1] C. Guo et al. (2017). "On calibration of modern neural networks". ICML. arXiv:1706.04599.
+    .. [1] Guo, C. et al. (2017). "On calibration of modern neural networks". ICML. arXiv:1706.04599.
 
     Examples
     --------
@@ -265,7 +265,7 @@ class EvaluationReport:
         TypeError
             If `path` is neither a str nor a PathLike.
         """
-        from ._report_html import write_page
+        from ._report.html import write_page
 
         target = as_destination(path)
         with replacing(target) as file:
@@ -307,6 +307,6 @@ class EvaluationReport:
         return self.to_text()
 
     def _repr_html_(self):
-        from ._report_html import write_scores
+        from ._report.html import write_scores
 
         return write_scores(self)

@@ -11,6 +11,7 @@ from sk_mnist_cnn import ImagePreprocessor, load_mnist
 from tests.estimators import small_classifier
 
 matplotlib.use("agg")
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 collect_ignore = ["pictures.py"]  # a script, which needs a browser that is not in the `test` extra
 

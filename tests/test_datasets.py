@@ -1,9 +1,12 @@
-"""Loaders of MNIST. Those that need the whole of it take it from $SK_MNIST_CNN_DATA."""
+"""Loaders of MNIST. Tests of the complete data set read it from $SK_MNIST_CNN_DATA."""
 
+import copy
 import gzip
 import os
+import pickle
 import subprocess
 import sys
+import tracemalloc
 import zipfile
 from functools import partial
 from importlib import import_module
@@ -13,13 +16,15 @@ from unittest.mock import Mock
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
+from sklearn.utils import Bunch
 
-from sk_mnist_cnn import datasets
+from sk_mnist_cnn import _mnist_files, datasets
 from sk_mnist_cnn.datasets import load_mnist, load_mnist_sample
 
 PACKAGE = Path(datasets.__file__).parent
 SHIPPED = PACKAGE / "data" / "mnist_sample.npz"
 NAMES = ["x_train", "y_train", "x_test", "y_test"]
+DTYPES = {"x": np.uint8, "y": np.int64}
 IDX_NAMES = [
     "train-images-idx3-ubyte",
     "train-labels-idx1-ubyte",
@@ -48,9 +53,9 @@ def full(full_path):
 
 @pytest.fixture
 def sample_for_mnist(monkeypatch, sample):
-    """Have `load_mnist` take the sample for the whole, so that its readers can be tested."""
-    monkeypatch.setattr(datasets, "_MNIST", datasets._SAMPLE)
-    return sample
+    """Have `load_mnist` accept the sample instead of MNIST, and return the arrays of its file."""
+    monkeypatch.setattr(datasets, "MNIST", _mnist_files.SAMPLE)
+    return {name: as_stored(sample, name) for name in NAMES}
 
 
 @pytest.fixture
@@ -60,6 +65,11 @@ def keras_gives(monkeypatch):
     from sk_mnist_cnn._keras.backend import keras
 
     return lambda load: monkeypatch.setattr(keras.datasets.mnist, "load_data", load)
+
+
+def as_stored(data, name):
+    """Return an array as files of MNIST hold it: labels are uint8 there."""
+    return data[name].astype(np.uint8)
 
 
 def as_idx(array):
@@ -73,23 +83,23 @@ def dotted(idx_name):
 
 def write_idx_folder(folder, data, spell=str, compress=bytes):
     for name, idx_name in zip(NAMES, IDX_NAMES, strict=True):
-        (folder / spell(idx_name)).write_bytes(compress(as_idx(data[name])))
+        (folder / spell(idx_name)).write_bytes(compress(as_idx(as_stored(data, name))))
     return folder
 
 
 def assert_same_data(found, expected):
     for name in NAMES:
-        assert found[name].dtype == np.uint8
-        assert_array_equal(found[name], expected[name], strict=True)
+        assert found[name].dtype == DTYPES[name[0]]
+        assert_array_equal(found[name], expected[name])
 
 
-# What the loaders return
+# Results
 
 
-def test_sample_holds_balanced_uint8_digits(sample):
+def test_sample_has_balanced_classes(sample):
     assert sample.x_train.shape == (8000, 28, 28)
     assert sample.x_test.shape == (2000, 28, 28)
-    assert {sample[name].dtype for name in NAMES} == {np.dtype(np.uint8)}
+    assert [sample[name].dtype for name in NAMES] == [np.uint8, np.int64, np.uint8, np.int64]
     assert_array_equal(np.bincount(sample.y_train), [800] * 10)
     assert_array_equal(np.bincount(sample.y_test), [200] * 10)
     assert (sample.x_train.min(), sample.x_train.max()) == (0, 255)
@@ -104,28 +114,72 @@ def test_sample_is_small_enough_to_ship():
     assert SHIPPED.stat().st_size <= 2.5e6
 
 
-def test_bunch_tells_names_and_origin(sample):
+def test_bunch_has_target_names_and_description(sample):
     assert set(sample) == {*NAMES, "target_names", "DESCR"}
     assert list(sample.target_names) == [str(digit) for digit in range(10)]
     assert all(author in sample.DESCR for author in ("LeCun", "Cortes", "Burges"))
     assert "CC BY-SA 3.0" in sample.DESCR
 
 
-def test_every_call_gives_writable_arrays_of_its_own(sample):
+def test_every_call_returns_new_writable_arrays(sample):
     other = load_mnist_sample()
     for name in NAMES:
         assert other[name].flags.writeable
         assert not np.shares_memory(other[name], sample[name])
 
 
-def test_pair_puts_training_rows_first(sample):
+def test_labels_can_be_set_to_minus_one():
+    y = load_mnist_sample().y_train
+    y[200:] = -1  # unlabeled, as in sklearn.semi_supervised
+    assert y.min() == -1
+
+
+@pytest.mark.parametrize("copied", [lambda data: pickle.loads(pickle.dumps(data)), copy.deepcopy])
+def test_result_is_a_bunch_that_can_be_copied(sample, copied):
+    assert isinstance(sample, Bunch)
+    again = copied(sample)
+    assert_same_data(again, sample)
+    assert again.y_test is again["y_test"]
+
+
+TYPES = """
+from typing import assert_type
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sk_mnist_cnn.datasets import load_mnist, load_mnist_sample
+
+mnist = load_mnist_sample()
+assert_type(mnist.x_train, NDArray[np.uint8])
+assert_type(mnist.y_test, NDArray[np.int64])
+assert_type(mnist.DESCR, str)
+X, y = load_mnist("mnist.npz", return_X_y=True)
+assert_type(X, NDArray[np.uint8])
+assert_type(y, NDArray[np.int64])
+assert_type(load_mnist(as_frame=True).x_train, pd.DataFrame)
+assert_type(load_mnist_sample(return_X_y=True, as_frame=True)[0], pd.DataFrame)
+"""
+
+
+@pytest.mark.slow
+def test_type_checkers_know_the_results(tmp_path):
+    run = pytest.importorskip("mypy.api").run
+    script = tmp_path / "script.py"
+    options = ["--strict", "--ignore-missing-imports", "--follow-imports=silent", f"--cache-dir={tmp_path}"]
+    for code, status in ((TYPES, 0), (TYPES + "mnist.x_trian\n", 1)):
+        script.write_text(code)
+        shown, _, found = run([*options, str(script)])
+        assert found == status, shown
+
+
+def test_return_x_y_starts_with_the_training_rows(sample):
     X, y = load_mnist_sample(return_X_y=True)
     assert_array_equal(X[:8000], sample.x_train, strict=True)
     assert_array_equal(X[8000:], sample.x_test, strict=True)
     assert_array_equal(y, np.append(sample.y_train, sample.y_test), strict=True)
 
 
-def test_as_frame_names_pixels_and_class_as_openml_does(sample):
+def test_as_frame_has_the_column_names_of_openml(sample):
     pd = pytest.importorskip("pandas")
     frames = load_mnist_sample(as_frame=True)
     assert list(frames.x_test.columns) == [f"pixel{i}" for i in range(1, 785)]
@@ -138,8 +192,8 @@ def test_as_frame_names_pixels_and_class_as_openml_does(sample):
     pd.testing.assert_series_equal(y, pd.concat([frames.y_train, frames.y_test], ignore_index=True))
 
 
-def test_import_brings_nothing_heavy():
-    """Nothing beyond what scikit-learn itself imports, which includes pandas where it is there."""
+def test_import_adds_no_slow_imports():
+    """scikit-learn itself imports pandas where it is installed."""
     code = (
         "import sys, sklearn.utils; before = set(sys.modules); import sk_mnist_cnn.datasets; "
         "print(*({'tensorflow', 'keras', 'pandas', 'matplotlib'} & (sys.modules.keys() - before)))"
@@ -150,7 +204,7 @@ def test_import_brings_nothing_heavy():
     assert run.stdout.strip() == ""
 
 
-# Where `load_mnist` reads from
+# Sources
 
 
 @pytest.mark.parametrize("as_path", [str, Path])
@@ -173,21 +227,21 @@ def test_expands_home(sample_for_mnist, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("spell", [str, dotted])
-def test_reads_idx_folder(sample_for_mnist, tmp_path, spell):
+def test_reads_idx_directory(sample_for_mnist, tmp_path, spell):
     found = load_mnist(write_idx_folder(tmp_path, sample_for_mnist, spell))
     assert_same_data(found, sample_for_mnist)
     assert all(found[name].flags.writeable for name in NAMES)
 
 
 @pytest.mark.parametrize("spell", [str, dotted])
-def test_reads_gzipped_idx_folder(sample_for_mnist, tmp_path, spell):
+def test_reads_gzipped_idx_directory(sample_for_mnist, tmp_path, spell):
     fast_gzip = partial(gzip.compress, compresslevel=1)
     write_idx_folder(tmp_path, sample_for_mnist, lambda name: spell(name) + ".gz", fast_gzip)
     assert_same_data(load_mnist(tmp_path), sample_for_mnist)
 
 
-def test_reads_idx_folder_of_mixed_spellings(sample_for_mnist, tmp_path):
-    """As Kaggle unpacks it: a folder of the one spelling beside the file of the other."""
+def test_reads_idx_directory_as_unpacked_by_kaggle(sample_for_mnist, tmp_path):
+    """Each file has a directory of a similar name beside it."""
     write_idx_folder(tmp_path, sample_for_mnist)
     for idx_name in IDX_NAMES:
         (tmp_path / idx_name).rename(tmp_path / dotted(idx_name))
@@ -195,24 +249,26 @@ def test_reads_idx_folder_of_mixed_spellings(sample_for_mnist, tmp_path):
     assert_same_data(load_mnist(tmp_path), sample_for_mnist)
 
 
-def test_tells_gzip_by_content(sample_for_mnist, tmp_path):
-    """Browsers unpack a '.gz' on the way and leave its name."""
+def test_recognizes_gzip_by_content(sample_for_mnist, tmp_path):
+    """Browsers unpack '.gz' files and keep their names."""
     write_idx_folder(tmp_path, sample_for_mnist, spell="{}.gz".format)
     assert_same_data(load_mnist(tmp_path), sample_for_mnist)
 
 
-def test_takes_the_download_of_keras(sample_for_mnist, keras_gives):
-    train, test = [(sample_for_mnist[f"x_{p}"], sample_for_mnist[f"y_{p}"]) for p in ("train", "test")]
+def test_accepts_the_download_of_keras(sample_for_mnist, keras_gives):
+    train, test = [
+        (sample_for_mnist[f"x_{part}"], sample_for_mnist[f"y_{part}"]) for part in ("train", "test")
+    ]
     keras_gives(lambda: (train, test))
     assert_same_data(load_mnist(), sample_for_mnist)
     X, y = load_mnist(return_X_y=True)
     assert len(X) == len(y) == 10000
 
 
-# The whole data set
+# The complete data set
 
 
-def test_reads_the_whole_data_set(full, full_path):
+def test_reads_the_complete_data_set(full, full_path):
     assert full.x_train.shape == (60000, 28, 28)
     assert full.x_test.shape == (10000, 28, 28)
     assert_array_equal(full.y_train[:10], [5, 0, 4, 1, 9, 2, 1, 3, 1, 4])
@@ -221,12 +277,12 @@ def test_reads_the_whole_data_set(full, full_path):
     assert_array_equal(y[:60000], full.y_train, strict=True)
 
 
-def test_reads_the_whole_data_set_from_idx(full, tmp_path):
+def test_reads_the_complete_data_set_from_idx(full, tmp_path):
     assert_same_data(load_mnist(write_idx_folder(tmp_path, full)), full)
 
 
 def test_script_reproduces_the_shipped_sample(full_path, tmp_path):
-    """Bit for bit, once unpacked: the compressed bytes depend on the zlib of the machine."""
+    """The members are equal; their compressed bytes depend on the version of zlib."""
     make_sample = import_module("tests.data.make_sample").make_sample
     make_sample(full_path, tmp_path / "made.npz")
     with zipfile.ZipFile(tmp_path / "made.npz") as made, zipfile.ZipFile(SHIPPED) as shipped:
@@ -234,20 +290,20 @@ def test_script_reproduces_the_shipped_sample(full_path, tmp_path):
         assert all(made.read(name) == shipped.read(name) for name in made.namelist())
 
 
-# What they refuse
+# Errors
 
 
-def test_refuses_a_path_of_another_type():
+def test_raises_for_a_path_of_another_type():
     with pytest.raises(TypeError, match=r"`path` must be a str or a PathLike, got 5"):
         load_mnist(5)
 
 
-def test_refuses_a_missing_path(tmp_path):
+def test_raises_for_a_missing_path(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"`path` must exist, got .*nowhere.* pass None"):
         load_mnist(tmp_path / "nowhere.npz")
 
 
-def test_lists_missing_idx_files(sample, tmp_path):
+def test_raises_for_missing_idx_files_and_lists_them(sample, tmp_path):
     write_idx_folder(tmp_path, sample)
     (tmp_path / IDX_NAMES[1]).unlink()
     (tmp_path / IDX_NAMES[2]).unlink()
@@ -262,31 +318,33 @@ def test_lists_missing_idx_files(sample, tmp_path):
         (lambda content: content[:-1], r"has 7999 bytes of data, not 8000"),
         (lambda content: content + b"\0", r"has 8001 bytes of data, not 8000"),
         (lambda content: content[:6], r"is truncated in its header"),
-        (lambda content: b"", r"has the magic number , not 000008"),
-        (lambda content: b"\0\0\x0d" + content[3:], r"has the magic number 00000d, not 000008"),
+        (lambda content: b"", r"magic number is , not 000008"),
+        (lambda content: b"\0\0\x0d" + content[3:], r"magic number is 00000d, not 000008"),
         (lambda content: b"\0\0\x08", r"is truncated in its header"),
         (lambda content: gzip.compress(content)[:-9], r"ended before"),
         (lambda content: b"\x1f\x8b" + content, r"compression method"),
     ],
 )
-def test_refuses_damaged_idx(sample, tmp_path, damage, complaint):
-    write_idx_folder(tmp_path, sample)
+def test_raises_for_damaged_idx(sample_for_mnist, tmp_path, damage, complaint):
+    write_idx_folder(tmp_path, sample_for_mnist)
     labels = tmp_path / IDX_NAMES[1]
     labels.write_bytes(damage(labels.read_bytes()))
-    with pytest.raises(ValueError, match=rf"`path` must lead to .*: .*{complaint}.*\. Pass an intact"):
+    with pytest.raises(
+        ValueError, match=rf"`path` must be .*{labels.name}': .*{complaint}.*\. Pass an intact"
+    ):
         load_mnist(tmp_path)
 
 
-def test_refuses_labels_in_place_of_images(sample_for_mnist, tmp_path):
-    write_idx_folder(tmp_path, sample_for_mnist | {"x_train": sample_for_mnist.y_train})
+def test_raises_for_labels_in_place_of_images(sample_for_mnist, tmp_path):
+    write_idx_folder(tmp_path, sample_for_mnist | {"x_train": sample_for_mnist["y_train"]})
     with pytest.raises(ValueError, match=r"x_train is uint8 \(8000,\), not uint8 \(8000, 28, 28\)"):
         load_mnist(tmp_path)
 
 
-def test_refuses_npz_of_other_keys(tmp_path):
+def test_raises_for_npz_with_other_names(tmp_path):
     np.savez(tmp_path / "other.npz", x_train=np.zeros(3), labels=np.zeros(3))
-    lacking = r"lacks \['x_test', 'y_test', 'y_train'\] and holds \['x_train', 'labels'\]"
-    with pytest.raises(ValueError, match=rf"`path` must lead to .*other\.npz.*{lacking}.*Pass an "):
+    lacking = r"lacks the arrays \['y_train', 'x_test', 'y_test'\] and holds \['x_train.npy', 'labels.npy'\]"
+    with pytest.raises(ValueError, match=rf"`path` must be .*other\.npz.*{lacking}.*Pass an "):
         load_mnist(tmp_path / "other.npz")
 
 
@@ -297,7 +355,8 @@ def test_refuses_npz_of_other_keys(tmp_path):
             {"x_test": np.zeros((3, 28, 28), np.uint8)},
             r"x_test is uint8 \(3, 28, 28\), not uint8 \(2",
         ),
-        ({"y_test": np.zeros(2000, np.int64)}, r"y_test is int64 \(2000,\), not uint8 \(2000,\)"),
+        ({"y_test": np.zeros(2000, np.int16)}, r"y_test is int16 \(2000,\), not uint8 \(2000,\)"),
+        ({"y_test": np.zeros(20_000, np.uint8)}, r"it holds more than the 2000 bytes of an array"),
         (
             {"y_test": np.zeros(2000, np.uint8)},
             r"y_test has the SHA-256 \w{64}, not a0e1a694\w{56}",
@@ -305,53 +364,122 @@ def test_refuses_npz_of_other_keys(tmp_path):
         ({"y_test": np.array([{}], dtype=object)}, r"Object arrays cannot be loaded"),
     ],
 )
-def test_refuses_npz_of_other_arrays(sample_for_mnist, tmp_path, changed, complaint):
+def test_raises_for_npz_with_other_arrays(sample_for_mnist, tmp_path, changed, complaint):
     arrays = {name: sample_for_mnist[name] for name in NAMES} | changed
     np.savez(tmp_path / "other.npz", **arrays)
-    with pytest.raises(ValueError, match=rf"`path` must lead to .*{complaint}.*Pass an intact"):
+    with pytest.raises(ValueError, match=rf"`path` must be .*{complaint}.*Pass an intact"):
         load_mnist(tmp_path / "other.npz")
 
 
-def test_refuses_npz_of_other_files(tmp_path):
+def test_raises_for_npz_without_arrays(tmp_path):
     with zipfile.ZipFile(tmp_path / "other.npz", "w") as archive:
         for name in NAMES:
             archive.writestr(f"{name}.npy", "not an array")
-    with pytest.raises(ValueError, match=r"`path` must lead to .*x_train is \|?S12 \(\), not uint8"):
+    with pytest.raises(ValueError, match=r"`path` must be .*the magic string is not correct"):
         load_mnist(tmp_path / "other.npz")
 
 
 @pytest.mark.parametrize("content", [b"", b"neither zip nor pickle", np.zeros(3).tobytes()])
-def test_refuses_what_is_no_npz(tmp_path, content):
+def test_raises_for_files_that_are_not_npz(tmp_path, content):
     (tmp_path / "mnist.npz").write_bytes(content)
-    with pytest.raises(ValueError, match=r"`path` must lead to .*is not an \.npz archive.*Pass an "):
+    with pytest.raises(ValueError, match=r"`path` must be .*BadZipFile: File is not a zip file.*Pass an "):
         load_mnist(tmp_path / "mnist.npz")
 
 
-def test_refuses_truncated_and_corrupt_npz(tmp_path):
+def test_raises_for_truncated_and_corrupt_npz(tmp_path):
     shipped = SHIPPED.read_bytes()
     truncated, corrupt = tmp_path / "truncated.npz", tmp_path / "corrupt.npz"
     truncated.write_bytes(shipped[: len(shipped) // 2])
     corrupt.write_bytes(shipped[:5000] + bytes(5000) + shipped[10000:])
     for path in (truncated, corrupt):
-        with pytest.raises(ValueError, match=rf"`path` must lead to .*{path.name}.*Pass an intact"):
+        with pytest.raises(ValueError, match=rf"`path` must be .*{path.name}.*Pass an intact"):
             load_mnist(path)
 
 
-def test_refuses_a_damaged_sample(monkeypatch):
-    damaged = datasets._SAMPLE | {"y_test": (2000, "0" * 64)}
-    monkeypatch.setattr(datasets, "_SAMPLE", damaged)
+def npy(header):
+    """Return an array file with this header and no data."""
+    return b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header
+
+
+FLAT = b"'fortran_order': False, 'shape': (2000,)"
+HEADERS = {
+    "empty": b"",
+    "not closed": b"{'descr': '|u1', " + FLAT,
+    "deep": b"(" * 5000,
+    "deep operators": b"-" * 9000 + b"1",
+    "no dict": b"5\n",
+    "no dtype": b"{'descr': 5, " + FLAT + b"}",
+    "unknown dtype": b"{'descr': '|x9', " + FLAT + b"}",
+    "damaged fields": b"{'descr': [(1, 2, 3)], " + FLAT + b"}",
+    "huge": b"{'descr': '|u1', 'fortran_order': False, 'shape': (99999999999999,)}",
+    "huge number": b"{'descr': '|u1', 'fortran_order': False, 'shape': (" + b"9" * 5000 + b",)}",
+    "negative": b"{'descr': '|u1', 'fortran_order': False, 'shape': (-5,)}",
+    "unhashable": b"{[]: 1}",
+    "Python 2": b"{'descr': '|u1', 'fortran_order': False, 'shape': (L,)}",
+}
+
+
+@pytest.mark.parametrize("header", HEADERS.values(), ids=HEADERS)
+def test_raises_for_damaged_array_headers(sample_for_mnist, tmp_path, header):
+    with zipfile.ZipFile(tmp_path / "mnist.npz", "w") as archive:
+        for name in NAMES:
+            archive.writestr(f"{name}.npy", npy(header))
+    with pytest.raises(ValueError, match=r"`path` must be .*mnist\.npz': (?s:.*)\. Pass an intact"):
+        load_mnist(tmp_path / "mnist.npz")
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "error"), [(8, 1, "RuntimeError"), (10, 99, "NotImplementedError")]
+)
+def test_raises_for_encrypted_and_unknown_zip_members(sample_for_mnist, tmp_path, field, value, error):
+    """The fields of a member in the table of contents are its flags and its compression method."""
+    np.savez(tmp_path / "mnist.npz", **sample_for_mnist)
+    content = bytearray((tmp_path / "mnist.npz").read_bytes())
+    content[content.index(b"PK\1\2") + field] = value
+    (tmp_path / "mnist.npz").write_bytes(content)
+    with pytest.raises(ValueError, match=rf"`path` must be .*mnist\.npz': {error}: "):
+        load_mnist(tmp_path / "mnist.npz")
+
+
+def test_a_small_file_of_many_zeros_needs_little_memory(sample_for_mnist, tmp_path):
+    zeros = bytes(100_000_000)
+    with zipfile.ZipFile(tmp_path / "mnist.npz", "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        for name in ["y_train", "x_train", "x_test", "y_test"]:
+            archive.writestr(f"{name}.npy", zeros)
+    write_idx_folder(tmp_path, sample_for_mnist)
+    (tmp_path / IDX_NAMES[0]).write_bytes(gzip.compress(zeros, compresslevel=1))
+    for path in (tmp_path / "mnist.npz", tmp_path):
+        tracemalloc.start()
+        try:
+            with pytest.raises(ValueError, match=r"it holds more than the 6272000 bytes of an array"):
+                load_mnist(path)
+            assert tracemalloc.get_traced_memory()[1] < 30e6
+        finally:
+            tracemalloc.stop()
+
+
+def test_files_that_cannot_be_opened_raise_os_error(tmp_path, monkeypatch):
+    (tmp_path / "mnist.npz").touch()
+    monkeypatch.setattr(Path, "open", Mock(side_effect=PermissionError))
+    with pytest.raises(PermissionError):
+        load_mnist(tmp_path / "mnist.npz")
+
+
+def test_raises_for_a_damaged_sample(monkeypatch):
+    damaged = _mnist_files.SAMPLE | {"y_test": ((2000,), "0" * 64)}
+    monkeypatch.setattr(datasets, "SAMPLE", damaged)
     with pytest.raises(ValueError, match=r"sample .* must be intact: y_test .*Install the package"):
         load_mnist_sample()
 
 
-def test_refuses_other_data_from_keras(keras_gives, sample):
+def test_raises_for_other_data_from_keras(keras_gives, sample):
     train, test = (sample.x_train, sample.y_train), (sample.x_test, sample.y_test)
     keras_gives(lambda: (train, test))
-    with pytest.raises(ValueError, match=r"path=None Keras must supply .*: x_train is .*Delete mnist"):
+    with pytest.raises(ValueError, match=r"path=None, Keras must download .*: x_train is .*Delete mnist"):
         load_mnist()
 
 
-def test_says_what_to_do_when_keras_cannot_download(keras_gives):
+def test_raises_with_remedy_if_keras_cannot_download(keras_gives):
     keras_gives(Mock(side_effect=Exception("URL fetch failure")))
-    with pytest.raises(OSError, match=r"could not: URL fetch failure\. Pass the `path` .*_sample\(\)"):
+    with pytest.raises(OSError, match=r"failed: URL fetch failure\. Pass the `path` .*_sample\(\)"):
         load_mnist()

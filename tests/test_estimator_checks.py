@@ -23,8 +23,8 @@ CLASSIFIER = CNNDigitClassifier(
 
 
 # Most of the checks' data has no square number of features, and some of it is integers.
-@pytest.mark.filterwarnings("ignore:.* features are not a square grey image:UserWarning")
-@pytest.mark.filterwarnings("ignore:X holds whole-number pixels:UserWarning")
+@pytest.mark.filterwarnings("ignore:.* features are not a square gray image:UserWarning")
+@pytest.mark.filterwarnings("ignore:X holds integer pixels:UserWarning")
 @parametrize_with_checks([ImagePreprocessor(), CLASSIFIER])
 def test_estimator_checks(estimator, check):
     try:

@@ -51,17 +51,13 @@ def test_as_path_expands_the_home_directory(monkeypatch, tmp_path):
 @pytest.mark.parametrize("given", [None, 5, b"a", ["a"]])
 @pytest.mark.parametrize("check", [as_path, as_destination])
 def test_raises_for_other_types(check, given):
-    with pytest.raises(
-        TypeError, match=r"`path` must be a str or a PathLike, got .* Pass the path of a file"
-    ):
+    with pytest.raises(TypeError, match=r"`path` must be a str or a PathLike, got .* Pass the path"):
         check(given)
 
 
 def test_destination_needs_an_existing_directory(tmp_path):
     for path in (tmp_path / "missing" / "a", tmp_path):
-        with pytest.raises(
-            FileNotFoundError, match=r"`path` must be a file in an existing directory, got .*"
-        ):
+        with pytest.raises(FileNotFoundError, match="`path` must be a file in an existing directory"):
             as_destination(path)
     assert as_destination(tmp_path / "a") == tmp_path / "a"
 
@@ -79,9 +75,14 @@ def test_replaces_a_file_when_it_is_complete(path):
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
 def test_keeps_the_old_file_when_writing_fails(path, error):
     path.write_bytes(b"old")
-    with pytest.raises(error), replacing(path) as file:
-        file.write(b"new")
-        raise error
+
+    def fail():
+        with replacing(path) as file:
+            file.write(b"new")
+            raise error
+
+    with pytest.raises(error):
+        fail()
     assert path.read_bytes() == b"old"
     assert list(path.parent.iterdir()) == [path]
 

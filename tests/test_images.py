@@ -1,12 +1,15 @@
-"""The rules of image shape and pixel scale, as the pure functions they are. Nothing is fitted here."""
+"""The rules of image shape and pixel scale. Nothing is fitted here."""
+
+from math import prod
 
 import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy import sparse
 
+from sk_mnist_cnn import CNNDigitClassifier, ImagePreprocessor
 from sk_mnist_cnn._images import (
-    ImageDataset,
     as_rows,
     check_layout,
     pixel_maximum,
@@ -14,6 +17,7 @@ from sk_mnist_cnn._images import (
     scale_pixels,
     unscale_pixels,
 )
+from sk_mnist_cnn._training import ImageDataset
 
 KINDS = ["float16", "float32", "float64", "uint8", "uint16", "int64", "bool"]
 
@@ -28,54 +32,81 @@ KINDS = ["float16", "float32", "float64", "uint8", "uint16", "int64", "bool"]
         ((0, 2, 3), (2, 3, 1)),
     ],
 )
-def test_layouts_are_read_as_rows_in_c_order(shape, layout):
+def test_images_become_rows_in_c_order(shape, layout):
     X = np.arange(np.prod(shape)).reshape(shape)
     rows, found = as_rows(X)
     assert found == layout
     assert_array_equal(rows, X.reshape(len(X), 6))
 
 
-def test_reshaping_copies_nothing():
+def test_reshaping_does_not_copy():
     X = np.zeros((5, 2, 3, 1))
     assert np.shares_memory(as_rows(X)[0], X)
 
 
-def test_flat_rows_are_handed_on_as_they_are():
+def test_flat_rows_are_returned_as_they_are():
     frame = pd.DataFrame(np.zeros((5, 6)))
     for X in (np.asfortranarray(np.zeros((5, 6))), frame):
         assert as_rows(X)[0] is X
 
 
-def test_fortran_order_and_strides_do_not_change_what_is_read():
+def test_memory_order_and_strides_do_not_matter():
     X = np.arange(5 * 4 * 6).reshape(5, 4, 6)
     for view in (np.asfortranarray(X), np.repeat(X, 2, axis=2)[:, :, ::2], X[::-1][::-1]):
         assert_array_equal(as_rows(view)[0], X.reshape(5, 24))
 
 
-def test_nested_lists_are_images_too():
+def test_accepts_nested_lists():
     rows, layout = as_rows([[[1, 2], [3, 4]], [[5, 6], [7, 8]]])
     assert layout == (2, 2, 1)
     assert_array_equal(rows, [[1, 2, 3, 4], [5, 6, 7, 8]])
 
 
-def test_lists_of_arrays_are_images_too():
-    rows, layout = as_rows([np.zeros((2, 3)), np.ones((2, 3))])
+def object_array(images):
+    array = np.empty(len(images), dtype=object)
+    array[:] = list(images)
+    return array
+
+
+@pytest.mark.parametrize("container", [list, tuple, pd.Series, object_array])
+def test_accepts_lists_and_series_of_images(container):
+    images = np.arange(12).reshape(2, 2, 3)
+    rows, layout = as_rows(container(list(images)))
     assert layout == (2, 3, 1)
-    assert rows.shape == (2, 6)
+    assert_array_equal(rows, images.reshape(2, 6), strict=True)
 
 
-def test_more_than_four_dimensions_are_an_error():
+def test_accepts_polars_series_of_images():
+    polars = pytest.importorskip("polars")
+    images = np.arange(12).reshape(2, 2, 3)
+    rows, layout = as_rows(polars.Series(images))
+    assert layout == (2, 3, 1)
+    assert_array_equal(rows, images.reshape(2, 6))
+
+
+def test_raises_for_images_of_different_shapes():
+    with pytest.raises(ValueError, match=r"X must hold images of one shape, got .* Resize them"):
+        as_rows([np.zeros((2, 3)), np.zeros((3, 3))])
+
+
+@pytest.mark.parametrize("shape", [(4, 6), (2, 2, 3)])
+def test_raises_for_sparse_arrays_of_any_dimension(shape):
+    with pytest.raises(TypeError, match=r"Sparse data was passed for X, but dense .* Pass X\.toarray\(\)"):
+        as_rows(sparse.coo_array(np.ones(shape)))
+
+
+def test_raises_for_more_than_four_dimensions():
     with pytest.raises(ValueError, match=r"X must be .*\(n, h, w, c\).*\(1, 2, 2, 1, 1\).*Reshape"):
         as_rows(np.zeros((1, 2, 2, 1, 1)))
 
 
 @pytest.mark.parametrize(("n_features", "side"), [(1, 1), (4, 2), (64, 8), (784, 28), (1_000_000, 1000)])
-def test_a_square_width_is_a_grey_square(n_features, side):
+def test_square_number_of_features_is_a_square_image(n_features, side):
     assert resolve_image_shape(n_features, None, None) == (side, side, 1)
 
 
 @pytest.mark.parametrize("n_features", [2, 10, 63, 783, 785, 64 * 3])
-def test_any_other_width_is_one_row_with_a_warning_that_names_image_shape(n_features):
+def test_other_number_of_features_is_one_row_and_warns(n_features):
     with pytest.warns(
         UserWarning, match=rf"{n_features} features .* image_shape=\(height, width, channels\)"
     ):
@@ -83,8 +114,49 @@ def test_any_other_width_is_one_row_with_a_warning_that_names_image_shape(n_feat
 
 
 @pytest.mark.parametrize("layout", [(8, 8, 1), (2, 3, 1), (1, 7, 1), (4, 4, 3)])
-def test_a_layout_shows_its_own_shape_without_a_warning(layout):
+def test_layout_is_the_image_shape(layout):
     assert resolve_image_shape(int(np.prod(layout)), layout, None) == layout
+
+
+CHANNELS_FIRST = [(1, 28, 28), (3, 28, 28), (3, 32, 48), (1, 8, 8)]
+CHANNELS_LAST = [
+    (28, 28, 1),
+    (28, 28, 3),
+    (1, 28, 1),  # one row of pixels
+    (1, 28, 3),
+    (1, 28, 4),
+    (3, 28, 3),  # three rows
+    (3, 3, 3),
+    (2, 28, 28),  # hyperspectral
+    (4, 28, 28),
+    (64, 64, 200),
+]
+
+
+@pytest.mark.parametrize("layout", CHANNELS_FIRST)
+def test_raises_if_channels_come_first(layout):
+    with pytest.raises(ValueError) as raised:
+        resolve_image_shape(prod(layout), layout, None)
+    for part in (f"got images of shape {layout}", "np.moveaxis(X, 1, -1)", f"image_shape={layout}"):
+        assert part in str(raised.value)
+
+
+@pytest.mark.parametrize("estimator", [ImagePreprocessor(), CNNDigitClassifier()])
+def test_estimators_raise_if_channels_come_first(estimator):
+    with pytest.raises(
+        ValueError, match=r"got images of shape \(1, 28, 28\), whose channels seem to come first"
+    ):
+        estimator.fit(np.zeros((4, 1, 28, 28)), [0, 1, 0, 1])
+
+
+@pytest.mark.parametrize("layout", CHANNELS_FIRST)
+def test_image_shape_allows_rows_of_many_channels(layout):
+    assert resolve_image_shape(prod(layout), layout, layout) == layout
+
+
+@pytest.mark.parametrize("layout", CHANNELS_LAST)
+def test_channels_last_is_accepted(layout):
+    assert resolve_image_shape(prod(layout), layout, None) == layout
 
 
 @pytest.mark.parametrize(
@@ -98,13 +170,13 @@ def test_a_layout_shows_its_own_shape_without_a_warning(layout):
         ((np.int64(12), np.uint8(1)), (12, 1, 1)),
     ],
 )
-def test_image_shape_settles_what_flat_rows_cannot_show(image_shape, expected):
+def test_image_shape_sets_the_shape_of_flat_rows(image_shape, expected):
     shape = resolve_image_shape(12, None, image_shape)
     assert shape == expected
     assert all(type(n) is int for n in shape)
 
 
-def test_image_shape_agrees_with_a_layout():
+def test_image_shape_may_equal_the_layout():
     assert resolve_image_shape(12, (4, 3, 1), (4, 3)) == (4, 3, 1)
 
 
@@ -112,13 +184,15 @@ def test_image_shape_agrees_with_a_layout():
     "image_shape",
     [(), (12,), (1, 2, 3, 2), (0, 12), (-3, -4), (3.0, 4.0), (3, None), "ab", 12, np.ones((2, 2))],
 )
-def test_what_is_no_shape_is_refused(image_shape):
-    with pytest.raises(ValueError, match=r"image_shape must be \(height, width\) .*None to infer it; got "):
+def test_raises_for_invalid_image_shape(image_shape):
+    with pytest.raises(
+        ValueError, match=r"image_shape must be \(height, width\) .*, got (?s:.*) Pass None to infer it"
+    ):
         resolve_image_shape(12, None, image_shape)
 
 
 @pytest.mark.parametrize("image_shape", [(3, 3), (2, 2), (4, 3, 3), (12, 12)])
-def test_an_image_shape_that_does_not_fit_flat_rows_is_refused(image_shape):
+def test_raises_if_image_shape_does_not_fit_flat_rows(image_shape):
     with pytest.raises(ValueError) as raised:
         resolve_image_shape(12, None, image_shape)
     for part in (f"image_shape={image_shape}", "12 features", "None to infer it"):
@@ -126,20 +200,20 @@ def test_an_image_shape_that_does_not_fit_flat_rows_is_refused(image_shape):
 
 
 @pytest.mark.parametrize("image_shape", [(3, 4), (12, 1), (2, 2, 3), (4, 3, 2)])
-def test_an_image_shape_that_contradicts_the_layout_is_refused(image_shape):
+def test_raises_if_image_shape_differs_from_the_layout(image_shape):
     with pytest.raises(ValueError) as raised:
         resolve_image_shape(12, (4, 3, 1), image_shape)
     for part in (f"image_shape={image_shape}", "(4, 3, 1)", "None to infer it"):
         assert part in str(raised.value)
 
 
-def test_flat_rows_and_the_fitted_layout_are_accepted():
+def test_check_layout_accepts_flat_rows_and_the_fitted_layout():
     check_layout(None, (4, 3, 1))
     check_layout((4, 3, 1), (4, 3, 1))
 
 
 @pytest.mark.parametrize("layout", [(3, 4, 1), (12, 1, 1), (2, 2, 3)])
-def test_another_layout_of_as_many_features_is_refused(layout):
+def test_check_layout_raises_for_another_layout(layout):
     with pytest.raises(ValueError) as raised:
         check_layout(layout, (4, 3, 1))
     for part in (str(layout), "(4, 3, 1)", "Resize or transpose"):
@@ -149,7 +223,7 @@ def test_another_layout_of_as_many_features_is_refused(layout):
 @pytest.mark.parametrize(
     ("dtype", "maximum"), [("uint8", 255), ("int8", 127), ("uint16", 65535), ("int16", 32767), ("bool", 1)]
 )
-def test_small_integers_mean_their_dtypes_largest_value(dtype, maximum):
+def test_maximum_of_8_and_16_bit_integers_is_that_of_the_dtype(dtype, maximum):
     for pixels in ([[0, 1]], [[0, 0]], [[1, 1]]):
         assert pixel_maximum(np.array(pixels, dtype)) == maximum
 
@@ -161,14 +235,14 @@ def test_small_integers_mean_their_dtypes_largest_value(dtype, maximum):
         ([0, 3, 16], 16),  # scikit-learn's 8x8 digits
         ([0, 1], 1),
         ([0, 17], 255),
-        ([0, 254], 255),  # MNIST as OpenML hands it out
+        ([0, 254], 255),  # MNIST from OpenML
         ([0, 255], 255),
         ([0, 256], 256),
         ([1000, 1023], 1023),
         ([0, 0], 1),
     ],
 )
-def test_whole_numbers_mean_their_largest_or_eight_bits(pixels, maximum, dtype):
+def test_maximum_of_other_integers_is_the_largest_pixel_or_255(pixels, maximum, dtype):
     assert pixel_maximum(np.array([pixels], dtype)) == maximum
 
 
@@ -185,23 +259,29 @@ def test_whole_numbers_mean_their_largest_or_eight_bits(pixels, maximum, dtype):
         ([0.0, 1e-300], 1e-300),
     ],
 )
-def test_other_numbers_mean_their_largest(pixels, maximum):
+def test_maximum_of_other_numbers_is_the_largest_pixel(pixels, maximum):
     assert pixel_maximum(np.array([pixels])) == maximum
 
 
-def test_negative_whole_numbers_are_no_eight_bit_pixels():
+def test_negative_integers_are_not_8_bit_pixels():
     assert pixel_maximum(np.array([[-1, 200]])) == 200
 
 
 @pytest.mark.parametrize("dtype", KINDS)
-def test_a_maximum_is_always_a_python_float_above_zero(dtype):
+def test_maximum_is_a_positive_python_float(dtype):
     maximum = pixel_maximum(np.zeros((2, 4), dtype))
     assert type(maximum) is float
     assert maximum > 0
 
 
+@pytest.mark.skipif(np.finfo("longdouble").max <= np.finfo("float64").max, reason="longdouble is float64")
+def test_raises_if_the_maximum_is_infinite_in_float64():
+    with pytest.raises(ValueError, match=r"X must hold pixels that are finite in float64, got 1e\+400"):
+        pixel_maximum(np.array([[0, np.longdouble("1e400")]]))
+
+
 @pytest.mark.parametrize("dtype", [*KINDS, "longdouble", ">f4", ">u2"])
-def test_scaling_gives_new_contiguous_float32(dtype):
+def test_scaling_returns_new_contiguous_float32(dtype):
     rows = np.asfortranarray([[0, 1, 1], [1, 0, 1]]).astype(dtype)
     before = rows.copy()
     scaled = scale_pixels(rows, 1.0)
@@ -213,19 +293,59 @@ def test_scaling_gives_new_contiguous_float32(dtype):
     assert_array_equal(rows, before)
 
 
-def test_scaling_is_exact_at_both_ends():
+def test_scaling_is_exact_for_0_and_the_maximum():
     for dtype, maximum in (("uint8", 255), ("uint16", 65535), ("float16", 16), ("int64", 255)):
         assert_array_equal(scale_pixels(np.array([[0, maximum]], dtype), float(maximum)), [[0, 1]])
 
 
-def test_large_numbers_are_scaled_in_their_own_precision():
+def test_large_numbers_are_scaled_in_their_precision():
     rows = np.array([[2.0**40, 2.0**40 + 2**16]])
     assert_allclose(scale_pixels(rows, 2.0**40), [[1, 1 + 2.0**-24]], rtol=1e-7)
     assert_array_equal(scale_pixels(np.array([[1e300]]), 1e300), [[1]])
 
 
+@pytest.mark.parametrize(
+    ("pixels", "max_value"),
+    [
+        (np.float64([[0, 1e300]]), 16.0),
+        (np.float64([[-1e39, 0]]), 1.0),
+        (np.float64([[1]]), 1e-310),
+        (np.float32([[3e38]]), 0.5),
+        (np.float32([[1]]), 1e-300),  # is 0 in float32
+        (np.float32([[1]]), 1e300),  # is infinite in float32
+        (np.array([[1]], bool), 1e-310),
+    ],
+)
+def test_raises_if_scaled_pixels_are_infinite_in_float32(pixels, max_value):
+    message = r"X must hold pixels that are finite in float32 when they are divided by .*, got pixels in \["
+    with pytest.raises(ValueError, match=message):
+        scale_pixels(pixels, max_value)
+
+
+@pytest.mark.parametrize(
+    ("pixels", "max_value", "dtype"),
+    [
+        (1.2, 60000.0, "float16"),
+        (1.2, 3e38, "float32"),
+        (1.2, 1.6e308, "float64"),
+        (np.float64(1e39), 2, "uint8"),
+    ],
+)
+def test_raises_if_unscaled_pixels_are_infinite(pixels, max_value, dtype):
+    with pytest.raises(ValueError, match=rf"X must hold pixels that are finite in {dtype} when they"):
+        unscale_pixels(np.array([[pixels]]), max_value, dtype)
+
+
+@pytest.mark.parametrize("dtype", ["int32", "uint32", "int64", "uint64"])
+def test_unscaling_large_integers_saturates(dtype):
+    largest = float(np.iinfo(dtype).max)
+    pixels = unscale_pixels(np.float32([[0, 1, 1.5]]), largest, dtype)
+    assert_array_equal(pixels[0, 0], 0)
+    assert_allclose(pixels[0, 1:].astype(float), largest)
+
+
 @pytest.mark.parametrize("dtype", ["uint8", "int8", "uint16", "int16", "bool"])
-def test_unscaling_brings_every_value_of_a_small_dtype_back(dtype):
+def test_unscaling_inverts_scaling_for_every_value_of_a_small_dtype(dtype):
     if dtype == "bool":
         rows, maximum = np.array([[False, True]]), 1.0
     else:
@@ -237,48 +357,48 @@ def test_unscaling_brings_every_value_of_a_small_dtype_back(dtype):
 
 
 @pytest.mark.parametrize(("dtype", "expected"), [("uint8", [0, 255, 128]), ("bool", [False, True, True])])
-def test_unscaling_rounds_and_clips_whole_numbers(dtype, expected):
+def test_unscaling_rounds_and_clips_integers(dtype, expected):
     maximum = 255.0 if dtype == "uint8" else 1.0
     assert_array_equal(unscale_pixels(np.float32([[-0.2, 1.3, 0.501]]), maximum, dtype), [expected])
 
 
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
-def test_unscaling_neither_rounds_nor_clips_fractions(dtype):
+def test_unscaling_neither_rounds_nor_clips_floats(dtype):
     pixels = unscale_pixels(np.float32([[-0.25, 1.25, 0.5]]), 2.0, dtype)
     assert pixels.dtype == dtype
     assert_array_equal(pixels, [[-0.5, 2.5, 1]])
 
 
 @pytest.mark.parametrize("rows_dtype", KINDS)
-def test_unscaling_takes_scaled_pixels_of_any_dtype(rows_dtype):
+def test_unscaling_accepts_any_dtype(rows_dtype):
     assert_array_equal(unscale_pixels(np.array([[0, 1]], rows_dtype), 255.0, "uint8"), [[0, 255]])
 
 
 @pytest.fixture
-def labelled():
+def data_set():
     rows = np.arange(5 * 12, dtype=np.uint8).reshape(5, 12)
     return ImageDataset(rows, np.arange(5), np.linspace(1, 2, 5), np.array([0, 2, 4]))
 
 
-def test_labelled_images_count_those_that_take_part(labelled):
-    assert len(labelled) == 3
-    part = labelled.only(np.array([1]))
+def test_data_set_has_the_length_of_its_indices(data_set):
+    assert len(data_set) == 3
+    part = data_set.subset(np.array([1]))
     assert len(part) == 1
-    assert len(labelled) == 3
-    assert part.rows is labelled.rows
+    assert len(data_set) == 3
+    assert part.rows is data_set.rows
 
 
-def test_batches_follow_the_order_and_leave_a_short_one_last(labelled):
-    batches = list(labelled.batches(np.array([4, 0, 2]), 2, (2, 2, 3), "float32"))
+def test_batches_follow_the_order_and_the_last_one_may_be_shorter(data_set):
+    batches = list(data_set.batches(np.array([4, 0, 2]), 2, (2, 2, 3), "float32"))
     assert [len(images) for images, _, _ in batches] == [2, 1]
     images, labels, weights = (np.concatenate(parts) for parts in zip(*batches, strict=True))
     assert images.shape == (3, 2, 2, 3)
     assert images.dtype == np.float32
-    assert_array_equal(images.reshape(3, 12), labelled.rows[[4, 0, 2]])
+    assert_array_equal(images.reshape(3, 12), data_set.rows[[4, 0, 2]])
     assert_array_equal(labels, [4, 0, 2])
-    assert_array_equal(weights, labelled.weights[[4, 0, 2]])
+    assert_array_equal(weights, data_set.weights[[4, 0, 2]])
 
 
-def test_batches_never_share_memory_with_the_images(labelled):
-    (images, _, _), *_ = labelled.batches(np.arange(5), 5, (3, 4, 1), "uint8")
-    assert not np.shares_memory(images, labelled.rows)
+def test_batches_do_not_share_memory_with_the_images(data_set):
+    (images, _, _), *_ = data_set.batches(np.arange(5), 5, (3, 4, 1), "uint8")
+    assert not np.shares_memory(images, data_set.rows)

@@ -18,22 +18,22 @@ ENGINES = ("_keras", "_onnx")
 # folder stands for all modules in it, except those that are named in another layer.
 LAYERS = (
     ("__init__",),
-    (
-        "plotting",
-        "reporting",
-        "_report_html",
-        "_report_text",
-        "_metrics",
-        "exporting",
-        "persistence",
-        "_model_checks",
-        "_skops_reader",
-    ),
+    ("plotting", "reporting", "_report", "exporting", "persistence", "_skops"),
     ("_fitted",),
     ("classifier", "preprocessing", "normalization", "network", "datasets"),
     ENGINES,
     ("_architecture", "_training", "_targets", "_checkpoint", "_schedules"),
-    ("_base", "_images", "_files", "_archive", "_lock", "_warnings", "_fingerprint", "_keras.worker"),
+    (
+        "_base",
+        "_images",
+        "_files",
+        "_lock",
+        "_pictures",
+        "_mnist_files",
+        "_warnings",
+        "_fingerprint",
+        "_keras.worker",
+    ),
 )
 
 # The only import of a higher layer: the worker starts a process, and that process imports the engine.
@@ -43,14 +43,15 @@ IN_NEW_PROCESS = ("_keras.worker", "_keras.engine")
 NOT_LATE = "_keras.worker"
 
 # Packages that take long to import, and the modules that may import them.
-ONNX = "_onnx" if (ROOT / PACKAGE / "_onnx").is_dir() else "exporting"
 COSTLY = {
     "tensorflow": ("_keras",),
     "keras": ("_keras",),
     "scikeras": ("_keras",),
-    "onnx": (ONNX,),
-    "onnxruntime": (ONNX,),
-    "matplotlib": ("plotting", "_report_html"),
+    "onnx": ("_onnx",),
+    "onnxruntime": ("_onnx",),
+    "matplotlib": ("plotting", "_report"),
+    "PIL": ("_pictures",),
+    "skops": ("persistence", "_skops"),
 }
 
 

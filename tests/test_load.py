@@ -1,4 +1,4 @@
-"""Long runs: memory stays flat, and nothing waits for ever."""
+"""Many fits and predictions in one process: memory does not grow, and no thread deadlocks."""
 
 import gc
 import threading
@@ -10,16 +10,18 @@ import pytest
 from tests.benchmarks.memory import STATUS, process_memory
 from tests.estimators import small_classifier
 
-pytestmark = pytest.mark.slow
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not STATUS.exists(), reason="the tests read the memory of the process in /proc"),
+]
 
 
 def resident_megabytes():
-    """The memory that this process holds now."""
+    """Return the resident memory of this process."""
     gc.collect()
     return process_memory("VmRSS") / 1024
 
 
-@pytest.mark.skipif(not STATUS.exists(), reason="the system does not tell a process' memory in /proc")
 def test_memory_does_not_grow_with_fits(digits):
     X, y = digits[0][:200], digits[1][:200]
     for seed in range(8):
@@ -30,16 +32,15 @@ def test_memory_does_not_grow_with_fits(digits):
     assert resident_megabytes() - before < 50
 
 
-@pytest.mark.skipif(not STATUS.exists(), reason="the system does not tell a process' memory in /proc")
-def test_ten_thousand_rows_in_eight_threads_while_two_fit(digits):
+def test_threads_that_predict_and_fit_are_reproducible_and_keep_memory_flat(digits):
     X, y = digits
     clf = small_classifier(epochs=1).fit(X, y)
     expected = [clf.predict_proba(X[i : i + 1]) for i in range(50)]
-    over = threading.Event()
+    is_over = threading.Event()
     weights = []
 
     def fit():
-        while not over.is_set():
+        while not is_over.is_set():
             weights.append(small_classifier(epochs=2).fit(X, y)._weights[-1])
 
     def predict(call):
@@ -54,7 +55,7 @@ def test_ten_thousand_rows_in_eight_threads_while_two_fit(digits):
         before = resident_megabytes()
         assert all(pool.map(predict, range(10_000)))
         grown = resident_megabytes() - before
-    over.set()
+    is_over.set()
     for thread in fits:
         thread.join(timeout=120)
         assert not thread.is_alive()

@@ -1,4 +1,4 @@
-"""`ImagePreprocessor` on every kind of array that images come in. TensorFlow is not needed here."""
+"""`ImagePreprocessor` on all kinds of arrays of images. TensorFlow is not needed here."""
 
 import copy
 import pickle
@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy import sparse
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
@@ -21,7 +22,7 @@ DTYPES = ["float16", "float32", "float64", "uint8", "uint16", "int64", "bool"]
 
 
 def pixels(dtype, shape):
-    """Six images that reach their dtype's white, which for floats and int64 is 255."""
+    """Six images whose pixels reach the maximum of their dtype, which is 255 for floats and int64."""
     values = np.random.default_rng(0).integers(0, 256, shape)
     values.flat[:2] = 0, 255
     if dtype == "bool":
@@ -29,12 +30,12 @@ def pixels(dtype, shape):
     return (values * (257 if dtype == "uint16" else 1)).astype(dtype)
 
 
-def white(dtype):
+def maximum(dtype):
     return {"bool": 1, "uint16": 65535}.get(dtype, 255)
 
 
 def preprocessor(layout, **params):
-    """A preprocessor that reads flat rows without guessing."""
+    """A preprocessor that knows the shape of flat rows."""
     return ImagePreprocessor(image_shape=(8, 5) if layout == "flat" else None, **params)
 
 
@@ -61,19 +62,19 @@ def frame(images):
 
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_any_layout_and_dtype_becomes_contiguous_float32_between_0_and_1(layout, dtype):
+def test_every_layout_and_dtype_becomes_contiguous_float32_in_0_to_1(layout, dtype):
     X = pixels(dtype, LAYOUTS[layout])
     images = preprocessor(layout).fit_transform(X)
     assert images.shape == ((6, 4, 5, 2) if layout == "rgb" else (6, 8, 5, 1))
     assert images.dtype == np.float32
     assert images.flags.c_contiguous
     assert (images.min(), images.max()) == (0, 1)
-    assert_allclose(images.reshape(X.shape), X.astype(float) / white(dtype), rtol=1e-6)
+    assert_allclose(images.reshape(X.shape), X.astype(float) / maximum(dtype), rtol=1e-6)
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_inverse_transform_gives_layout_scale_and_dtype_back(layout, dtype):
+def test_inverse_transform_returns_layout_scale_and_dtype(layout, dtype):
     X = pixels(dtype, LAYOUTS[layout])
     transformer = preprocessor(layout).fit(X)
     back = transformer.inverse_transform(transformer.transform(X))
@@ -94,7 +95,7 @@ def test_fit_transform_is_fit_and_transform(dtype):
 
 
 def views(X, tmp_path):
-    """The same images, laid out in memory in every way there is."""
+    """The same images in different memory layouts and containers."""
     wide = np.zeros((len(X) * 2, *X.shape[1:-1], X.shape[-1] * 3), X.dtype)
     wide[::2, ..., ::3] = X
     read_only = X.copy()
@@ -118,7 +119,7 @@ def views(X, tmp_path):
 
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("dtype", ["float64", "uint8", "bool"])
-def test_memory_layout_makes_no_difference(layout, dtype, tmp_path):
+def test_memory_layout_does_not_matter(layout, dtype, tmp_path):
     X = pixels(dtype, LAYOUTS[layout])
     expected = preprocessor(layout).fit_transform(X)
     fitted = preprocessor(layout).fit(X)
@@ -131,7 +132,7 @@ def test_memory_layout_makes_no_difference(layout, dtype, tmp_path):
 
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_the_callers_array_is_never_changed_or_handed_back(layout, dtype):
+def test_input_is_neither_changed_nor_returned(layout, dtype):
     X = pixels(dtype, LAYOUTS[layout])
     before = X.copy()
     transformer = preprocessor(layout)
@@ -146,7 +147,7 @@ def test_the_callers_array_is_never_changed_or_handed_back(layout, dtype):
     assert_array_equal(X, before)
 
 
-def test_pixels_in_the_unit_interval_are_copied_too():
+def test_pixels_that_are_scaled_already_are_copied():
     X = pixels("bool", (6, 8, 5, 1)).astype(np.float32)
     images = ImagePreprocessor(max_value=1).fit_transform(X)
     assert_array_equal(images, X)
@@ -155,7 +156,7 @@ def test_pixels_in_the_unit_interval_are_copied_too():
 
 @pytest.mark.parametrize("fitted_on", ["hwc", "hw", "flat"])
 @pytest.mark.parametrize("given", ["hwc", "hw", "flat"])
-def test_layouts_are_interchangeable_between_fit_and_transform(fitted_on, given):
+def test_fit_and_transform_may_get_different_layouts(fitted_on, given):
     X = pixels("uint8", LAYOUTS["hwc"])
     transformer = preprocessor(fitted_on).fit(X.reshape(LAYOUTS[fitted_on]))
     assert transformer.n_features_in_ == 40
@@ -173,7 +174,7 @@ def test_flat_mnist_needs_no_image_shape(images):
     assert transformer.n_features_in_ == 784
 
 
-def test_flat_colour_images_come_through_image_shape():
+def test_image_shape_reshapes_flat_color_images():
     X = pixels("uint8", (6, 4, 3, 3))
     flat = ImagePreprocessor(image_shape=(4, 3, 3))
     images = flat.fit_transform(X.reshape(6, -1))
@@ -182,7 +183,7 @@ def test_flat_colour_images_come_through_image_shape():
 
 
 @pytest.mark.parametrize("method", ["fit", "fit_transform"])
-def test_a_width_that_is_no_square_warns_once_and_is_one_row(method):
+def test_number_of_features_that_is_not_square_warns_once_and_is_one_row(method):
     X = np.ones((3, 10))
     transformer = ImagePreprocessor()
     with pytest.warns(UserWarning, match=r"10 features .* one row .* image_shape") as warned:
@@ -193,7 +194,7 @@ def test_a_width_that_is_no_square_warns_once_and_is_one_row(method):
 
 
 @pytest.mark.parametrize("image_shape", [(8, 8), (5, 8), (8, 5, 3), (41,), (8.0, 5.0)])
-def test_an_image_shape_that_does_not_fit_is_refused(image_shape):
+def test_raises_for_image_shape_that_does_not_fit(image_shape):
     with pytest.raises(ValueError, match="image_shape"):
         ImagePreprocessor(image_shape=image_shape).fit(pixels("uint8", (6, 8, 5)))
 
@@ -204,14 +205,14 @@ def test_an_image_shape_that_does_not_fit_is_refused(image_shape):
     + [("max_value", value) for value in (0, -1, np.inf, np.nan, "max", None, [255])],
 )
 @pytest.mark.parametrize("method", ["fit", "fit_transform"])
-def test_parameters_are_checked_by_name(name, value, method, images):
+def test_raises_for_invalid_parameters(name, value, method, images):
     transformer = ImagePreprocessor(**{name: value})
     with pytest.raises(ValueError, match=rf"'{name}' parameter of ImagePreprocessor"):
         getattr(transformer, method)(images)
     assert state(transformer) == {"image_shape": None, "max_value": "auto", name: value}
 
 
-def test_parameters_are_never_overwritten(images):
+def test_parameters_are_not_overwritten(images):
     shape = [28, 28]
     transformer = ImagePreprocessor(image_shape=shape, max_value=np.float32(255)).fit(images)
     assert transformer.image_shape is shape
@@ -220,7 +221,7 @@ def test_parameters_are_never_overwritten(images):
     assert transformer.max_value_ == 255
 
 
-def test_openml_frames_have_eight_bit_pixels(frame, images):
+def test_openml_frames_have_8_bit_pixels(frame, images):
     expected = images[..., None] / np.float32(255)
     dimmed = (frame // 2).astype(float)
     for X in (frame, frame.astype(float), frame.astype("int64"), frame.astype("Int64"), dimmed):
@@ -228,7 +229,7 @@ def test_openml_frames_have_eight_bit_pixels(frame, images):
     assert_array_equal(ImagePreprocessor().fit_transform(frame.astype(float)), expected)
 
 
-def test_eight_by_eight_digits_reach_16(digits):
+def test_maximum_of_8x8_digits_is_16(digits):
     X = np.asarray(digits[0][..., 0], dtype=float) * 16
     transformer = ImagePreprocessor().fit(X)
     assert transformer.max_value_ == 16
@@ -236,21 +237,21 @@ def test_eight_by_eight_digits_reach_16(digits):
 
 
 @pytest.mark.parametrize("value", [0, -2.5])
-def test_images_without_light_are_no_reason_to_divide_by_zero(value):
+def test_black_images_are_not_divided_by_zero(value):
     X = np.full((3, 4), float(value))
     transformer = ImagePreprocessor().fit(X)
     assert transformer.max_value_ == 1
     assert_array_equal(transformer.transform(X).ravel(), X.ravel())
 
 
-def test_max_value_fixes_the_scale():
+def test_max_value_sets_the_scale():
     X = np.array([[0, 1, 2, 3]])
     assert_array_equal(ImagePreprocessor(max_value=4).fit_transform(X).ravel(), [0, 0.25, 0.5, 0.75])
 
 
 @pytest.mark.parametrize("X", [[[0, 1, 2, 256]], [[-1, 0, 1, 2]], [[0.0, 0.0, 0.0, 255.001]]])
 @pytest.mark.parametrize("method", ["fit", "fit_transform", "transform"])
-def test_pixels_outside_a_given_max_value_are_an_error(X, method):
+def test_raises_for_pixels_outside_0_to_max_value(X, method):
     transformer = ImagePreprocessor(max_value=255)
     if method == "transform":
         transformer.fit(np.zeros((1, 4)))
@@ -260,7 +261,83 @@ def test_pixels_outside_a_given_max_value_are_an_error(X, method):
         assert part in str(raised.value)
 
 
-def test_auto_scales_beyond_the_training_range_as_minmaxscaler_does():
+RAW = {
+    "uint8": np.array([[0, 100, 200, 255]], np.uint8),
+    "uint16": np.array([[0, 100, 200, 65535]], np.uint16),
+    "int64": np.array([[0, 100, 200, 255]]),
+    "integers in float64": np.array([[0, 100, 200, 255.0]]),
+    "8x8 digits": np.array([[0, 8, 12, 16.0]]),
+}
+
+
+@pytest.mark.parametrize("X", RAW.values(), ids=RAW)
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64", "bool"])
+def test_warns_if_scaled_images_follow_unscaled_ones(X, dtype):
+    transformer = ImagePreprocessor().fit(X)
+    scaled = (X / X.max()).astype(dtype)
+    with pytest.warns(
+        UserWarning, match=rf"X holds {dtype} pixels up to 1, but is divided by max_value_=\d+"
+    ):
+        transformer.transform(scaled)
+
+
+@pytest.mark.parametrize("method", ["fit", "fit_transform"])
+def test_warns_if_scaled_images_are_fitted_with_max_value(method):
+    with pytest.warns(
+        UserWarning, match="X holds float64 pixels up to 0.5, but is divided by max_value_=255"
+    ):
+        getattr(ImagePreprocessor(max_value=255), method)(np.full((2, 4), 0.5))
+
+
+@pytest.mark.parametrize(
+    ("fitted", "X"),
+    [
+        ([[0, 255]], [[0.0, 255.0]]),
+        ([[0, 255]], [[0.0, 0.0]]),  # black
+        ([[0, 255]], [[0, 1]]),  # almost black
+        ([[0, 1]], [[0.0, 0.5]]),
+        ([[0.0, 2.0]], [[0.0, 0.5]]),
+        ([[0.0, 300.25]], [[0.0, 0.5]]),
+        ([[0.0, 1.0]], [[0, 255]]),
+    ],
+)
+def test_does_not_warn_of_images_of_the_fitted_scale(fitted, X):
+    ImagePreprocessor(image_shape=(1, 2)).fit(fitted).transform(X)
+
+
+@pytest.mark.parametrize("method", ["fit", "fit_transform"])
+def test_raises_if_channels_come_first(method):
+    X = np.zeros((2, 3, 28, 28))
+    with pytest.raises(ValueError, match=r"channels seem to come first. Pass np\.moveaxis\(X, 1, -1\)"):
+        getattr(ImagePreprocessor(), method)(X)
+    assert ImagePreprocessor().fit(np.moveaxis(X, 1, -1)).image_shape_ == (28, 28, 3)
+    assert ImagePreprocessor(image_shape=(3, 28, 28)).fit(X).image_shape_ == (3, 28, 28)
+
+
+def test_raises_if_scaled_pixels_are_infinite():
+    transformer = ImagePreprocessor().fit(np.array([[0, 16.0, 8, 4]]))
+    with pytest.raises(
+        ValueError, match=r"finite in float32 when they are divided by 16, got pixels in \[0, 1e"
+    ):
+        transformer.transform(np.array([[0, 1e300, 0, 0]]))
+    with pytest.raises(ValueError, match=r"finite in float64 when they are multiplied by 1e\+308"):
+        ImagePreprocessor().fit(np.array([[0], [1e308]])).inverse_transform(np.array([[2.0]]))
+
+
+@pytest.mark.parametrize("container", [list, tuple, pd.Series])
+def test_series_of_images_are_stacked(container, images):
+    assert_array_equal(
+        ImagePreprocessor().fit_transform(container(list(images))), images[..., None] / np.float32(255)
+    )
+
+
+def test_only_the_first_parameter_is_positional():
+    assert ImagePreprocessor((8, 8)).image_shape == (8, 8)
+    with pytest.raises(TypeError, match="positional"):
+        ImagePreprocessor((8, 8), 255)
+
+
+def test_auto_scales_outside_the_training_range_like_minmaxscaler():
     train, test = np.array([[0.0, 1, 2, 3]]), np.array([[-3.0, 4.5, 6, 0]])
     images = ImagePreprocessor().fit(train).transform(test)
     reference = MinMaxScaler().fit(train.reshape(-1, 1)).transform(test.reshape(-1, 1))
@@ -278,16 +355,16 @@ def test_inverse_transform_rounds_and_clips_to_the_fitted_dtype(images):
     assert back[0, 0, :4].tolist() == [0, 128, 128, 255]
 
 
-def test_inverse_transform_takes_what_it_can_reshape_only(images):
+def test_inverse_transform_raises_for_another_shape(images):
     transformer = ImagePreprocessor().fit(images)
     with pytest.raises(ValueError, match=r"\(14, 56, 1\).*\(28, 28, 1\)"):
         transformer.inverse_transform(np.zeros((2, 14, 56)))
-    with pytest.raises(ValueError, match=r"4 features.*784"):
+    with pytest.raises(ValueError, match=r"784 features, got 4 features"):
         transformer.inverse_transform(np.zeros((2, 4)))
 
 
 @pytest.mark.parametrize("method", ["transform", "inverse_transform"])
-def test_nothing_works_before_fit(method, images):
+def test_raises_before_fit(method, images):
     with pytest.raises(NotFittedError):
         getattr(ImagePreprocessor(), method)(images)
 
@@ -310,7 +387,7 @@ def test_nothing_works_before_fit(method, images):
     ],
     ids=lambda X: str(np.shape(X)) if isinstance(X, np.ndarray) else "ragged",
 )
-def test_what_are_no_images_of_the_fitted_shape_is_refused(X, images):
+def test_raises_for_images_of_another_shape_or_type(X, images):
     transformer = ImagePreprocessor().fit(images)
     before = state(transformer)
     with pytest.raises(ValueError):
@@ -318,10 +395,12 @@ def test_what_are_no_images_of_the_fitted_shape_is_refused(X, images):
     assert_same_state(transformer, before)
 
 
-def test_sparse_matrices_are_refused():
-    sparse = pytest.importorskip("scipy.sparse")
-    with pytest.raises(TypeError, match="Sparse data was passed"):
-        ImagePreprocessor().fit(sparse.csr_array(np.eye(4)))
+def test_raises_for_sparse_data():
+    transformer = ImagePreprocessor().fit(np.eye(4))
+    for X in (sparse.csr_array(np.eye(4)), sparse.coo_array(np.ones((2, 2, 2)))):
+        for method in (transformer.fit, transformer.fit_transform, transformer.transform):
+            with pytest.raises(TypeError, match="Sparse data was passed"):
+                method(X)
 
 
 @pytest.mark.parametrize("method", ["fit", "fit_transform"])
@@ -335,7 +414,7 @@ def test_sparse_matrices_are_refused():
         ({"max_value": -1}, np.zeros((2, 16))),
     ],
 )
-def test_a_failed_fit_leaves_a_fitted_transformer_as_it_was(params, X, method, frame):
+def test_failed_fit_does_not_change_a_fitted_transformer(params, X, method, frame):
     transformer = ImagePreprocessor().fit(frame)
     expected = transformer.transform(frame)
     transformer.set_params(**params)
@@ -347,7 +426,7 @@ def test_a_failed_fit_leaves_a_fitted_transformer_as_it_was(params, X, method, f
     assert_array_equal(transformer.transform(frame), expected)
 
 
-def test_a_failed_first_fit_leaves_it_unfitted(images):
+def test_failed_first_fit_leaves_the_transformer_unfitted(images):
     transformer = ImagePreprocessor(max_value=10)
     with pytest.raises(ValueError, match="max_value"):
         transformer.fit(images)
@@ -355,14 +434,14 @@ def test_a_failed_first_fit_leaves_it_unfitted(images):
         transformer.transform(images)
 
 
-def test_refitting_forgets_the_last_images(frame, images):
+def test_refit_replaces_all_fitted_attributes(frame, images):
     transformer = ImagePreprocessor().fit(frame).fit(pixels("float32", (6, 4, 4)))
     assert not hasattr(transformer, "feature_names_in_")
     assert transformer.image_shape_ == (4, 4, 1)
     assert transformer.n_features_in_ == 16
 
 
-def test_pandas_column_names_are_remembered_and_checked(frame, images):
+def test_pandas_column_names_are_stored_and_checked(frame, images):
     transformer = ImagePreprocessor().fit(frame)
     assert_array_equal(transformer.feature_names_in_, frame.columns)
     assert_array_equal(transformer.transform(frame), ImagePreprocessor().fit_transform(images))
@@ -387,13 +466,13 @@ def test_polars_frames_are_read_like_pandas_frames(frame, images):
         transformer.transform(X[:, ::-1])
 
 
-def test_mixed_columns_become_one_kind_of_number(frame):
+def test_frames_may_mix_dtypes(frame):
     mixed = frame.astype({"pixel1": "float32", "pixel2": "int64"})
     assert_array_equal(ImagePreprocessor().fit_transform(mixed), ImagePreprocessor().fit_transform(frame))
 
 
 @pytest.mark.parametrize("container", ["default", "pandas", "polars", None])
-def test_set_output_is_accepted_and_changes_nothing(container, frame):
+def test_set_output_has_no_effect(container, frame):
     transformer = ImagePreprocessor()
     assert transformer.set_output(transform=container) is transformer
     for images in (transformer.fit_transform(frame), transformer.transform(frame)):
@@ -416,7 +495,7 @@ def test_set_output_reaches_past_nested_pipelines(frame):
     assert inner.set_output(transform="pandas").fit_transform(frame).shape == (6, 28, 28, 1)
 
 
-def test_it_works_in_front_of_any_classifier():
+def test_works_before_any_classifier():
     X, y = pixels("uint8", (60, 8, 8)), np.arange(60) % 2
     X[y == 1] //= 2
     flatten = FunctionTransformer(lambda images: images.reshape(-1, 64))
@@ -431,7 +510,7 @@ def test_y_is_ignored(images):
         assert_array_equal(ImagePreprocessor().fit_transform(images, y), expected)
 
 
-def test_clone_and_repr_know_the_parameters(images):
+def test_clone_and_repr_have_the_parameters(images):
     transformer = ImagePreprocessor(image_shape=(28, 28), max_value=255).fit(images)
     copied = clone(transformer)
     assert copied.get_params() == {"image_shape": (28, 28), "max_value": 255}
@@ -439,7 +518,7 @@ def test_clone_and_repr_know_the_parameters(images):
     assert repr(transformer) == "ImagePreprocessor(image_shape=(28, 28), max_value=255)"
 
 
-def test_pickles_are_small_and_work_alike(frame, images):
+def test_pickles_are_small_and_give_the_same_result(frame, images):
     transformer = ImagePreprocessor().fit(images)
     stored = pickle.dumps(transformer)
     assert len(stored) < 1000

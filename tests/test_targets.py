@@ -38,12 +38,15 @@ def test_balanced_weights_ignore_validation_samples():
 
 
 def test_stratified_split_keeps_class_proportions():
-    positions = np.repeat([0, 1, 2], [100, 40, 10])
+    labels = np.repeat([0, 1, 2], [100, 40, 10])
     indices = np.arange(150)[::-1][: 150 - 10]  # without ten samples of class 0
-    kept, held_out = stratified_split(indices, positions, np.arange(3), 0.2, seed=0)
-    assert np.bincount(positions[held_out]).tolist() == [18, 8, 2]
-    assert sorted([*kept, *held_out]) == sorted(indices)
-    again = stratified_split(indices, positions, np.arange(3), 0.2, seed=0)
-    assert_array_equal(again[1], held_out)
-    other = stratified_split(indices, positions, np.arange(3), 0.2, seed=1)
-    assert not np.array_equal(np.sort(other[1]), np.sort(held_out))
+    images = ImageDataset(np.zeros((150, 1)), labels, np.ones(150), indices)
+
+    def split(seed):
+        return [part.indices for part in stratified_split(images, np.arange(3), 0.2, seed)]
+
+    training, validation = split(seed=0)
+    assert np.bincount(labels[validation]).tolist() == [18, 8, 2]
+    assert sorted([*training, *validation]) == sorted(indices)
+    assert_array_equal(split(seed=0)[1], validation)
+    assert not np.array_equal(np.sort(split(seed=1)[1]), np.sort(validation))

@@ -1,7 +1,7 @@
-"""Runs the tests against other tools, and writes the page that says what was checked with which versions.
+"""Run the tests of compatibility with other tools, and write the compatibility page.
 
-``python docs/compatibility newest`` keeps the outcome of this environment as ``newest.json``, and makes
-``docs/compatibility.md`` from all outcomes that are kept.
+``python docs/compatibility newest`` saves the test outcomes of this environment in ``newest.json``, and
+writes ``docs/compatibility.md`` from all saved outcomes.
 """
 
 import json
@@ -16,12 +16,22 @@ import pytest
 HERE = Path(__file__).parent
 TESTS = HERE.parents[1] / "tests"
 MODULES = {
-    "test_estimator_checks.py": "scikit-learn's estimator checks",
-    "test_ecosystem.py": "scikit-learn's tools",
-    "test_third_party.py": "other packages",
+    "test_estimator_checks.py": "Estimator checks of scikit-learn",
+    "test_ecosystem.py": "Tools of scikit-learn",
+    "test_third_party.py": "Other packages",
     "test_exporting.py": "ONNX",
 }
-REQUIRED = ("tensorflow", "keras", "scikeras", "scikit-learn", "numpy", "pandas", "matplotlib")
+REQUIRED = (
+    "tensorflow",
+    "keras",
+    "scikeras",
+    "onnx",
+    "onnxruntime",
+    "scikit-learn",
+    "numpy",
+    "pandas",
+    "matplotlib",
+)
 OPTIONAL = (
     "polars",
     "imbalanced-learn",
@@ -29,36 +39,34 @@ OPTIONAL = (
     "skops",
     "cloudpickle",
     "mlflow-skinny",
-    "onnx",
-    "onnxruntime",
     "tensorboard",
 )
 PAGE = """# Compatibility
 
-The package is tested at both ends of the versions that its metadata admits. This page is made from the
-outcome of the tests, by `make compatibility`. [Contributing](contributing.md) says how long versions are
-supported.
+The package is tested with the oldest and the newest supported version of each dependency.
+`make compatibility` runs the tests and writes this page.
+[Contributing](contributing.md#supported-versions) describes how long versions are supported.
 
 ## Versions
 
 {versions}
 
-## What was checked
+## Tests
 
-Each line is a test against the tool itself; several variants of one count as one.
+Each row is a test with the tool itself. Parametrized variants of a test are combined.
 
 {checks}
 """
 
 
 class Outcomes:
-    """A pytest plugin that keeps what became of every test, its variants taken together."""
+    """A pytest plugin that records the outcome of each test, over all its parametrized variants."""
 
     def __init__(self):
         self.tests = {}
 
     def pytest_runtest_logreport(self, report):
-        """Keep the worst outcome of a test's variants; a skipped one counts for nothing beside others."""
+        """Record the worst outcome of the variants. Skipped variants only count if all are skipped."""
         if report.when == "call" or report.outcome != "passed":
             module, name = report.nodeid.split("::", 1)
             key = f"{Path(module).name}::{name.split('[')[0]}"
@@ -73,7 +81,7 @@ def _rank(outcome):
 
 
 def installed(names):
-    """The version of each package, None where it is absent."""
+    """Return the installed version of each package, or None."""
     found = {}
     for name in names:
         try:
@@ -84,20 +92,20 @@ def installed(names):
 
 
 def write_page():
-    """Make the page from all outcomes that are kept."""
+    """Write the page from all saved outcomes."""
     runs = {path.stem: json.loads(path.read_text()) for path in sorted(HERE.glob("*.json"), reverse=True)}
     heading = "| | " + " | ".join(runs) + " |\n| --- |" + " --- |" * len(runs)
     names = ["Python", *REQUIRED, *OPTIONAL]
     versions = [
-        _row(name, [run["versions"].get(name) or "absent" for run in runs.values()]) for name in names
+        _row(name, [run["versions"].get(name) or "not installed" for run in runs.values()]) for name in names
     ]
     tests = sorted({test for run in runs.values() for test in run["tests"]}, key=_place)
     checks = []
     for module, group in groupby(tests, key=lambda test: test.split("::")[0]):
-        checks.append(f"\n### {MODULES[module][0].upper()}{MODULES[module][1:]}\n\n{heading}")
+        checks.append(f"\n### {MODULES[module]}\n\n{heading}")
         for test in group:
             title = test.split("::test_")[1].replace("_", " ")
-            checks.append(_row(title, [run["tests"].get(test, "absent") for run in runs.values()]))
+            checks.append(_row(title, [run["tests"].get(test, "not run") for run in runs.values()]))
     page = PAGE.format(versions="\n".join([heading, *versions]), checks="\n".join(checks))
     HERE.with_suffix(".md").write_text(page, encoding="utf-8")
 

@@ -6,9 +6,6 @@ graph, shared by all estimators, bounded in number, and built again when needed.
 
 import functools
 import threading
-import weakref
-from collections import OrderedDict, deque
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
@@ -179,8 +176,11 @@ def _refuse_overflow(architecture, weights, training):
     """Raise for weights so large that predictions overflow; the last loss precedes the last update."""
     if all(np.abs(array).max(initial=0) < _LARGE_WEIGHT for array in weights):
         return
+    from .._onnx import graph, session
+
     rows = training.rows[training.indices[:PREDICTION_CHUNK]]
-    if not np.isfinite(predict_proba(architecture, weights, rows)).all():
+    predict = session.predict_proba if graph.supports(architecture) else predict_proba
+    if not np.isfinite(predict(architecture, weights, rows)).all():
         raise ValueError(
             "The weights became so large that predictions are not finite. Lower learning_rate, and check "
             "that the pixels are scaled to [0, 1], as ImagePreprocessor does."
@@ -221,7 +221,7 @@ def keras_model(architecture, config, weights):
 @survives_fork
 @_eager
 def predict_proba(architecture, weights, rows):
-    """Class probabilities of flat rows, cast and predicted a chunk at a time.
+    """Return class probabilities of flat rows, for the networks that ONNX Runtime does not compute.
 
     Parameters
     ----------
@@ -234,71 +234,28 @@ def predict_proba(architecture, weights, rows):
     ndarray of shape (n, n_classes)
     """
     with _tracing_lock:
-        predictor = _predictors.take(architecture) or _Predictor(architecture)
-        _predictors.put(architecture, predictor)
-    tensors = _as_tensors(weights)
+        predict = _prediction_function(architecture)
+    tensors = [tf.constant(array) for array in weights]
     probabilities = np.empty((len(rows), architecture.n_classes), architecture.input_dtype)
-
-    def predict(start):
+    for start in range(0, len(rows), PREDICTION_CHUNK):
         chunk = slice(start, start + PREDICTION_CHUNK)
-        probabilities[chunk] = predictor(tensors, rows[chunk])
-
-    starts = range(0, len(rows), PREDICTION_CHUNK)
-    if len(starts) == 1:
-        predict(0)
-    else:
-        deque(_prediction_threads.map(predict, starts), maxlen=0)  # raises what a thread has raised
+        images = rows[chunk].astype(architecture.input_dtype, copy=False)
+        images = tf.constant(images.reshape(-1, *architecture.image_shape))
+        probabilities[chunk] = predict(tensors, images).numpy()
     return probabilities
 
 
-class _Pool:
-    def __init__(self, size):
-        self._size = size
-        self._items = OrderedDict()
-
-    def take(self, key):
-        return self._items.pop(key, None)
-
-    def put(self, key, item):
-        self._items[key] = item
-        if len(self._items) > self._size:
-            self._items.popitem(last=False)
+_tracing_lock = threading.Lock()
 
 
-_predictors, _tracing_lock = _Pool(32), threading.Lock()
+@functools.lru_cache(maxsize=32)
+def _prediction_function(architecture):
+    """Trace a function of the weights and of any number of images."""
+    network = build_network(architecture, seed=0)
 
-# Several chunks at once, since one alone leaves cores idle.
-_prediction_threads = ThreadPoolExecutor(4)
+    def probabilities(weights, images):
+        return network.stateless_call(weights, [], images, training=False)[0]
 
-
-class _Predictor:
-    """One traced function an architecture: weights are arguments, the number of images is free."""
-
-    def __init__(self, architecture):
-        network = build_network(architecture, seed=0)
-        self._image_shape = architecture.image_shape
-        self._dtype = architecture.input_dtype
-
-        def probabilities(weights, images):
-            return network.stateless_call(weights, [], images, training=False)[0]
-
-        weights = [tf.TensorSpec(w.shape, w.dtype) for w in network.trainable_variables]
-        images = tf.TensorSpec((None, *architecture.image_shape), self._dtype)
-        self._function = tf.function(probabilities, autograph=False).get_concrete_function(weights, images)
-
-    def __call__(self, weights, rows):
-        images = rows.astype(self._dtype, copy=False).reshape(-1, *self._image_shape)
-        return self._function(weights, tf.constant(images)).numpy()
-
-
-# Weights as TensorFlow has them, by the identity of their first array, whose end is theirs.
-_tensors: dict[int, list] = {}
-
-
-def _as_tensors(weights):
-    """The weights as tensors, converted once for as long as the arrays live."""
-    key = id(weights[0])
-    if key not in _tensors:
-        _tensors[key] = [tf.constant(array) for array in weights]
-        weakref.finalize(weights[0], _tensors.pop, key, None)
-    return _tensors[key]
+    weights = [tf.TensorSpec(w.shape, w.dtype) for w in network.trainable_variables]
+    images = tf.TensorSpec((None, *architecture.image_shape), architecture.input_dtype)
+    return tf.function(probabilities, autograph=False).get_concrete_function(weights, images)

@@ -63,7 +63,7 @@ class TrainingHistoryDisplay:
         Parameters
         ----------
         metrics : str or list of str or None, default=None
-            Metrics to draw, one per axes, without the prefix "val_". None draws loss and accuracy, or only
+            Metrics to draw, one per axes, without the prefix `val_`. None draws loss and accuracy, or only
             the loss if `ax` is a single axes.
         ax : Axes or sequence of Axes or None, default=None
             Axes to draw on, one per metric; curves that they already have stay. None creates a figure.

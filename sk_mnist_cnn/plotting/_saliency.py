@@ -184,9 +184,10 @@ class SaliencyDisplay:
 
         References
         ----------
-        .. [1] A. Shrikumar et al. (2016). "Not just a black box: learning important features through
+        .. [1] Shrikumar, A. et al. (2016). "Not just a black box: learning important features through
            propagating activation differences". arXiv:1605.01713.
-        .. [2] M. D. Zeiler, R. Fergus (2014). "Visualizing and understanding convolutional networks". ECCV.
+        .. [2] Zeiler, M. D. and Fergus, R. (2014). "Visualizing and understanding convolutional networks".
+           ECCV.
         """
         if method not in ("gradient", "occlusion"):
             raise ValueError(f'method must be "gradient" or "occlusion", got {method!r}.')

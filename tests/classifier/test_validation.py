@@ -8,10 +8,10 @@ from sklearn.datasets import load_digits
 from sklearn.pipeline import make_pipeline
 
 from sk_mnist_cnn import ImagePreprocessor
-from sk_mnist_cnn._targets import stratified_split
+from sk_mnist_cnn._targets import labeled_images, stratified_split
 from tests.estimators import same_training
 
-from .conftest import N, classifier
+from .conftest import classifier
 
 LETTERS = np.array(list("jihgfedcba"))  # not sorted
 
@@ -68,7 +68,8 @@ def test_class_weight_does_not_apply_to_validation(data):
     X, y = data
     params = {"epochs": 1, "class_weight": {3: 50.0}, "validation_split": 0.5}
     fitted = classifier(**params).fit(X, y)
-    _, validation = stratified_split(np.arange(N), y, fitted.classes_, 0.5, fitted._seed)
+    images = labeled_images(X, y, None, fitted.classes_)
+    validation = stratified_split(images, fitted.classes_, 0.5, fitted._seed)[1].indices
     assert fitted.history_["val_accuracy"][0] == pytest.approx(fitted.score(X[validation], y[validation]))
 
 

@@ -51,6 +51,7 @@ def guarded(seconds, megabytes):
         yield
     finally:
         _is_watching = False
+    used = time.process_time() - start, (process_memory("VmHWM") - memory) / 1024
     assert not _seen, _seen
-    assert time.process_time() - start <= seconds
-    assert (process_memory("VmHWM") - memory) / 1024 <= megabytes
+    assert used[0] <= seconds, f"{used[0]:.2f} s of processor time"
+    assert used[1] <= megabytes, f"{used[1]:.1f} MB"

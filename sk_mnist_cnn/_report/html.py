@@ -1,4 +1,4 @@
-"""Write an `EvaluationReport` as one HTML file with figures and CSS. `_report_text` writes it as text."""
+"""Write an `EvaluationReport` as one HTML file with figures and CSS. `text` writes it as text."""
 
 import base64
 import io
@@ -6,11 +6,11 @@ from html import escape
 
 import matplotlib.pyplot as plt
 
-from ._fitted import proba_of_predicted
-from ._report_text import describe_confusions, summarize
-from .plotting import MisclassifiedDisplay, TrainingHistoryDisplay
-from .plotting._evaluation import plot_reliability
-from .plotting._image_grid import rescale_pixels
+from .._fitted import proba_of_predicted
+from ..plotting import MisclassifiedDisplay, TrainingHistoryDisplay
+from ..plotting._evaluation import plot_reliability
+from ..plotting._image_grid import rescale_pixels
+from .text import describe_confusions, summarize
 
 _DARK = "#14171b"
 _THEMES = {"light": ["default"], "dark": ["default", "dark_background", {"axes.facecolor": _DARK}]}

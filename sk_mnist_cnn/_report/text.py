@@ -1,8 +1,8 @@
-"""Write an `EvaluationReport` as text. `_report_html` writes it as HTML."""
+"""Write an `EvaluationReport` as text. `html` writes it as HTML."""
 
 from sklearn.metrics import classification_report
 
-from ._targets import encode_labels
+from .._targets import encode_labels
 
 _N_PAIRS = 5
 

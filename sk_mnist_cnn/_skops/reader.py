@@ -10,7 +10,7 @@ from importlib import import_module
 
 import numpy as np
 
-from ._archive import array_from_bytes
+from .._files import array_from_bytes
 
 # Names of this package's types in a model file, for tools that load such files themselves, such as skops
 # (`skops.io.load(file, trusted=TRUSTED_TYPES)`) and MLflow (`skops_trusted_types`).

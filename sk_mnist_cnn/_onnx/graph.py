@@ -1,0 +1,179 @@
+"""`Graph`: a network as ONNX, written node by node from the fitted arrays without TensorFlow.
+
+Predictions run this graph (see `session`), and an exported file is this graph between scaling and labels (see
+`exporting`).
+"""
+
+from importlib.metadata import version
+
+import numpy as np
+from onnx import helper, numpy_helper
+
+# Of onnx 1.12 (2022): newer runtimes read it, and no activation below needs a later one.
+_OPSET, _IR_VERSION = 17, 8
+
+
+def supports(architecture):
+    """Return whether ONNX Runtime computes a network as Keras does.
+
+    It has no convolution in float64.
+    """
+    return architecture.dtype != "float64" and architecture.activation in ACTIVATIONS
+
+
+def network(architecture, weights):
+    """Return the graph of a network: images "X" to "probabilities", in float32.
+
+    Parameters
+    ----------
+    architecture : Architecture
+    weights : sequence of ndarray
+        Kernel and bias of each layer, in the order of the layers.
+
+    Returns
+    -------
+    Graph
+    """
+    graph = Graph()
+    graph.declare_input("X", np.float32, architecture.image_shape)
+    probabilities = graph.add_network("X", architecture, weights)
+    graph.declare_output(probabilities, np.float32, (architecture.n_classes,))
+    return graph
+
+
+class Graph:
+    """The nodes, constants, inputs and outputs of a model. A node and its output have the same name."""
+
+    def __init__(self):
+        self._nodes, self._constants, self._inputs, self._outputs = [], [], [], []
+
+    def add(self, operator, *inputs, output=None, **attributes):
+        """Append a node, and return its name. An input is a name, or an array or number as a new constant."""
+        output = output or f"{operator}_{len(self._nodes)}"
+        names = [x if isinstance(x, str) else self.constant(x) for x in inputs]
+        self._nodes.append(helper.make_node(operator, names, [output], name=output, **attributes))
+        return output
+
+    def constant(self, value, name=None):
+        """Append a constant, and return its name. A Python float is float32."""
+        value = np.float32(value) if isinstance(value, float) else value
+        name = name or f"constant_{len(self._constants)}"
+        self._constants.append(numpy_helper.from_array(np.asarray(value), name))
+        return name
+
+    def declare_input(self, name, dtype, shape):
+        """Make `name` an input, a batch of any size of arrays of this shape."""
+        self._inputs.append(_batch(name, dtype, shape))
+
+    def declare_output(self, name, dtype, shape):
+        """Make the output of a node an output of the model; any node's may be one."""
+        self._outputs.append(_batch(name, dtype, shape))
+
+    def add_network(self, images, architecture, weights):
+        """Append the layers that Keras builds from `architecture`, without dropout.
+
+        Returns the name of the probabilities. Between the convolutions images are (n, c, h, w), as ONNX has
+        them.
+        """
+        x, activate = images, _activation(architecture.activation)
+        weights = (np.asarray(array, np.float32) for array in weights)
+        if architecture.blocks:
+            x = self.add("Transpose", x, perm=[0, 3, 1, 2])
+        for i, (_, kernel_size, pool_size) in enumerate(architecture.blocks, 1):
+            kernel, bias = next(weights).transpose(3, 2, 0, 1), next(weights)
+            x = self.add("Conv", x, kernel, bias, output=f"conv_{i}", kernel_shape=kernel_size)
+            x = activate(self, x)
+            x = self.add("MaxPool", x, output=f"pool_{i}", kernel_shape=pool_size, strides=pool_size)
+        if architecture.blocks:
+            x = self.add("Transpose", x, perm=[0, 2, 3, 1])
+        x = self.add("Flatten", x, output="flatten")
+        for i, _ in enumerate(architecture.dense_units, 1):
+            x = self.add("Gemm", x, next(weights), next(weights), output=f"dense_{i}")
+            x = activate(self, x)
+        x = self.add("Gemm", x, next(weights), next(weights), output="logits")
+        return self.add("Softmax", x, axis=-1, output="probabilities")
+
+    def model(self):
+        """Return the onnx.ModelProto of the graph."""
+        return helper.make_model(
+            helper.make_graph(self._nodes, "cnn", self._inputs, self._outputs, self._constants),
+            opset_imports=[helper.make_opsetid("", _OPSET)],
+            ir_version=_IR_VERSION,
+            producer_name="sk_mnist_cnn",
+            producer_version=version("sk_mnist_cnn"),
+        )
+
+
+def element_type(dtype):
+    """Return ONNX's number of a NumPy dtype; strings are of dtype object."""
+    return helper.np_dtype_to_tensor_dtype(np.dtype(dtype).newbyteorder("="))
+
+
+def _batch(name, dtype, shape):
+    return helper.make_tensor_value_info(name, element_type(dtype), ["n", *shape])
+
+
+def _activation(name):
+    if name not in ACTIVATIONS:
+        raise ValueError(
+            f"activation must be one that is written as ONNX, got {name!r}. Fit with one of "
+            f"{', '.join(sorted(ACTIVATIONS))}."
+        )
+    return ACTIVATIONS[name]
+
+
+def _gelu(graph, x):
+    tail = graph.add("Add", graph.add("Erf", graph.add("Mul", x, 0.5**0.5)), 1.0)
+    return graph.add("Mul", graph.add("Mul", x, 0.5), tail)
+
+
+def _silu(graph, x):
+    return graph.add("Mul", x, graph.add("Sigmoid", x))
+
+
+def _sparse_plus(graph, x):
+    """``max(x - 1, 0) + clip(x + 1, 0, 2) ** 2 / 4``: 0 up to -1, x from 1 on, and a parabola between."""
+    linear = graph.add("Relu", graph.add("Sub", x, 1.0))
+    curved = graph.add("Clip", graph.add("Add", x, 1.0), 0.0, 2.0)
+    return graph.add("Add", linear, graph.add("Mul", graph.add("Mul", curved, curved), 0.25))
+
+
+def _squareplus(graph, x):
+    root = graph.add("Sqrt", graph.add("Add", graph.add("Mul", x, x), 4.0))
+    return graph.add("Mul", graph.add("Add", x, root), 0.5)
+
+
+# By Keras' names, with Keras' default slopes and thresholds. The channels are axis 1 of both (n, c, h, w) and
+# (n, c). Of those that a network can be trained with only "sparsemax" is missing, which is not the published
+# function in Keras.
+ACTIVATIONS = {
+    "celu": lambda graph, x: graph.add("Celu", x),
+    "elu": lambda graph, x: graph.add("Elu", x),
+    "exponential": lambda graph, x: graph.add("Exp", x),
+    "gelu": _gelu,
+    "hard_shrink": lambda graph, x: graph.add("Shrink", x, lambd=0.5),
+    "hard_sigmoid": lambda graph, x: graph.add("HardSigmoid", x, alpha=1 / 6, beta=0.5),
+    "hard_silu": lambda graph, x: graph.add("HardSwish", x),
+    "hard_swish": lambda graph, x: graph.add("HardSwish", x),
+    "hard_tanh": lambda graph, x: graph.add("Clip", x, -1.0, 1.0),
+    "leaky_relu": lambda graph, x: graph.add("LeakyRelu", x, alpha=0.2),
+    "linear": lambda graph, x: x,
+    "log_sigmoid": lambda graph, x: graph.add("Neg", graph.add("Softplus", graph.add("Neg", x))),
+    "log_softmax": lambda graph, x: graph.add("LogSoftmax", x, axis=1),
+    "mish": lambda graph, x: graph.add("Mul", x, graph.add("Tanh", graph.add("Softplus", x))),
+    "relu": lambda graph, x: graph.add("Relu", x),
+    "relu6": lambda graph, x: graph.add("Clip", x, 0.0, 6.0),
+    "selu": lambda graph, x: graph.add("Selu", x),
+    "sigmoid": lambda graph, x: graph.add("Sigmoid", x),
+    "silu": _silu,
+    "soft_shrink": lambda graph, x: graph.add("Shrink", x, lambd=0.5, bias=0.5),
+    "softmax": lambda graph, x: graph.add("Softmax", x, axis=1),
+    "softplus": lambda graph, x: graph.add("Softplus", x),
+    "softsign": lambda graph, x: graph.add("Softsign", x),
+    "sparse_plus": _sparse_plus,
+    "sparse_sigmoid": lambda graph, x: graph.add("HardSigmoid", x, alpha=0.5, beta=0.5),
+    "squareplus": _squareplus,
+    "swish": _silu,
+    "tanh": lambda graph, x: graph.add("Tanh", x),
+    "tanh_shrink": lambda graph, x: graph.add("Sub", x, graph.add("Tanh", x)),
+}

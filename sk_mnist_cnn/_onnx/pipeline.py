@@ -1,0 +1,51 @@
+"""A fitted pipeline as ONNX: the graph of its network, between the scaling and the labels."""
+
+import numpy as np
+import onnx
+
+from .graph import Graph, element_type
+
+
+def pipeline_model(preprocessors, classifier):
+    """Return the onnx.ModelProto of fitted ImagePreprocessors and a classifier, checked by onnx."""
+    graph = Graph()
+    architecture = classifier._fitted_architecture
+    images = _add_scaling(graph, preprocessors, architecture.image_shape)
+    probabilities = graph.add_network(images, architecture, classifier._weights)
+    labels = _labels(classifier.classes_)
+    position = graph.add("ArgMax", probabilities, axis=1, keepdims=0)
+    label = graph.add("Gather", graph.constant(labels, "classes"), position, output="label")
+    graph.declare_output(label, labels.dtype, ())
+    graph.declare_output(probabilities, np.float32, (architecture.n_classes,))
+    model = graph.model()
+    onnx.checker.check_model(model, full_check=True)
+    return model
+
+
+def _add_scaling(graph, preprocessors, image_shape):
+    """Append the input, in the layout and dtype that were fitted, and the scaling of ImagePreprocessor."""
+    layout, dtype = image_shape, np.float32
+    if preprocessors:
+        layout, dtype = preprocessors[0]._fitted_layout, preprocessors[0]._fitted_dtype
+    graph.declare_input("X", dtype, layout)
+    x = graph.add("Reshape", "X", np.array([0, *image_shape], np.int64))
+    for preprocessor in preprocessors:
+        precision = np.result_type(preprocessor._fitted_dtype, np.float32)
+        x = graph.add("Cast", x, to=element_type(precision))
+        x = graph.add("Div", x, np.array(preprocessor.max_value_, precision))
+        x = graph.add("Cast", x, to=element_type(np.float32))
+    return x
+
+
+def _labels(classes):
+    """Return the labels in a dtype that ONNX has."""
+    labels = np.array(classes.tolist()) if classes.dtype == object else classes
+    kind = labels.dtype.kind
+    if kind not in "biufU":
+        raise ValueError(
+            "`estimator` must have been fitted on labels that are numbers, booleans or strings, got labels "
+            f"of dtype {classes.dtype}. Fit it on labels of one of these."
+        )
+    if kind in "iu" and labels.max() < 2**63:
+        return labels.astype(np.int64)
+    return labels.astype(object if kind == "U" else labels.dtype.newbyteorder("="))

@@ -1,0 +1,1 @@
+"""Picture files and photos for `MNISTNormalizer`. It imports Pillow and scipy.ndimage."""

@@ -1,0 +1,109 @@
+"""Convert gray levels of one digit to MNIST's format, by the rules in the notes of `MNISTNormalizer`."""
+
+from math import ceil
+
+import numpy as np
+from scipy import ndimage
+
+from .reading import reduce_gray
+
+_STROKES = (1.6, 3.6)  # 90 % of MNIST's digits have a mean stroke width between, in pixels of its 20x20 box
+
+
+def normalize_digit(gray, size, box, invert):
+    """Return one picture in MNIST's format, as `MNISTNormalizer.transform` does for each."""
+    ink = _find_ink(gray, invert)
+    if not ink.any():
+        return np.zeros((size, size), np.uint8)
+    return _center(_fit_box(_crop(_fit_strokes(_crop(ink))), box), size)
+
+
+def _find_ink(gray, invert):
+    """Return ink from 0 to 1, on a background of 0."""
+    height = gray - _paper(gray)
+    if np.sum(height**3) < 0 if invert == "auto" else invert:
+        height = -height
+    is_paper = height <= height.max() / 2
+    if is_paper.all():
+        return np.zeros_like(gray)
+    level = np.median(height[is_paper])
+    noise = 1.4826 * np.median(np.abs(height[is_paper] - level))  # the deviation of a normal distribution
+    full = np.percentile(height[~is_paper], 98) - level
+    if full < max(0.08, 4 * noise):
+        return np.zeros_like(gray)
+    ink = np.clip((height - level) / full, 0, 1)
+    return _drop_stains(np.where(ink > max(0.02, 3 * noise / full), ink, 0))
+
+
+def _drop_stains(ink):
+    """Drop connected marks that are faint throughout, and small ones."""
+    labels, _ = ndimage.label(ink > 0, np.ones((3, 3)))
+    masses = np.bincount(labels.ravel(), ink.ravel())
+    n_strong = np.bincount(labels[ink >= 0.5], minlength=len(masses))
+    masses[n_strong == 0] = 0
+    return np.where((masses >= 0.03 * masses.max())[labels], ink, 0)
+
+
+def _paper(gray):
+    """Return the plane with the least absolute deviation from the border, by reweighted least squares."""
+    small = reduce_gray(gray, 48)
+    border = np.ones(small.shape, bool)
+    border[1:-1, 1:-1] = False
+    places, levels = _places(small.shape)[border], small[border]
+    plane = np.array([np.median(levels), 0, 0])
+    for _ in range(8):
+        deviation = np.abs(levels - places @ plane)
+        if np.median(deviation) < 1e-6:
+            break
+        weighted = (places / np.maximum(deviation, 1e-3)[:, np.newaxis]).T
+        plane = np.linalg.lstsq(weighted @ places, weighted @ levels, rcond=None)[0]
+    return (_places(gray.shape) @ plane).astype(np.float32)
+
+
+def _places(shape):
+    """Return 1, the row and the column of each pixel, the latter two from -0.5 to 0.5."""
+    row, column = (np.indices(shape).T + 0.5).T / np.reshape(shape, (2, 1, 1)) - 0.5
+    return np.stack([np.ones(shape), row, column], axis=-1)
+
+
+def _crop(ink):
+    rows, columns = (np.flatnonzero(np.any(ink > 0.1, axis=axis)) for axis in (1, 0))
+    return ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+
+
+def _fit_strokes(ink):
+    """Erode or dilate strokes whose mean width, twice the area over the outline, is unlike MNIST's."""
+    padded = np.pad(_fit_box(ink, 20), 1)
+    outline = np.hypot(np.diff(padded, axis=0)[:, 1:], np.diff(padded, axis=1)[1:]).sum()
+    width = 2 * padded.sum() / outline
+    thinnest, thickest = _STROKES
+    excess, lack = min(width - thickest, 2), 2 * (thinnest - width)
+    if excess <= 0 and lack <= 0:
+        return ink
+    change = max(excess, lack) * max(ink.shape) / 20
+    step = ceil(change)
+    padded = np.pad(ink, step)
+    morph = ndimage.grey_erosion if excess > 0 else ndimage.grey_dilation
+    changed = padded + change / step * (morph(padded, (step + 1, step + 1)) - padded)
+    return changed if changed.max() >= 0.5 else ink  # thin strokes on a faint stain must not vanish
+
+
+def _fit_box(ink, box):
+    from PIL import Image
+
+    height, width = (max(1, round(side * box / max(ink.shape))) for side in ink.shape)
+    scaled = Image.fromarray(ink.astype(np.float32)).resize((width, height), Image.Resampling.LANCZOS)
+    pixels = np.clip(np.asarray(scaled), 0, 1)
+    return pixels / pixels.max()
+
+
+def _center(ink, size):
+    """Put the center of mass within half a pixel of the middle, but cut no ink off."""
+    digit = np.zeros((size, size), np.uint8)
+    middle = ndimage.center_of_mass(ink)
+    top, left = (
+        int(np.clip(np.rint(size // 2 - place), 0, size - side))
+        for place, side in zip(middle, ink.shape, strict=True)
+    )
+    digit[top : top + ink.shape[0], left : left + ink.shape[1]] = np.rint(255 * ink)
+    return digit

@@ -1,0 +1,425 @@
+"""Predictions with ONNX Runtime: the same bits everywhere, bounded memory, and no TensorFlow."""
+
+import gc
+import os
+import pickle
+import subprocess
+import sys
+import textwrap
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import joblib
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.utils.estimator_checks import (
+    check_methods_sample_order_invariance,
+    check_methods_subset_invariance,
+)
+
+from sk_mnist_cnn import CNNDigitClassifier, save_model
+from sk_mnist_cnn._architecture import Architecture
+from sk_mnist_cnn._onnx import session
+from tests.estimators import small_classifier
+
+SMALL = {"filters": (8, 16), "kernel_size": 3, "dense_units": (32, 16)}
+DEFAULT = {"filters": (32, 64), "kernel_size": 5, "dense_units": (120, 84)}
+
+
+def architecture(image_shape=(8, 8, 1), n_classes=10, activation="relu", **params):
+    params = {"pool_size": 2, "dtype": "float32"} | (params or SMALL)
+    return Architecture.resolve(image_shape, n_classes, activation=activation, **params)
+
+
+def random_weights(arch, seed=0):
+    rng = np.random.default_rng(seed)
+    return tuple(rng.normal(0, 0.2, shape).astype(np.float32) for shape in arch.weight_shapes)
+
+
+def random_rows(arch, n_images):
+    n_features = int(np.prod(arch.image_shape))
+    return np.random.default_rng(0).random((n_images, n_features), dtype=np.float32)
+
+
+@pytest.fixture
+def created(monkeypatch):
+    """The architectures of the sessions that are created, in a process that has none."""
+    calls, create = [], session._create
+
+    def counted(architecture, weights):
+        calls.append(architecture)
+        return create(architecture, weights)
+
+    monkeypatch.setattr(session, "_create", counted)
+    session._sessions.clear()
+    return calls
+
+
+def run_script(script, *args, **environment):
+    """Run a script in a new process, and return what it prints."""
+    shown = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(script), *map(str, args)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env=os.environ | environment,
+    )
+    assert shown.returncode == 0, shown.stderr
+    return shown.stdout + shown.stderr
+
+
+@pytest.fixture
+def pickled(fitted_pipeline, tmp_path):
+    path = tmp_path / "model.pkl"
+    path.write_bytes(pickle.dumps(fitted_pipeline))
+    return path
+
+
+class TestResults:
+    @pytest.mark.parametrize(
+        "arch",
+        [
+            architecture(),
+            architecture((28, 28, 1), **DEFAULT),
+            architecture((9, 7, 3), filters=(5, 7), kernel_size=2, dense_units=(13,), activation="gelu"),
+            architecture(filters=(), dense_units=(1,), kernel_size=3),
+            architecture(filters=(3,), dense_units=(), kernel_size=3, n_classes=2),
+        ],
+        ids=["small", "default", "odd sizes", "no blocks", "no dense layers"],
+    )
+    def test_every_batch_gives_the_same_bits(self, arch, monkeypatch):
+        weights, rows = random_weights(arch), random_rows(arch, 80)
+        expected = session.predict_proba(arch, weights, rows)
+        for n_images in (1, 2, 3, 7, 15, 16, 17, 31, 32, 33, 64, 65):
+            probabilities = session.predict_proba(arch, weights, rows[-n_images:])
+            assert_array_equal(probabilities, expected[-n_images:])
+        monkeypatch.setattr(session, "PIXELS_PER_CALL", rows[:5].size)
+        assert_array_equal(session.predict_proba(arch, weights, rows[::-1]), expected[::-1])
+
+    @pytest.mark.parametrize("n_threads", ["1", "2", "7"])
+    def test_any_number_of_threads_gives_the_same_bits(self, n_threads, monkeypatch):
+        arch = architecture((28, 28, 1), **DEFAULT)
+        weights, rows = random_weights(arch), random_rows(arch, 300)
+        monkeypatch.setenv("OMP_NUM_THREADS", "3")
+        expected = session.predict_proba(arch, weights, rows)
+        monkeypatch.setenv("OMP_NUM_THREADS", n_threads)
+        assert_array_equal(session.predict_proba(arch, weights, rows), expected)
+
+    @pytest.mark.parametrize("dtype", [np.uint8, np.float64, ">f4", np.float16, bool])
+    def test_rows_of_other_dtypes(self, dtype):
+        arch = architecture()
+        weights, rows = random_weights(arch), np.rint(random_rows(arch, 20))
+        expected = session.predict_proba(arch, weights, rows)
+        assert_array_equal(session.predict_proba(arch, weights, rows.astype(dtype)), expected)
+
+    @pytest.mark.parametrize("order", ["F", "strided", "mapped", "read-only"])
+    def test_rows_in_other_memory_layouts(self, order, tmp_path):
+        arch = architecture()
+        weights, rows = random_weights(arch), random_rows(arch, 500)
+        expected = session.predict_proba(arch, weights, rows)
+        if order == "F":
+            rows = np.asfortranarray(rows)
+        elif order == "strided":
+            rows = np.repeat(rows, 2, axis=1)[:, ::2]
+        elif order == "mapped":
+            np.save(tmp_path / "rows.npy", rows)
+            rows = np.load(tmp_path / "rows.npy", mmap_mode="r")
+        else:
+            rows.flags.writeable = False
+        assert_array_equal(session.predict_proba(arch, weights, rows), expected)
+
+    def test_agrees_with_keras(self, fitted, digits):
+        expected = fitted.model_.predict(digits[0], verbose=0)
+        assert_allclose(fitted.predict_proba(digits[0]), expected, rtol=0, atol=2e-6)
+
+    @pytest.mark.parametrize("dtype", ["mixed_float16", "mixed_bfloat16"])
+    def test_mixed_precision_networks_predict_in_float32(self, dtype, digits):
+        clf = small_classifier(dtype=dtype, epochs=1).fit(*digits)
+        arch = architecture(**SMALL, dtype="float32")
+        rows = digits[0].reshape(-1, 64)
+        expected = session.predict_proba(arch, clf._weights, rows)
+        assert_array_equal(clf.predict_proba(digits[0]), expected)
+        assert_allclose(clf.model_.predict(digits[0], verbose=0), expected, rtol=0, atol=0.05)
+
+    @pytest.mark.parametrize(
+        "check", [check_methods_sample_order_invariance, check_methods_subset_invariance]
+    )
+    @pytest.mark.filterwarnings("ignore:.*read as one row")
+    def test_default_classifier_passes_invariance_checks(self, check):
+        check("CNNDigitClassifier", CNNDigitClassifier())
+
+    @pytest.mark.parametrize("pixel", [1e300, -1e300, 3e38, np.finfo(np.float64).max])
+    def test_raises_for_pixels_that_overflow(self, fitted, digits, pixel):
+        X = digits[0][:3].astype(np.float64)
+        X[1] = pixel
+        X[1, ::2] = -pixel
+        message = r"X must hold pixels in \[0, 1\], got pixels from .* Put an ImagePreprocessor before"
+        with pytest.raises(ValueError, match=message):
+            fitted.predict(X)
+
+
+class TestTensorFlow:
+    @pytest.mark.parametrize(
+        ("params", "dtype"), [({"dtype": "float64"}, np.float64), ({"activation": "sparsemax"}, np.float32)]
+    )
+    def test_computes_what_onnx_runtime_does_not(self, params, dtype, digits, created):
+        clf = small_classifier(epochs=1, **params).fit(*digits)
+        probabilities = clf.predict_proba(digits[0])
+        assert probabilities.dtype == dtype
+        assert not created
+        expected = clf.model_.predict(digits[0], verbose=0)
+        assert_allclose(probabilities, expected, rtol=0, atol=10 * np.finfo(dtype).eps)
+
+    def test_is_not_imported_for_predictions(self, pickled):
+        script = """
+            import pickle, sys
+            from sklearn.datasets import load_digits
+            import sk_mnist_cnn
+            assert not {"onnx", "onnxruntime"} & sys.modules.keys()
+            X, y = load_digits(return_X_y=True)
+            model = pickle.load(open(sys.argv[1], "rb"))
+            model.predict(X[:1]), model.predict_proba(X), model.predict_log_proba(X[:5])
+            assert model.score(X, y) > 0.8
+            assert "onnxruntime" in sys.modules
+            assert not {"tensorflow", "keras", "scikeras", "matplotlib"} & sys.modules.keys()
+        """
+        assert run_script(script, pickled) == ""
+
+    def test_is_not_imported_for_a_saved_model(self, fitted_pipeline, tmp_path):
+        save_model(fitted_pipeline, tmp_path / "model.skops")
+        script = """
+            import sys
+            from sklearn.datasets import load_digits
+            from sk_mnist_cnn import load_model
+            print(load_model(sys.argv[1]).score(*load_digits(return_X_y=True)) > 0.8)
+            assert not {"tensorflow", "keras", "scikeras", "matplotlib"} & sys.modules.keys()
+        """
+        assert run_script(script, tmp_path / "model.skops") == "True\n"
+
+
+class TestSessions:
+    def test_are_created_once_per_arrays(self, created):
+        arch = architecture()
+        weights = random_weights(arch)
+        for n_images in (1, 50):
+            session.predict_proba(arch, weights, random_rows(arch, n_images))
+        assert len(created) == 1
+        session.predict_proba(arch, tuple(array.copy() for array in weights), random_rows(arch, 1))
+        assert len(created) == 2
+
+    @pytest.mark.parametrize("position", [0, 3, -1])
+    def test_are_dropped_with_any_of_the_arrays(self, created, position):
+        arch = architecture()
+        weights = list(random_weights(arch))
+        session.predict_proba(arch, weights, random_rows(arch, 1))
+        assert len(session._sessions) == 1
+        weights[position] = weights[position].copy()
+        assert len(session._sessions) == 0
+        session.predict_proba(arch, weights, random_rows(arch, 1))
+        assert len(created) == 2
+
+    def test_are_dropped_with_the_estimator(self, digits, created):
+        clf = small_classifier(epochs=1).fit(*digits)
+        clf.predict(digits[0][:1])
+        assert len(session._sessions) == 1
+        clf.fit(*digits)
+        gc.collect()
+        assert len(session._sessions) == 0
+
+    def test_are_not_pickled(self, fitted, digits):
+        before = len(pickle.dumps(fitted))
+        fitted.predict(digits[0])
+        assert len(pickle.dumps(fitted)) == before
+
+    def test_least_recently_used_are_dropped(self, created, monkeypatch):
+        monkeypatch.setattr(session, "MAX_SESSIONS", 2)
+        arch = architecture()
+        rows, models = random_rows(arch, 1), {name: random_weights(arch, ord(name)) for name in "abc"}
+        new = []
+        for name in "abacabc":
+            n_created = len(created)
+            session.predict_proba(arch, models[name], rows)
+            new.append(len(created) - n_created)
+            assert len(session._sessions) <= 2
+        assert new == [1, 1, 0, 1, 0, 1, 1]
+
+    def test_many_models_and_large_batches_leave_memory_flat(self):
+        script = """
+            import re
+            import numpy as np
+            from sk_mnist_cnn._architecture import Architecture
+            from sk_mnist_cnn._onnx import session
+
+            def resident():
+                return int(re.search(r"VmRSS:\\s+(\\d+)", open("/proc/self/status").read())[1])
+
+            layers = {"filters": (8, 16), "kernel_size": 3, "pool_size": 2, "dense_units": (200,)}
+            arch = Architecture.resolve((8, 8, 1), 10, **layers, activation="relu", dtype="float32")
+            rows = np.ones((20_000, 64), np.float32)
+            for i in range(300):
+                if i == 50:
+                    before = resident()
+                weights = tuple(np.full(shape, 1 / (i + 9), np.float32) for shape in arch.weight_shapes)
+                session.predict_proba(arch, weights, rows[: 20_000 if i % 50 == 49 else i])
+            print(resident() - before)
+        """
+        growth = int(run_script(script))
+        assert growth < 10_000  # kB
+
+
+class TestThreads:
+    @pytest.mark.parametrize(("variable", "n_threads"), [("1", 1), ("3", 3), ("4,2", None), ("0", None)])
+    def test_number_follows_omp_num_threads(self, variable, n_threads, monkeypatch):
+        monkeypatch.setenv("OMP_NUM_THREADS", variable)
+        assert session.n_threads() == (n_threads or joblib.cpu_count())
+
+    def test_number_is_that_of_the_available_cores(self, monkeypatch):
+        monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+        assert session.n_threads() == joblib.cpu_count()
+
+    def test_every_item_is_processed_once(self, monkeypatch):
+        monkeypatch.setenv("OMP_NUM_THREADS", "4")
+        processed, threads = [], set()
+        started = threading.Barrier(4, timeout=10)
+
+        def process(item):
+            if item < 4:
+                started.wait()  # so that each thread has one of the first four
+            processed.append(item)
+            threads.add(threading.get_ident())
+
+        session._for_each(range(200), process)
+        assert sorted(processed) == list(range(200))
+        assert len(threads) == 4
+
+    @pytest.mark.parametrize("in_helper", [True, False])
+    def test_errors_are_raised_and_end_all_threads(self, in_helper, monkeypatch):
+        monkeypatch.setenv("OMP_NUM_THREADS", "3")
+        this, processed, n_before = threading.get_ident(), [], threading.active_count()
+        started = threading.Barrier(3, timeout=10)
+
+        def process(item):
+            if item < 3:
+                started.wait()
+                if (threading.get_ident() != this) == in_helper:
+                    raise KeyboardInterrupt
+            processed.append(item)
+
+        with pytest.raises(KeyboardInterrupt):
+            session._for_each(range(1_000_000), process)
+        assert len(processed) < 1_000_000
+        assert threading.active_count() == n_before
+
+    def test_one_thread_does_it_all_where_no_other_can_be_started(self, monkeypatch):
+        monkeypatch.setenv("OMP_NUM_THREADS", "3")
+        arch = architecture()
+        weights, rows = random_weights(arch), random_rows(arch, 2_000)
+        expected = session.predict_proba(arch, weights, rows)
+
+        def start(self):
+            raise RuntimeError("can't start new thread")
+
+        monkeypatch.setattr(threading.Thread, "start", start)
+        assert_array_equal(session.predict_proba(arch, weights, rows), expected)
+
+    def test_may_share_models(self, created):
+        arch = architecture()
+        rows, models = random_rows(arch, 500), [random_weights(arch, seed) for seed in range(5)]
+        expected = [session.predict_proba(arch, weights, rows) for weights in models]
+        session._sessions.clear()
+
+        def same_bits(i):
+            model = i % len(models)
+            return np.array_equal(session.predict_proba(arch, models[model], rows), expected[model])
+
+        with ThreadPoolExecutor(8) as pool:
+            assert all(pool.map(same_bits, range(200)))
+        assert len(created) == 2 * len(models)
+
+    def test_one_image_starts_none(self, pickled):
+        script = """
+            import os, pickle, sys
+            from sklearn.datasets import load_digits
+
+            X, n_threads = load_digits().data, len(os.listdir("/proc/self/task"))
+            model = pickle.load(open(sys.argv[1], "rb"))
+            model.predict(X[:1])
+            print(len(os.listdir("/proc/self/task")) - n_threads)
+        """
+        assert run_script(script, pickled) == "0\n"
+
+    def test_may_outlive_the_main_thread(self, pickled):
+        script = """
+            import atexit, pickle, sys, threading
+            from sklearn.datasets import load_digits
+
+            model, X = pickle.load(open(sys.argv[1], "rb")), load_digits().data
+            expected = model.predict_proba(X)
+
+            def predict():
+                print((model.predict_proba(X) == expected).all())
+
+            def predict_after_main():
+                threading.main_thread().join()
+                predict()
+
+            atexit.register(predict)
+            threading.Thread(target=predict_after_main).start()
+        """
+        assert run_script(script, pickled, OMP_NUM_THREADS="2") == "True\nTrue\n"
+
+
+FORK = """
+    import os, pickle, sys, threading, warnings
+    from sklearn.datasets import load_digits
+
+    warnings.simplefilter("ignore", DeprecationWarning)  # of threads in a process that forks
+    model, X = pickle.load(open(sys.argv[1], "rb")), load_digits().data
+    expected = model.predict_proba(X)
+    {before}
+
+    children = []
+    for _ in range({n_children}):
+        child = os.fork()
+        if not child:
+            assert (model.predict_proba(X) == expected).all()
+            from sk_mnist_cnn._onnx import session
+            assert len(session._sessions) == 1 <= len(session._inherited)
+            assert not {{"tensorflow", "subprocess"}} & (sys.modules.keys() - imported)
+            {leave}
+        children.append(child)
+    print({{os.waitpid(child, 0)[1] for child in children}})
+    assert (model.predict_proba(X) == expected).all()
+    stop = True
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
+class TestForks:
+    @pytest.mark.parametrize("leave", ["sys.exit()", "os._exit(0)"])
+    def test_child_predicts_with_sessions_of_its_own(self, pickled, leave):
+        script = FORK.format(before="imported = set(sys.modules)", n_children=2, leave=leave)
+        assert run_script(script, pickled) == "{0}\n"
+
+    def test_child_of_a_process_whose_threads_predict(self, pickled):
+        before = """
+    imported, stop = set(sys.modules), False
+
+    def predict():
+        while not stop:
+            assert (pickle.loads(pickle.dumps(model)).predict_proba(X) == expected).all()
+
+    for _ in range(3):
+        threading.Thread(target=predict).start()
+        """
+        script = FORK.format(before=before, n_children=20, leave="os._exit(0)")
+        assert run_script(script, pickled) == "{0}\n"
+
+    def test_child_of_a_process_that_used_tensorflow(self, pickled):
+        before = """
+    model[-1].model_.predict(X[:5].reshape(-1, 8, 8, 1), verbose=0)
+    imported = set(sys.modules)
+        """
+        script = FORK.format(before=before, n_children=2, leave="os._exit(0)")
+        assert run_script(script, pickled) == "{0}\n"
