@@ -97,13 +97,11 @@ def polars_series(labels):
 @pytest.mark.parametrize("dtype", ["int64", "str", "category"])
 def test_accepts_series_of_labels(data, fitted_quick_pipeline, as_series, dtype):
     X, y = data
+    expected = fitted_quick_pipeline.predict(X)
     if dtype == "int64":
-        labels, expected = as_series(y), fitted_quick_pipeline.predict(X)
+        labels = as_series(y)
     else:
-        labels, expected = (
-            as_series([str(label) for label in y]),
-            fitted_quick_pipeline.predict(X).astype(str),
-        )
+        labels, expected = as_series([str(label) for label in y]), expected.astype(str)
     if dtype == "category" and as_series is pandas_series:
         labels = labels.astype("category")
     elif dtype == "category":
