@@ -1,7 +1,7 @@
 """Train networks: arrays and plain values go in, and arrays come out.
 
-Everything that lives in TensorFlow belongs to the process. It is looked up here by what is built into its
-graph, shared by all estimators, bounded in number, and built again when needed.
+TensorFlow objects are cached per process, by the settings that are built into their graphs. All estimators
+share them. Their number is limited, and they are built again when needed.
 """
 
 import functools
@@ -32,17 +32,17 @@ from .worker import refuse_fork, survives_fork
 # Images predicted in one call into TensorFlow.
 PREDICTION_CHUNK = 128
 
-# Trained weights stay far below; above it predictions are checked.
+# Trained weights are far smaller; with larger ones, predictions are checked.
 _LARGE_WEIGHT = 1e3
 
-# What a gradient tape makes of Keras' loop over batches; TensorFlow does not tell whether one is recording.
+# Errors of Keras' loop over batches inside a gradient tape. TensorFlow cannot tell whether one is recording.
 _SIGNS_OF_A_TAPE = ("variable without handle data", "No gradient defined for operation")
 
 _trainers = TrainerPool(16)
 
 
 def _eager(function):
-    """Raise where TensorFlow does not execute eagerly, or records for a gradient."""
+    """Raise an error if TensorFlow does not execute eagerly, or records gradients."""
 
     @functools.wraps(function)
     def run(*args, **kwargs):
@@ -65,7 +65,7 @@ def _eager(function):
 @survives_fork
 @_eager
 def check_config(config, n_images):
-    """Raise for parameters that cannot be used, before any image is read.
+    """Raise an error for invalid parameters, before any image is read.
 
     Parameters
     ----------
@@ -162,7 +162,7 @@ def train(
             if trainer.n_epochs == state.n_epochs:
                 raise ValueError(
                     f"callbacks must let at least one epoch be trained, got {config.callbacks!r}, which "
-                    "ended the training before. Remove the callback that does so, or the state that it has "
+                    "stopped the training before. Remove the callback that does so, or the state that it has "
                     "stored."
                 )
         trained = trainer.state()
@@ -173,7 +173,7 @@ def train(
 
 
 def _refuse_overflow(architecture, weights, training):
-    """Raise for weights so large that predictions overflow; the last loss precedes the last update."""
+    """Raise an error if predictions overflow. The loss cannot show it: it precedes the last update."""
     if all(np.abs(array).max(initial=0) < _LARGE_WEIGHT for array in weights):
         return
     from .._onnx import graph, session
@@ -188,7 +188,7 @@ def _refuse_overflow(architecture, weights, training):
 
 
 def _resume(checkpoint, verbose):
-    """Return the state saved in a checkpoint, None without one."""
+    """Return the state saved in a checkpoint, or None without one."""
     state = checkpoint.load() if checkpoint else None
     if state and verbose:
         print(f"Resuming after epoch {state.n_epochs} from {checkpoint.path}")
@@ -211,7 +211,7 @@ def _can_resume(state, n_done, initial, config, validation):
 
 @_eager
 def keras_model(architecture, config, weights):
-    """Return a compiled Keras model of its own, with the weights given."""
+    """Return a new compiled Keras model with the given weights."""
     refuse_fork("A Keras model")
     optimizer = Optimizer.resolve(config.optimizer, config.learning_rate).build()
     rates = {"conv_dropout": config.conv_dropout, "dense_dropout": config.dense_dropout}
@@ -221,7 +221,7 @@ def keras_model(architecture, config, weights):
 @survives_fork
 @_eager
 def predict_proba(architecture, weights, rows):
-    """Return class probabilities of flat rows, for the networks that ONNX Runtime does not compute.
+    """Return class probabilities of flat rows, for the networks that ONNX Runtime does not support.
 
     Parameters
     ----------
