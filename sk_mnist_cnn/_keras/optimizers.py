@@ -95,6 +95,6 @@ def _check(optimizer):
         )
     if isinstance(optimizer, getattr(keras.optimizers, "ScheduleFreeAdamW", ())):
         raise ValueError(
-            "optimizer must not be ScheduleFreeAdamW, since Keras does not predict with its averaged weights. "
+            "optimizer must not be ScheduleFreeAdamW, because Keras predicts without its averaged weights. "
             'Pass "adamw" with learning_rate_schedule="one_cycle".'
         )

@@ -1,4 +1,4 @@
-"""Predict with ONNX Runtime. Sessions belong to the process and are looked up by the arrays they run."""
+"""Predict with ONNX Runtime. Sessions are cached per process, by the `id` of the weight arrays."""
 
 import contextlib
 import os
@@ -15,23 +15,23 @@ from . import graph
 # Sessions kept in a process; the least recently used are dropped.
 MAX_SESSIONS = 32
 
-# Pixels in one call, those of 32 images of 28x28: enough that the call itself costs little, few enough that
-# feature maps stay in the processor's cache and that memory stays small.
+# Pixels per call of a session, those of 32 images of 28x28: enough to make the overhead of a call small, and
+# few enough to keep feature maps in the processor's cache and memory use low.
 PIXELS_PER_CALL = 32 * 28 * 28
 
 
 def predict_proba(architecture, weights, rows):
     """Return class probabilities of flat rows, in float32.
 
-    Every image is computed for itself, so that its probabilities are the same bits in any batch and with any
-    number of threads.
+    Each image is computed independently, so that its probabilities are bit-identical in any batch and with
+    any number of threads.
 
     Parameters
     ----------
     architecture : Architecture
-        One that `graph.supports`.
+        It must be supported, see `graph.supports`.
     weights : tuple of ndarray
-        Not to be changed in place, since a session holds a copy of them.
+        They must not be changed in place, since a session holds a copy of them.
     rows : ndarray of shape (n, h * w * c)
 
     Returns
@@ -53,17 +53,18 @@ def predict_proba(architecture, weights, rows):
 
 
 def n_threads():
-    """Return the number of threads to use: OMP_NUM_THREADS, by which joblib, Dask and Ray share the cores
-    among their workers, else the cores available to the process.
+    """Return the number of threads: OMP_NUM_THREADS if it is set, otherwise the number of available cores.
+
+    joblib, Dask and Ray set OMP_NUM_THREADS in their workers, to share the cores.
     """
     allowed = os.environ.get("OMP_NUM_THREADS", "")
     return int(allowed) if allowed.isdecimal() and int(allowed) else joblib.cpu_count()
 
 
 def _for_each(items, function):
-    """Call a function with every item, in this thread and in as many others as may be used.
+    """Call a function with every item, in `n_threads()` threads including this one.
 
-    The threads are plain ones: executors of concurrent.futures accept nothing once the main thread has ended.
+    Executors of concurrent.futures are not used: they accept no calls after the main thread has ended.
     """
     remaining, errors = iter(items), []
 
@@ -77,7 +78,7 @@ def _for_each(items, function):
 
     helpers = []
     if len(items) > 1:
-        with contextlib.suppress(RuntimeError):  # where no thread can be started, this one does it all
+        with contextlib.suppress(RuntimeError):  # if no thread can be started, this one does all calls
             for _ in range(min(len(items), n_threads()) - 1):
                 helper = threading.Thread(target=work)
                 helper.start()
@@ -89,11 +90,11 @@ def _for_each(items, function):
         raise errors[0]
 
 
-# Sessions by the identities of the arrays, with weak references to them, of which any drops the session.
+# Sessions by the `id` of each array, with weak references that drop the session with any of its arrays.
 _sessions: OrderedDict[tuple, tuple] = OrderedDict()
 _lock = threading.RLock()
 
-# Sessions of the parent process in a forked one. They are neither used nor destroyed.
+# Sessions of the parent process, in a forked process. They are neither used nor destroyed.
 _inherited: list[tuple] = []
 
 
@@ -111,7 +112,7 @@ def _session(architecture, weights):
 
 
 def _create(architecture, weights):
-    """Create a session that computes in the thread which calls it, keeps no memory, and logs errors alone."""
+    """Create a session that runs in the calling thread, keeps no memory arena, and logs only errors."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.enable_cpu_mem_arena = False
@@ -130,7 +131,7 @@ def _set_inherited_aside():
     _lock.release()
 
 
-# A fork waits until no session is being created, so that the child finds ONNX Runtime's locks open.
+# A fork waits until no session is being created, so that ONNX Runtime's locks are free in the child.
 if hasattr(os, "register_at_fork"):  # not on Windows
     os.register_at_fork(
         before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_set_inherited_aside
