@@ -1,6 +1,6 @@
-"""How fast and how lean the classifier is beside bare Keras and its peers.
+"""Benchmarks of speed and memory against Keras and other libraries.
 
-Run ``python -m tests.benchmarks --help`` in a checkout. All run on the network, the optimizer and the
-images that `libraries` names, take turns in every round, and are compared round by round. The results go to
-``docs/benchmarks``. Nothing here asserts a time.
+Run ``python -m tests.benchmarks --help`` in a checkout. All libraries train the same network with the same
+optimizer and images, see `libraries`. Each round runs every library once, and results are compared within
+rounds. They are written to ``docs/benchmarks``. No test asserts a time.
 """

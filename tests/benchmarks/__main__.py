@@ -1,4 +1,4 @@
-"""The command line."""
+"""Command line of the benchmarks."""
 
 import argparse
 import shlex
@@ -19,24 +19,24 @@ def main(arguments=None):
         case = cases.ALL[name](peers, cases.QUICK if options.quick else cases.FULL)
         results.cases.append(case)
         print(table.as_text(case), flush=True)
-        write(results, options.output)  # after every case, so that a run that is stopped leaves what it has
+        write(results, options.output)  # after every case, so that an interrupted run keeps its results
 
 
 def parse(arguments):
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
-    parser.add_argument("cases", nargs="*", metavar="case", help=f"of {', '.join(cases.ALL)}; default: all")
-    parser.add_argument("--quick", action="store_true", help="a tiny run, to see that everything works")
+    parser.add_argument("cases", nargs="*", metavar="case", help=f"{', '.join(cases.ALL)}; default: all")
+    parser.add_argument("--quick", action="store_true", help="a short run, to check that everything works")
     parser.add_argument("--without-peers", action="store_true", help="measure sk_mnist_cnn alone")
-    parser.add_argument("--output", type=Path, default=OUTPUT, help="folder for the results")
+    parser.add_argument("--output", type=Path, default=OUTPUT, help="directory for the results")
     options = parser.parse_args(arguments)
     options.cases = options.cases or list(cases.ALL)
     if unknown := set(options.cases) - cases.ALL.keys():
-        parser.error(f"no such case: {', '.join(sorted(unknown))}; there are {', '.join(cases.ALL)}")
+        parser.error(f"no such case: {', '.join(sorted(unknown))}; choose from {', '.join(cases.ALL)}")
     return options
 
 
 def command(options):
-    """The command that repeats this run, wherever its results go."""
+    """Return the command that repeats this run, without its output directory."""
     flags = ["--quick"] * options.quick + ["--without-peers"] * options.without_peers
     names = options.cases if options.cases != list(cases.ALL) else []
     return shlex.join(["python", "-m", "tests.benchmarks", *names, *flags])

@@ -1,4 +1,4 @@
-"""What is measured. Every case takes the peers and a scale, and gives its rows, ours first."""
+"""Benchmark cases. Each takes the other libraries and a scale, and returns a `Case`, this package first."""
 
 import pickle
 import subprocess
@@ -15,7 +15,7 @@ from .measuring import Case, Row, attempt, in_fresh_process, seconds, take_turns
 
 @dataclass(frozen=True)
 class Scale:
-    """How much work a run is."""
+    """Amount of work of a run."""
 
     rounds: int
     searches: int
@@ -25,7 +25,7 @@ class Scale:
     calls: int
     small_fit: int
     search_images: int
-    filters: tuple  # of the architectures that are searched
+    filters: tuple  # of the architectures in the grid
     fits: int
     peer_fits: int
     memory_rounds: int
@@ -72,8 +72,8 @@ def training(peers, scale):
     return Case(
         "training",
         "Training",
-        f"Images a second in the second epoch of a fit, {scale.training_images:,} images an epoch, so that "
-        "building and tracing the network do not count.",
+        f"Images per second in the second epoch of a fit, with {scale.training_images:,} images per epoch. "
+        "The time to build and trace the network is not included.",
         "images/s",
         take_turns(_each([OURS, *peers], throughput), scale.training_rounds),
         higher_is_better=True,
@@ -88,8 +88,8 @@ def refit(peers, scale):
     return Case(
         "refit",
         "Refitting a known network",
-        f"A whole fit of a new estimator, one epoch of {scale.small_fit} images, in a process that has "
-        "fitted the same network before.",
+        f"A fit of a new estimator, with one epoch of {scale.small_fit} images, in a process that has fitted "
+        "the same network before.",
         "ms",
         take_turns(_each([OURS, *peers], duration), scale.rounds, warm_up=1),
     )
@@ -103,7 +103,7 @@ def one_row(peers, scale):
     return Case(
         "one_row",
         "Predicting one image",
-        "Probabilities of one image, validation included. A round's value is the median of "
+        f"Probabilities of one image, including input validation. The value of a round is the median of "
         f"{scale.calls} calls.",
         "ms",
         take_turns(_each(_predicting(peers), latency), scale.rounds, warm_up=1),
@@ -118,8 +118,8 @@ def many_rows(peers, scale):
     return Case(
         "many_rows",
         f"Predicting {scale.rows:,} images",
-        f"Probabilities of {scale.rows:,} images in one call, in images a second. The bare tf.function gets "
-        "the same chunks as sk_mnist_cnn's.",
+        f"Probabilities of {scale.rows:,} images in one call, in images per second. The bare tf.function "
+        "predicts in chunks of the same size as sk_mnist_cnn.",
         "images/s",
         take_turns(_each(_predicting(peers), throughput), scale.rounds, warm_up=1),
         higher_is_better=True,
@@ -146,11 +146,11 @@ def grid_search(peers, scale):
     return Case(
         "grid_search",
         "Grid search",
-        f"{n_candidates} candidates, of {len(scale.filters)} architectures and {len(search.CONV_DROPOUT)} "
+        f"{n_candidates} candidates: {len(scale.filters)} architectures and {len(search.CONV_DROPOUT)} "
         f"dropout rates; {search.N_FOLDS} folds, {scale.search_images:,} images, {search.EPOCHS} epochs, no "
-        "refit. Each runs in a fresh process, as a script does: its time has the loading of TensorFlow in "
-        'it, and that of n_jobs=2 the start of two workers, which load it each. "Again" is a second search, '
-        "with the workers and the networks there.",
+        "refit. Each search runs in a new process, like a script: the time includes the import of TensorFlow "
+        'and, with n_jobs=2, the start of two workers, which import it too. "Again" is a second search in '
+        "the same process, with running workers and compiled networks.",
         "s",
         [one_job, again[1], two_jobs, again[2], *others],
     )
@@ -165,10 +165,10 @@ def memory_growth(peers, scale):
 
     return Case(
         "memory_growth",
-        "Memory left behind by a fit",
-        f"Growth of the resident memory per fit after the first {memory.WARM_UP}, in fresh processes: over "
-        f"{scale.fits} fits of sk_mnist_cnn and {scale.peer_fits} of the others, one epoch of "
-        f"{scale.small_fit} images each.",
+        "Memory growth per fit",
+        f"Growth of the resident memory per fit after the first {memory.WARM_UP} fits, in a new process: "
+        f"{scale.fits} fits of sk_mnist_cnn and {scale.peer_fits} of the other libraries, each with one "
+        f"epoch of {scale.small_fit} images.",
         "MB",
         take_turns(_each(measured, growth, also=["psutil"]), scale.memory_rounds),
     )
@@ -183,7 +183,7 @@ def pickle_size(peers, scale):
     return Case(
         "pickle_size",
         "Pickled size of a fitted estimator",
-        "In kB, beside the 186,110 weights of four bytes each.",
+        "Compared with the 186,110 weights of 4 bytes each.",
         "kB",
         take_turns({**_each([OURS, *peers], size), **weights}, 1),
     )
@@ -198,7 +198,7 @@ def import_time(peers, scale):
     return Case(
         "import_time",
         "Importing",
-        "The import statement in a fresh interpreter.",
+        "Time of the import statement in a new interpreter.",
         "ms",
         take_turns({f"import {m}": duration(m) for m in modules}, scale.imports, warm_up=1),
     )
@@ -220,7 +220,7 @@ ALL = {
 
 
 def _each(libraries, prepare, also=()):
-    """What `prepare` makes of each library, by its name; or why that cannot be."""
+    """Return the result of `prepare` for each library by name, or a str with the reason of its failure."""
     return {library.name: library.absent(also) or attempt(prepare, library) for library in libraries}
 
 
@@ -229,7 +229,7 @@ def _predicting(peers):
 
 
 def _prediction(library, n_rows, scale):
-    """A prediction of so many images, ready to be timed."""
+    """Return a function that predicts `n_rows` images, to measure its time."""
     X, _ = digits(n_rows, library)
     fitted = library.fit(*digits(scale.small_fit, library))
     return lambda: library.predict_proba(fitted, X)

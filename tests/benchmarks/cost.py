@@ -1,4 +1,4 @@
-"""What a search costs: a linear model of its wall time, and its fit to searches that were measured."""
+"""Linear model of the wall time of a search, fitted to measured searches."""
 
 from dataclasses import astuple, dataclass
 
@@ -8,7 +8,7 @@ from scipy.optimize import nnls
 
 @dataclass(frozen=True)
 class Search:
-    """A cross-validated search on workers of one core each, without a refit."""
+    """Cross-validated search without refit, on workers with one core each."""
 
     workers: int
     candidates: int
@@ -18,27 +18,27 @@ class Search:
     folds: int = 2
 
     @property
-    def fits_a_worker(self):
-        """Of the worker that has most."""
+    def fits_per_worker(self):
+        """Number of fits of the worker with the most fits."""
         return -(-self.candidates * self.folds // self.workers)
 
     @property
     def image_epochs(self):
-        """How often a fit trains on an image; to score one costs a third, having no backward pass."""
+        """Images times epochs of a fit. Scoring an image counts a third, since it has no backward pass."""
         scored = self.images / self.folds
         return self.epochs * (self.images - scored) + scored / 3
 
     @property
     def work(self):
-        """How often a worker does what each coefficient of the model is the cost of."""
-        fits = self.fits_a_worker
+        """Factor of each coefficient of the model, for the worker with the most fits."""
+        fits = self.fits_per_worker
         n_networks = min(self.architectures, fits)
         return np.array([1, n_networks, fits, fits * self.epochs, fits * self.image_epochs])
 
 
 @dataclass(frozen=True)
 class CostModel:
-    """Seconds that it takes, of one worker."""
+    """Coefficients of the model: seconds of one worker."""
 
     start: float
     trace: float
@@ -48,7 +48,7 @@ class CostModel:
 
     @classmethod
     def fitted(cls, searches, seconds):
-        """The costs of least squares, none below 0, where deviations count in proportion to the time."""
+        """Return the model fitted by non-negative least squares on relative errors."""
         work = np.array([search.work for search in searches])
         seconds = np.asarray(seconds)
         scale = work.max(axis=0)  # the columns differ by many orders of magnitude
@@ -56,4 +56,5 @@ class CostModel:
         return cls(*map(float, costs / scale))
 
     def seconds(self, search):
+        """Return the predicted time of a search."""
         return float(search.work @ astuple(self))

@@ -1,10 +1,10 @@
-"""The images: the sample of MNIST that ships with the package, scaled and in float32."""
+"""Images of the benchmarks: the shipped MNIST sample, scaled, in float32."""
 
 import numpy as np
 
 
 def digits(n_images, library):
-    """The first images in the library's layout, and their labels; 8,000 of them are training images."""
+    """Return the first images in the layout of the library, and their labels. 8,000 are training images."""
     from sk_mnist_cnn import ImagePreprocessor, load_mnist_sample
 
     X, y = load_mnist_sample(return_X_y=True)

@@ -1,4 +1,4 @@
-"""The reference network behind each library's interface, trained with Adadelta in batches of 128.
+"""The reference network in each library, trained with Adadelta in batches of 128.
 
 Libraries are imported when they are first used. Those that run Keras share `build_cnn`; skorch has the same
 layers in PyTorch.
@@ -19,29 +19,29 @@ DROPOUTS = {"conv_dropout": 0.2, "dense_dropout": 0.5}
 
 
 class Library(ABC):
-    """What every library is asked for."""
+    """Interface of the libraries."""
 
     name: str
     packages: tuple
 
     def absent(self, also=()):
-        """Which packages are missing that it needs, or that are needed also; "" where none is."""
+        """Return a message about missing packages, including those in `also`, or "" if none is missing."""
         missing = [name for name in (*self.packages, *also) if importlib.util.find_spec(name) is None]
         return f"absent: {' and '.join(missing)} not installed" if missing else ""
 
     def images(self, images):
-        """Images (n, h, w, c) in the layout that the library takes."""
+        """Return images of shape (n, h, w, c) in the layout of the library."""
         return images
 
     @abstractmethod
     def fit(self, X, y, epochs=1, callbacks=()):
-        """A newly made estimator, fitted."""
+        """Return a new fitted estimator."""
 
     def predict_proba(self, fitted, X):
         return fitted.predict_proba(X)
 
     def seconds_per_epoch(self, X, y):
-        """How long an epoch takes that follows another in one fit."""
+        """Return the time of the second epoch of a fit."""
         timer = epoch_timer()
         self.fit(X, y, epochs=2, callbacks=[timer])
         return timer.seconds[-1]
@@ -74,7 +74,7 @@ class BareKeras(Library):
 
 
 class BareFunction(BareKeras):
-    """What is left of Keras when a `tf.function` calls the network, for predictions alone."""
+    """Predictions with a `tf.function` that calls the Keras network."""
 
     name = "bare tf.function"
 
@@ -118,7 +118,7 @@ class SciKeras(Library):
 
 
 class KerasWrapper(Library):
-    """It takes flat rows only, and predicts with Keras' own batch size and progress bar."""
+    """keras.wrappers: flat rows only; predicts with the batch size and the progress bar of Keras."""
 
     name = "keras.wrappers"
     packages = ("keras",)
@@ -169,14 +169,14 @@ PEERS = (BareKeras(), SCIKERAS, KerasWrapper(), SKORCH)
 
 
 def load_keras():
-    """Keras, with TensorFlow's log held back."""
+    """Import Keras without the log messages of TensorFlow, and return it."""
     from sk_mnist_cnn._keras.backend import keras
 
     return keras
 
 
 def network(filters=(32, 64), conv_dropout=DROPOUTS["conv_dropout"]):
-    """The reference network in Keras, not compiled."""
+    """Return the reference network in Keras, not compiled."""
     from sk_mnist_cnn import build_cnn
 
     dropouts = {**DROPOUTS, "conv_dropout": conv_dropout}
@@ -190,14 +190,14 @@ def compiled(model, loss="sparse_categorical_crossentropy"):
 
 
 def network_of_rows(X, y):
-    """The network as keras.wrappers wants it: for flat rows and one-hot labels."""
+    """Return the network for keras.wrappers, with flat rows and one-hot labels."""
     keras = load_keras()
     rows = [keras.Input((np.prod(IMAGE_SHAPE),)), keras.layers.Reshape(IMAGE_SHAPE)]
     return compiled(keras.Sequential([*rows, network()]), "categorical_crossentropy")
 
 
 def torch_network():
-    """The reference network in PyTorch; its loss has the softmax."""
+    """Return the reference network in PyTorch, without the softmax, which is part of the loss."""
     from torch import nn
 
     return nn.Sequential(
@@ -211,7 +211,7 @@ def torch_network():
 
 
 def epoch_timer():
-    """A Keras callback that measures every epoch."""
+    """Return a Keras callback that measures the time of every epoch."""
     keras = load_keras()
 
     class EpochTimer(keras.callbacks.Callback):
@@ -220,7 +220,7 @@ def epoch_timer():
             self.seconds = []
 
         def __deepcopy__(self, memo):
-            return self  # estimators train with copies, and this one is to be read
+            return self  # estimators train with copies, but this instance is read
 
         def on_epoch_begin(self, epoch, logs=None):
             self._start = perf_counter()

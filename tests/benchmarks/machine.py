@@ -1,4 +1,4 @@
-"""What a run's figures depend on."""
+"""Describe the machine and the versions, on which the results depend."""
 
 import os
 import platform
@@ -10,7 +10,7 @@ PACKAGES = ("sk_mnist_cnn", "tensorflow", "keras", "scikeras", "scikit-learn", "
 
 
 def describe(command):
-    """Machine, versions, date and command."""
+    """Return the machine, the versions of packages, the date and the command."""
     return {
         "command": command,
         "date": date.today().isoformat(),

@@ -1,4 +1,4 @@
-"""Taking turns, and the figures that come of it. What is measured stands in `cases`."""
+"""Run actions in rounds, and store the results. `cases` defines the actions."""
 
 import dataclasses
 import gc
@@ -12,7 +12,7 @@ from time import perf_counter
 
 @dataclass
 class Row:
-    """What one library came to, a value a round; or a note that says why there is none."""
+    """Results of one library: one value per round, or a note with the reason why there are none."""
 
     label: str
     values: list = field(default_factory=list)
@@ -21,7 +21,7 @@ class Row:
 
 @dataclass
 class Case:
-    """One thing measured. The first row is what the others are compared with."""
+    """Results of one benchmark. All rows are compared with the first one."""
 
     name: str
     title: str
@@ -31,10 +31,10 @@ class Case:
     higher_is_better: bool = False
 
     def advantages(self, row):
-        """How many times better the first row does than another, in every round.
+        """Return the ratios by which the first row is better than another, one per round.
 
-        Within a round the machine is as fast for the one as for the other, which over a run it is not. Where
-        there are not as many rounds of both, it is the one ratio of their medians.
+        Values of one round are compared because the speed of the machine changes during a run. If the rows
+        have different numbers of rounds, the only ratio is that of their medians.
         """
         ours, theirs = self.rows[0].values, row.values
         if not ours or not theirs or min(ours + theirs) <= 0:
@@ -46,7 +46,7 @@ class Case:
 
 @dataclass
 class Results:
-    """One run of the suite."""
+    """Results of one run of the benchmarks."""
 
     machine: dict
     cases: list = field(default_factory=list)
@@ -56,15 +56,15 @@ class Results:
 
 
 def take_turns(actions, rounds, *, warm_up=0):
-    """Have every action give a value in every round; each round begins with another one.
+    """Call every action once per round, and return the values. Each round starts with another action.
 
     Parameters
     ----------
     actions : dict of str to (callable or str)
-        By label. A str says why there is nothing to call.
+        Actions by label. A str is the reason why there is nothing to call.
     rounds : int
     warm_up : int
-        How many rounds go before, and are forgotten.
+        Number of additional rounds before the others, whose values are dropped.
 
     Returns
     -------
@@ -86,7 +86,7 @@ def take_turns(actions, rounds, *, warm_up=0):
 
 
 def attempt(function, *args):
-    """What a call returns, or how it failed as a str: a peer that fails does not end the run."""
+    """Return the result of a call, or its error as a str, so that one failure does not end the run."""
     try:
         return function(*args)
     except Exception as error:
@@ -94,13 +94,13 @@ def attempt(function, *args):
 
 
 def seconds(function, *args):
-    """How long one call takes."""
+    """Return the time of one call, in seconds."""
     start = perf_counter()
     function(*args)
     return perf_counter() - start
 
 
 def in_fresh_process(function, *args):
-    """Call a module's function in a new interpreter, and give what it returns."""
+    """Call a function of a module in a new interpreter, and return its result."""
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as executor:
         return executor.submit(function, *args).result()

@@ -1,4 +1,4 @@
-"""Memory that a process holds, and that fits leave behind."""
+"""Measure the memory of a process, and its growth per fit."""
 
 import gc
 import re
@@ -11,12 +11,12 @@ STATUS = Path("/proc/self/status")
 
 
 def process_memory(kind):
-    """Of this process, in kB of 1,024 bytes, as Linux tells it: "VmRSS", "VmHWM", "RssAnon", "VmData" ..."""
+    """Return the memory of this process in units of 1,024 bytes; `kind` is a field such as "VmRSS"."""
     return int(re.search(rf"{kind}:\s+(\d+) kB", STATUS.read_text())[1])
 
 
 def growth_per_fit(library, n_fits, n_images):
-    """Growth of the resident memory per fit, in MB, after the first `WARM_UP`, in a process of its own."""
+    """Return the growth of the resident memory per fit, in MB, after the first `WARM_UP` fits."""
     import psutil
 
     process, resident = psutil.Process(), []

@@ -1,4 +1,4 @@
-"""Results as one figure: a panel a case, a bar a row, whiskers over the rounds."""
+"""Draw the results as one figure: one panel per case, one bar per row, error bars for the range."""
 
 from statistics import median
 
@@ -24,8 +24,8 @@ def _panel(ax, case):
     below = [m - min(row.values) for m, row in zip(middle, rows, strict=True)]
     above = [max(row.values) - m for m, row in zip(middle, rows, strict=True)]
     labels = [row.label.replace(", ", "\n", 1) for row in rows]
-    colours = [OURS if "sk_mnist_cnn" in row.label else OTHERS for row in rows]
-    bars = ax.barh(labels, middle, xerr=[below, above], color=colours, error_kw={"elinewidth": 1})
+    colors = [OURS if "sk_mnist_cnn" in row.label else OTHERS for row in rows]
+    bars = ax.barh(labels, middle, xerr=[below, above], color=colors, error_kw={"elinewidth": 1})
     ax.bar_label(bars, fmt=number, padding=4, fontsize=8)
     ax.margins(x=0.15)
     ax.invert_yaxis()

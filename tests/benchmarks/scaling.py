@@ -1,7 +1,7 @@
-"""How time and memory grow with images, candidates and workers.
+"""Measure how time and memory scale with the number of images, candidates and workers.
 
-Run ``python -m tests.benchmarks.scaling --help`` in a checkout. Each of its four parts is measured alone, and
-replaces what an earlier run has left of it; the cost model is fitted to what is there. The results go to
+Run ``python -m tests.benchmarks.scaling --help`` in a checkout. Each of the four parts can be measured alone,
+and replaces the results of an earlier run. The cost model is fitted to all results, which are written to
 ``docs/benchmarks``.
 """
 
@@ -30,11 +30,11 @@ SEARCHES = (
     *(Search(1, 4, images=n) for n in (2_000, 4_000)),
     *(Search(1, 4, epochs=n) for n in (4, 8)),
 )
-# Not fitted to, but predicted.
+# Not used for the fit of the cost model, to test its predictions.
 HELD_OUT = (Search(1, 12, architectures=3, images=1_500, epochs=3),)
 LARGE = Search(100, 1_000, architectures=4, images=60_000, epochs=10, folds=5)
 
-# A worker is a process that computes on one core, as on a cluster that gives one to each.
+# A worker is a process with one core, as on most clusters.
 ONE_THREAD = {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
 
 
@@ -58,13 +58,13 @@ def main(arguments=None):
 
 def parse(arguments):
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.scaling", description=__doc__)
-    parser.add_argument("parts", nargs="*", metavar="part", help=f"of {', '.join(PARTS)}; default: all")
-    parser.add_argument("--quick", action="store_true", help="a tiny run, to see that everything works")
-    parser.add_argument("--output", type=Path, default=OUTPUT, help="folder for the results")
+    parser.add_argument("parts", nargs="*", metavar="part", help=f"{', '.join(PARTS)}; default: all")
+    parser.add_argument("--quick", action="store_true", help="a short run, to check that everything works")
+    parser.add_argument("--output", type=Path, default=OUTPUT, help="directory for the results")
     options = parser.parse_args(arguments)
     options.parts = options.parts or list(PARTS)
     if unknown := set(options.parts) - PARTS.keys():
-        parser.error(f"no such part: {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
+        parser.error(f"no such part: {', '.join(sorted(unknown))}; choose from {', '.join(PARTS)}")
     return options
 
 
@@ -81,7 +81,7 @@ def images(mapped, quick):
 
 
 def fit_images(n_images, mapped):
-    """An epoch of the reference network on the sample's digits, repeated: seconds, and memory in MB."""
+    """Train the reference network for one epoch on repeated digits; return seconds and memory in MB."""
     from sk_mnist_cnn import load_mnist_sample
 
     X, y = load_mnist_sample(return_X_y=True)
@@ -98,7 +98,7 @@ def fit_images(n_images, mapped):
 
 
 def repeated(X, n_images, path):
-    """Scaled images in an array of float32, or in a mapped file of float16."""
+    """Return scaled images in a float32 array, or in a memory-mapped float16 file."""
     shape = n_images, *X.shape[1:], 1
     if path is None:
         scaled = np.empty(shape, np.float32)
@@ -115,7 +115,7 @@ def repeated(X, n_images, path):
 
 @contextmanager
 def peak_memory():
-    """The growth, in MB, of what a process holds beside mapped files, which the system can drop."""
+    """Measure the growth of memory in MB, without memory-mapped files, which the system can drop."""
     before, done = process_memory("RssAnon"), threading.Event()
     memory = {"peak": 0.0}
 
@@ -140,7 +140,7 @@ def searches(workers, quick):
 
 
 def on_cluster(search):
-    """Seconds of a search on newly started workers, and the most memory that one of them took, in MB."""
+    """Return the seconds of a search on new workers, and the peak memory of a worker in MB."""
     import joblib
     from distributed import Client, LocalCluster
     from sklearn.model_selection import GridSearchCV
@@ -157,7 +157,7 @@ def on_cluster(search):
         n_workers=search.workers, threads_per_worker=1, dashboard_address=None, env=ONE_THREAD
     )
     with cluster, Client(cluster) as client, joblib.parallel_config("dask"):
-        if search.workers == 1:  # joblib keeps at home what one worker would do
+        if search.workers == 1:  # with one worker, joblib runs all fits in this process
             duration = seconds(lambda: client.submit(grid_search.fit, *client.scatter([X, y])).result())
         else:
             duration = seconds(grid_search.fit, X, y)

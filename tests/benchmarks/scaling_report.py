@@ -1,4 +1,4 @@
-"""The scaling study as tables and one figure, and what its cost model predicts."""
+"""Write the scaling study as tables and a figure, with the predictions of its cost model."""
 
 from dataclasses import replace
 
@@ -11,7 +11,7 @@ WORKERS = 1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000
 
 
 def write(results, large, is_held_out, folder):
-    """Fit the cost model to the searches that are not held out, and write what it says of a large one."""
+    """Fit the cost model to all searches except held-out ones, and write its prediction for a large one."""
     searches = [(Search(**row["search"]), row) for row in results["one_worker"] + results["two_workers"]]
     fitted = [(search, row["seconds"]) for search, row in searches if not is_held_out(search)]
     model = CostModel.fitted(*zip(*fitted, strict=True))
@@ -38,24 +38,24 @@ def _images(results):
 
 def _searches(searches, model, is_held_out):
     cells = [
-        ("workers", "candidates", "networks", "images", "epochs", "measured, s", "model, s", "MB a worker")
+        ("workers", "candidates", "networks", "images", "epochs", "measured, s", "model, s", "MB per worker")
     ]
     for search, row in searches:
         sizes = search.candidates, search.architectures, search.images, search.epochs
         held_out = " (held out)" if is_held_out(search) else ""
         seconds = number(row["seconds"]), number(model.seconds(search)) + held_out
         cells.append((str(search.workers), *(f"{n:,}" for n in sizes), *seconds, number(row["memory"])))
-    return rst_table("Searches with two folds, on newly started workers of one core each", cells)
+    return rst_table("Searches with two folds, on new workers with one core each", cells)
 
 
 def _model(model):
     cells = [
-        ("what a worker does", "costs"),
-        ("starts: loads TensorFlow, receives the images", f"{number(model.start)} s"),
-        ("traces a network that it has not met", f"{number(model.trace)} s"),
-        ("begins and ends a fit", f"{number(1e3 * model.fit)} ms"),
-        ("begins and ends an epoch", f"{number(1e3 * model.epoch)} ms"),
-        ("trains on an image for an epoch", f"{number(1e6 * model.image_epoch)} µs"),
+        ("part of the search", "time"),
+        ("start of a worker: import TensorFlow, receive the images", f"{number(model.start)} s"),
+        ("compilation of a network", f"{number(model.trace)} s"),
+        ("fit, without its epochs", f"{number(1e3 * model.fit)} ms"),
+        ("epoch, without its images", f"{number(1e3 * model.epoch)} ms"),
+        ("training image in an epoch", f"{number(1e6 * model.image_epoch)} µs"),
     ]
     return rst_table("The cost model", cells)
 
@@ -65,23 +65,23 @@ def _prediction(model, large):
         f"{large.candidates:,} candidates of {large.architectures} networks, {large.folds} folds, "
         f"{large.images:,} images, {large.epochs} epochs: predicted"
     )
-    cells = [("workers", "fits a worker", "hours")]
+    cells = [("workers", "fits per worker", "hours")]
     for workers in WORKERS:
         search = replace(large, workers=workers)
         hours = number(model.seconds(search) / 3600)
-        cells.append((f"{workers:,}", f"{search.fits_a_worker:,}", hours))
+        cells.append((f"{workers:,}", f"{search.fits_per_worker:,}", hours))
     return rst_table(title, cells)
 
 
 def _draw(results, searches, model, large):
     figure = Figure(figsize=(11, 8), layout="constrained")
     (time, memory), (check, prediction) = figure.subplots(2, 2)
-    for name, label in (("array", "array of float32"), ("mapped", "mapped file of float16")):
+    for name, label in (("array", "float32 array"), ("mapped", "memory-mapped float16 file")):
         n_images = [row["images"] for row in results[name]]
         time.loglog(n_images, [row["seconds"] for row in results[name]], "o-", label=label)
         memory.loglog(n_images, [row["memory"] for row in results[name]], "o-", label=label)
     time.set(title="One epoch", xlabel="images", ylabel="seconds")
-    memory.set(title="Memory for it, images included", xlabel="images", ylabel="MB")
+    memory.set(title="Memory for one epoch, including images", xlabel="images", ylabel="MB")
     for marker, workers in (("o", 1), ("s", 2)):
         chosen = [(search, row["seconds"]) for search, row in searches if search.workers == workers]
         predicted = [model.seconds(search) for search, _ in chosen]
@@ -89,7 +89,7 @@ def _draw(results, searches, model, large):
         check.plot([seconds for _, seconds in chosen], predicted, marker, label=label)
     longest = max(row["seconds"] for _, row in searches)
     check.plot([0, longest], [0, longest], color="0.7", zorder=0)
-    check.set(title="Searches", xlabel="measured seconds", ylabel="seconds by the model")
+    check.set(title="Searches", xlabel="measured seconds", ylabel="predicted seconds")
     hours = [model.seconds(replace(large, workers=workers)) / 3600 for workers in WORKERS]
     prediction.loglog(WORKERS, hours, "o-", label="predicted")
     prediction.loglog(WORKERS, [hours[0] / workers for workers in WORKERS], color="0.7", label="ideal")

@@ -1,4 +1,4 @@
-"""Grid searches, each run in a process of its own."""
+"""Grid searches, each run in a new process."""
 
 from unittest import mock
 
@@ -15,16 +15,16 @@ EPOCHS = 2
 
 
 def ours(n_images, filters, n_jobs):
-    """Seconds of a search and of the same again; the first loads TensorFlow, here or in the workers."""
+    """Return the seconds of a search and of its repetition. Only the first one imports TensorFlow."""
     X, y = digits(n_images, OURS)
     search = _search(OURS, _our_grid(filters), n_jobs)
     durations = [seconds(search.fit, X, y) for _ in range(2)]
-    get_reusable_executor().shutdown()  # the process could not end before its workers' five minutes are over
+    get_reusable_executor().shutdown()  # otherwise the process waits five minutes for its workers
     return durations
 
 
 def n_traced(n_images, filters):
-    """How many training graphs a search traces in one process."""
+    """Return the number of training graphs that a search traces in one process."""
     from sk_mnist_cnn._keras.trainer import Trainer
 
     X, y = digits(n_images, OURS)
@@ -34,7 +34,7 @@ def n_traced(n_images, filters):
 
 
 def scikeras(n_images, filters):
-    """Seconds of one search, which loads TensorFlow and scikeras."""
+    """Return the seconds of one search, which imports TensorFlow and scikeras."""
     X, y = digits(n_images, SCIKERAS)
     grid = {"model__filters": filters, "model__conv_dropout": CONV_DROPOUT}
     return seconds(lambda: _search(SCIKERAS, grid, n_jobs=1).fit(X, y))

@@ -1,12 +1,12 @@
-"""Results as text: for the terminal, and as reStructuredText for the documentation to include."""
+"""Format results as text for the terminal, and as reStructuredText for the documentation."""
 
 from statistics import median
 
-HEADER = "", "median", "range", "first row is better by"
+HEADER = "", "median", "range", "ratio to the first row"
 METHOD = (
-    "In every round all take their turn. Given are the median over the rounds and their range; and by "
-    "how much the first row is better than each other in the same round, above 1 where it is, again as "
-    "the median and, in brackets, the range."
+    "Each round runs every library once. The tables show the median and the range over the rounds. The "
+    "last column is the ratio to the first row in the same round, again as median and range; it is "
+    "greater than 1 if the first row is better."
 )
 
 
@@ -17,7 +17,7 @@ def as_text(case):
 
 
 def as_rst(results):
-    """A fragment without headings, one table a case."""
+    """Return reStructuredText without headings, with one table per case."""
     parts = [measured_with(results.machine), METHOD, *map(_rst_case, results.cases)]
     return "\n\n".join([".. This file is written by tests/benchmarks.", *parts]) + "\n"
 
@@ -31,7 +31,7 @@ def measured_with(machine):
 
 
 def rst_table(title, rows):
-    """A list-table, the first of whose rows is its header."""
+    """Return a list-table. The first row is the header."""
     lines = [f".. list-table:: {title}", "   :header-rows: 1", ""]
     for row in rows:
         lines += [f"   {'  -' if i else '* -'} {cell}".rstrip() for i, cell in enumerate(row)]
@@ -62,7 +62,7 @@ def _advantage(case, row):
 
 
 def number(value):
-    """A value with three significant digits, and no exponent."""
+    """Return a value with three significant digits, without an exponent."""
     if abs(value) >= 100:
         return f"{value:,.0f}"
     return f"{value:.3g}" if abs(value) >= 0.1 or not value else f"{value:.3f}"
