@@ -1,6 +1,6 @@
 """Check paths, replace files atomically, and read and write archives of texts and arrays.
 
-Reading an untrusted archive never needs more memory than the size of its file.
+The size of a file bounds the memory that is needed to read it, even if the file is hostile.
 """
 
 import contextlib

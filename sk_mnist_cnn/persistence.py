@@ -129,8 +129,8 @@ def load_model(path: str | os.PathLike, *, trusted: Sequence[str | type] | None 
     Notes
     -----
     Loading a hostile file runs no code: nothing is unpickled, and no type is imported that is not trusted.
-    Memory use is bounded by the size of the file, whose members must be uncompressed and belong to one array
-    each.
+    The data that is read never exceeds the size of the file: members must be uncompressed, and belong to one
+    array each.
 
     The file determines all parameters, even paths such as the `memory` of a Pipeline, from which `fit`
     unpickles. Check ``get_params()`` before you train a model from an untrusted source.

@@ -82,7 +82,7 @@ if keras.backend.backend() != "tensorflow":
 def _share_gpus():
     """Let GPU memory grow on demand, so that several processes can share a GPU."""
     for gpu in tf.config.list_physical_devices("GPU"):
-        # Raised if TensorFlow has been used already; then the user's configuration stays.
+        # These errors mean that TensorFlow is in use already; then its configuration is kept.
         with contextlib.suppress(RuntimeError, ValueError):
             tf.config.experimental.set_memory_growth(gpu, True)
 
@@ -96,7 +96,7 @@ def _share_cores():
     if not allowed.isdecimal():
         return
     threading = tf.config.threading
-    # Raised if TensorFlow has been used already, as above.
+    # This error means that TensorFlow is in use already, as above.
     with contextlib.suppress(RuntimeError):
         if not (threading.get_intra_op_parallelism_threads() or "TF_NUM_INTRAOP_THREADS" in os.environ):
             threading.set_intra_op_parallelism_threads(int(allowed))

@@ -140,7 +140,8 @@ def _squareplus(graph, x):
 
 
 # Names, slopes and thresholds are those of Keras. The channels are axis 1 of both (n, c, h, w) and (n, c).
-# Only "sparsemax" is missing, because Keras computes a different function than the published one.
+# Of the activations that a network can be trained with, only "sparsemax" is missing: Keras' implementation
+# differs from the published function.
 ACTIVATIONS = {
     "celu": lambda graph, x: graph.add("Celu", x),
     "elu": lambda graph, x: graph.add("Elu", x),
