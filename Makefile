@@ -1,4 +1,4 @@
-# Every target but `clean` makes its own environment in .venv; nothing else is needed than python3 and pip.
+# Every target except `clean` creates the virtual environment that it needs. Only python3 and pip are required.
 PYTHON ?= python3
 NEWEST_PYTHON ?= $(or $(shell command -v python3.13),$(PYTHON))
 VENV := .venv
@@ -48,7 +48,7 @@ bench: $(VENV)/bench.stamp
 scaling: $(VENV)/bench.stamp
 	$(BIN)/python -m tests.benchmarks.scaling
 
-# An environment with extras of pyproject.toml; `demo` is the package alone.
+# A virtual environment with extras of pyproject.toml; `demo` contains only the package.
 $(VENV)/demo.stamp: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --editable .
 	touch $@

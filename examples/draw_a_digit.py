@@ -6,7 +6,7 @@ Draw a digit with the mouse or a finger. While you draw, the page shows the prob
 the drawing as the network sees it, and a saliency map of the prediction.
 
 ``python examples/draw_a_digit.py`` trains a model on the digits that are shipped with the package, saves
-it, and serves the page on 127.0.0.1 only. Use ``--model`` for a model of your own, written by `save_model`.
+it, and serves the page on 127.0.0.1 only. Use ``--model`` for another model, written by `save_model`.
 It must accept images of 28x28 pixels, and its last step must be a `CNNDigitClassifier`. Requires the extra
 ``demo``.
 """

@@ -31,8 +31,8 @@ mnist = load_mnist(full_data) if full_data else load_mnist_sample()
 print(f"{len(mnist.x_train):,} training images, {len(mnist.x_test):,} test images")
 
 # %%
-# The pipeline maps raw pixels to labels. 10% of the training images are set aside as validation data, to
-# record the validation accuracy after every epoch. The sample has fewer batches per epoch than all of MNIST,
+# The pipeline maps raw pixels to labels. 10% of the training images are used as validation data, to record
+# the validation accuracy after every epoch. The sample has fewer batches per epoch than all of MNIST,
 # so it needs more epochs.
 epochs = 10 if full_data else 15
 model = Pipeline(

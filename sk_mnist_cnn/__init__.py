@@ -1,4 +1,4 @@
-"""A convolutional network for MNIST digits and other small images, behind scikit-learn's interface."""
+"""Convolutional neural network for MNIST digits and other small images, as a scikit-learn estimator."""
 
 from importlib import import_module
 from importlib.metadata import version
@@ -10,7 +10,7 @@ from .preprocessing import ImagePreprocessor
 
 __version__ = version("sk_mnist_cnn")
 
-# Public names whose modules take long to import, and are imported when first asked for.
+# Public names whose modules are slow to import, and are imported at first access.
 _LATE = {
     "EvaluationReport": "reporting",
     "FilterDisplay": "plotting",

@@ -10,9 +10,9 @@ DTYPES = ("float32", "float64", "mixed_bfloat16", "mixed_float16")
 
 @dataclass(frozen=True)
 class Architecture:
-    """All that determines a network's graph, in hashable values.
+    """Layers of a network and their sizes, as hashable values that determine its graph.
 
-    Two descriptions that give the same network after clipping are equal, so that they share a compiled
+    Parameters that give the same network after clipping give equal architectures, which share a compiled
     network.
     """
 
@@ -24,7 +24,7 @@ class Architecture:
     dtype: str
 
     def __post_init__(self):
-        # Keras would accept a configuration in their place, and the values may come from a file.
+        # Keras would accept a configuration dict too, and the values may come from an untrusted file.
         for name in ("activation", "dtype"):
             if not isinstance(getattr(self, name), str):
                 raise TypeError(f"{name} must be a str, got {getattr(self, name)!r}. Pass a name.")
@@ -102,7 +102,7 @@ class Architecture:
 
 
 def _positive_integers(name, values):
-    """Return a tuple of int, and raise for anything but integers >= 1."""
+    """Return a tuple of int, or raise an error unless all values are integers >= 1."""
     try:
         values = tuple(values)
     except TypeError:

@@ -1,4 +1,4 @@
-"""What the estimators share: fitting at once, scikit-learn's callbacks, and the base of the transformers."""
+"""Code shared by the estimators: atomic fits, scikit-learn's callbacks, and the base of the transformers."""
 
 import contextlib
 from typing import Self
@@ -21,9 +21,9 @@ CallbackSupportMixin = _callback_support()
 
 @contextlib.contextmanager
 def fitted_at_once(estimator):
-    """Yield a copy to fit, whose attributes become the estimator's in one assignment.
+    """Yield a copy to fit, and give its attributes to the estimator in one assignment.
 
-    An error leaves the estimator as it was. Another thread sees the old state or the new one, see `snapshot`.
+    After an error the estimator is unchanged. Other threads see the old state or the new one, see `snapshot`.
     """
     before = dict(vars(estimator))
     copy = snapshot(estimator)
@@ -36,7 +36,7 @@ def fitted_at_once(estimator):
 
 
 def snapshot(estimator):
-    """Return a view of the estimator's present state, which a `fit` in another thread does not change."""
+    """Return a view of the estimator's current state, which a `fit` in another thread does not change."""
     view = object.__new__(type(estimator))
     view.__dict__ = vars(estimator)
     return view
@@ -46,7 +46,7 @@ def snapshot(estimator):
 def observed_fit(estimator, X, y, sample_weight=None, epochs=0):
     """Call scikit-learn's callbacks around a fit.
 
-    Yields the observer that calls them for each epoch, None without callbacks.
+    Yields the observer that calls them for each epoch, or None without callbacks.
     """
     has_callbacks = hasattr(estimator, "_skl_callbacks")
     observer = FitObserver(estimator, X, y, sample_weight, epochs) if has_callbacks else None

@@ -38,15 +38,15 @@ _EMPTY = TrainingState()
 
 
 class Checkpoint:
-    """The file of one training run.
+    """Checkpoint file of one training run.
 
     Parameters
     ----------
     path : str or PathLike
         The file; its directory must exist.
     run : callable
-        Called without arguments when the file is first read or written. Returns what makes two runs the
-        same, see `describe_run`, which has to read all images.
+        Called without arguments when the file is first read or written, because it reads all images. Returns
+        the description of the run, see `describe_run`.
 
     Raises
     ------
@@ -76,7 +76,7 @@ class Checkpoint:
 
     @contextlib.contextmanager
     def locked(self):
-        """Refuse the file to other fits, in this process and in others.
+        """Lock the file against other fits, in this process and in others.
 
         Raises
         ------
@@ -105,7 +105,7 @@ class Checkpoint:
         ValueError
             If the file is damaged, or was saved by another run or by a later release.
         """
-        run = self._run  # here, so that it is refused before training if it cannot be described
+        run = self._run  # here, so that parameters without a description raise before training
         if not self.path.is_file():
             return None
         saved_run, state = _read(self.path)
@@ -119,7 +119,7 @@ class Checkpoint:
         return state
 
     def save(self, state):
-        """Replace the file with one of this state, a TrainingState."""
+        """Replace the file by one with this TrainingState."""
         members = _pack(self._run, state)
         with replacing(self.path) as file:
             write_members(file, members)
@@ -136,7 +136,7 @@ class Checkpoint:
 
 
 def resolve_seed(random_state, checkpoint=None):
-    """Draw a seed from `random_state`; without one, a run that can be resumed keeps the seed in its file."""
+    """Draw a seed from `random_state`; None uses the seed in the checkpoint, if its file exists."""
     if checkpoint is not None and random_state is None:
         seed = saved_seed(checkpoint)
         if seed is not None:
@@ -157,7 +157,7 @@ def saved_seed(path):
 
 
 def _read(path):
-    """Return the description of the run and the TrainingState in a file, all of it checked."""
+    """Return the description of the run and the TrainingState in a file, after checking both."""
     with path.open("rb") as file, as_value_error(*_about_damage(path)):
         members = read_members(file)
         description = json.loads(members.pop(_DESCRIPTION).decode())
@@ -191,7 +191,7 @@ def _pack(run, state):
 
 
 def _unpack(values, arrays):
-    """Return the TrainingState that was packed. Raises almost any exception if it is not one."""
+    """Return the TrainingState that was packed. Damaged values raise exceptions of almost any class."""
     for name, default in vars(_EMPTY).items():
         if name not in _ARRAYS and type(values[name]) is not type(default):
             raise ValueError(f"{name} is {values[name]!r}")
@@ -220,7 +220,7 @@ def _field_of(member):
 
 
 def _checked_run(run):
-    """Return the description of a run, if it is one. Raises almost any exception if not."""
+    """Return the description of a run. A damaged one raises an exception of almost any class."""
     if not all(isinstance(text, str) for text in run.values()):
         raise ValueError("the run is not described by texts")
     if not 0 <= int(run["random_state"]) < 2**32:
@@ -229,12 +229,12 @@ def _checked_run(run):
 
 
 def describe_run(params, seed, classes, images, state=None):
-    """Return what makes two training runs the same: their data, initial state, seed and parameters.
+    """Return the description of a training run: hashes of its data, initial state, seed and parameters.
 
     Parameters
     ----------
     params : dict
-        The classifier's parameters. `checkpoint`, `verbose` and `callbacks` do not count.
+        The classifier's parameters. `checkpoint`, `verbose` and `callbacks` are ignored.
     seed : int
         The seed that was drawn from `random_state`.
     classes : ndarray
@@ -274,13 +274,13 @@ def _describe_parameter(name, value, params, training):
         raise ValueError(
             f"{name} must hold no functions and no objects without get_config if there is a checkpoint, "
             f"because they cannot be compared between runs, got {value!r}. Set checkpoint=None, or put a "
-            "Keras object with a complete get_config in its place."
+            "Keras object with a complete get_config instead."
         )
     return content
 
 
 def digest(*arrays):
-    """Return a SHA-256 of the content, shapes and dtypes of arrays, which are read in parts."""
+    """Return the SHA-256 of the content, shapes and dtypes of arrays, which are read in chunks."""
     sha = hashlib.sha256()
     for array in arrays:
         sha.update(f"{array.dtype.str} {array.shape}".encode())

@@ -1,6 +1,6 @@
-"""Check paths, replace files at once, and read and write archives of texts and arrays.
+"""Check paths, replace files atomically, and read and write archives of texts and arrays.
 
-Reading a hostile archive is bounded by the size of its file.
+The size of a file bounds the memory that is needed to read it, even if the file is hostile.
 """
 
 import contextlib
@@ -57,9 +57,9 @@ def is_destination(path):
 def replacing(path):
     """Open a file that replaces `path` when the block succeeds, and is deleted when it fails.
 
-    Each writer has a temporary directory of its own, `path` with a random suffix and ".part", so that several
-    may write to one path: the last one to finish replaces the others' file. A process that is killed leaves
-    its directory behind. The permissions of an existing file are kept, and symbolic links are followed.
+    Each writer has its own temporary directory, `path` with a random suffix and ".part", so that several can
+    write to one path: the last one to finish replaces the others' file. A process that is killed leaves its
+    directory behind. The permissions of an existing file are kept, and symbolic links are followed.
 
     Yields
     ------
@@ -78,7 +78,7 @@ def replacing(path):
 
 
 def remove_leftovers(path):
-    """Delete what killed writers of `path` left behind; only where no other writer is at work."""
+    """Delete the temporary directories of killed writers of `path`. No other writer may be running."""
     path = Path(os.path.realpath(path))
     for directory in path.parent.glob(f"{glob.escape(path.name)}.*.part"):
         shutil.rmtree(directory)
@@ -86,7 +86,7 @@ def remove_leftovers(path):
 
 @contextlib.contextmanager
 def as_value_error(rule, remedy):
-    """Raise every exception of the block as a ValueError that gives a rule, what is wrong, and a remedy.
+    """Raise every exception of the block as a ValueError that gives a rule, the problem and a remedy.
 
     Readers of damaged files raise exceptions of almost any class. Warnings that are turned into exceptions
     are raised as they are.
@@ -124,7 +124,7 @@ def read_members(file):
 
 
 def _check_members(members, size):
-    """Check the table of contents, before anything is read."""
+    """Check the table of contents of an archive, before its members are read."""
     names = [member.filename for member in members]
     wrong = [name for name in names if not re.fullmatch(r"[\w-]+\.\w+", name)]
     if wrong or len(set(names)) < len(names):

@@ -1,4 +1,4 @@
-"""Content fingerprints of parameter values, the same in every process. Keras is not imported here."""
+"""Hash the content of parameter values, with the same result in every process, without importing Keras."""
 
 import hashlib
 import json
@@ -13,8 +13,8 @@ def fingerprint(value):
 
     Values with the same content have the same fingerprint: numbers by their value (5, 5.0 and
     ``np.int64(5)``), lists, tuples and arrays by their items, dictionaries and sets in any order, and Keras
-    objects by their class and `get_config`. The `name` of a Keras object does not count, unless it is all
-    of the configuration, as in a dtype policy.
+    objects by their class and `get_config`. The `name` of a Keras object is ignored, unless it is the whole
+    configuration, as in a dtype policy.
 
     Parameters
     ----------
@@ -24,8 +24,8 @@ def fingerprint(value):
     Returns
     -------
     str or None
-        None if the content cannot be determined. That is so for functions, since a function depends on its
-        code and on global variables, and for objects without `get_config`.
+        None if the content cannot be determined: for functions, since a function depends on its code and on
+        global variables, and for objects without `get_config`.
     """
     try:
         text = json.dumps(_canonical(value))
@@ -39,7 +39,7 @@ class _UndeterminedError(Exception):
 
 
 def _canonical(value):
-    """Return JSON values that are equal where the content is: lists, and objects with a key for the kind."""
+    """Return JSON values that are equal if the contents are: lists, and objects with a key for the kind."""
     if value is None or isinstance(value, bool | str):
         return value
     if isinstance(value, Integral):
@@ -75,7 +75,7 @@ def _canonical_mapping(mapping):
 
 
 def _without_name(config):
-    """Return a Keras object's configuration without its name, unless the name is all there is."""
+    """Return a Keras object's configuration without its name, unless it has only a name."""
     if isinstance(config, Mapping) and len(config) > 1:
         return {key: item for key, item in config.items() if key != "name"}
     return config

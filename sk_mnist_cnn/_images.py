@@ -1,7 +1,7 @@
-"""The rules of image shape and pixel scale, as pure functions.
+"""Functions for the shapes of images and the scale of their pixels.
 
-Images come as (n, h, w, c), (n, h, w) or flat rows (n, h * w * c) in C order. Inside the package they are
-flat rows with an ``image_shape`` of (h, w, c), which needs no copy in either direction.
+Users pass images as (n, h, w, c), (n, h, w) or flat rows (n, h * w * c) in C order. Inside the package they
+are flat rows with an ``image_shape`` of (h, w, c), which needs no copy in either direction.
 """
 
 import contextlib
@@ -23,7 +23,7 @@ _N_CHECKED = 128
 
 
 def as_rows(X):
-    """Return a batch of images as flat rows, and the (h, w, c) that its dimensions show.
+    """Return a batch of images as flat rows, and the (h, w, c) of its dimensions.
 
     Parameters
     ----------
@@ -34,7 +34,7 @@ def as_rows(X):
     rows : ndarray or frame of shape (n, h * w * c)
         A frame is returned as it is, with its column names.
     layout : tuple of (h, w, c) or None
-        None for flat rows, which do not show their shape.
+        None for flat rows, whose image shape is unknown.
 
     Raises
     ------
@@ -92,7 +92,7 @@ def resolve_image_shape(n_features, layout, image_shape):
     n_features : int
         Pixels times channels of one image.
     layout : tuple of (h, w, c) or None
-        What the array's dimensions show, see `as_rows`.
+        Shape from the dimensions of the array, see `as_rows`.
     image_shape : tuple of int, (h, w) or (h, w, c), or None
         None infers the shape of flat rows: a gray square if the number of features is a perfect square,
         otherwise one row of gray pixels.
@@ -143,7 +143,7 @@ def _check_image_shape(image_shape):
 
 
 def _check_channels_last(layout):
-    """Raise an error for images that can be (channels, h, w), but hardly (h, w, channels)."""
+    """Raise an error for images whose shape looks like (channels, h, w)."""
     if layout[0] in (1, 3) and layout[2] > 4:
         raise ValueError(
             f"X must hold images whose channels come last, got images of shape {layout}, whose channels seem "
@@ -153,7 +153,7 @@ def _check_channels_last(layout):
 
 
 def square_or_row(n_features, remedy):
-    """Return the height and width of flat gray images, and warn where they are not square."""
+    """Return the height and width of flat gray images, and warn if they are not square."""
     side = isqrt(n_features)
     if side * side == n_features:
         return side, side
@@ -182,9 +182,9 @@ def check_layout(layout, image_shape):
 def pixel_maximum(rows):
     """Return the pixel value that becomes 1, from the training pixels.
 
-    It is the largest value of an integer dtype of 8 or 16 bits; 1 for booleans; and for any other dtype the
-    largest pixel, where integers between 17 and 255 are read as 8-bit pixels. It is 1 if no pixel is above 0,
-    so that it can always be divided by.
+    It is the largest value of an integer dtype of 8 or 16 bits, and 1 for booleans. For any other dtype it is
+    the largest pixel, but 255 if all are integers >= 0 with a maximum between 17 and 255. It is 1 if no pixel
+    is above 0, to avoid a division by zero.
 
     Raises
     ------
@@ -205,7 +205,7 @@ def pixel_maximum(rows):
 
 
 def warn_of_raw_pixels(rows, name="X"):
-    """Warn of pixels that are not scaled to [0, 1]."""
+    """Warn about pixels that are not scaled to [0, 1]."""
     is_integer = rows.dtype.kind in "iu"
     pixels = rows if is_integer else rows[:_N_CHECKED]
     largest = pixels.max()
@@ -217,7 +217,7 @@ def warn_of_raw_pixels(rows, name="X"):
 
 
 def warn_of_scaled_pixels(rows, max_value):
-    """Warn of pixels in [0, 1] that are going to be divided by the maximum of unscaled pixels."""
+    """Warn about pixels in [0, 1] that would be divided by the maximum of unscaled pixels."""
     is_raw_scale = max_value >= _MAX_OF_DIGITS and max_value.is_integer()
     if is_raw_scale and rows.dtype.kind in "bf" and 0 < rows.max() <= 1:
         warn(
@@ -227,7 +227,7 @@ def warn_of_scaled_pixels(rows, max_value):
 
 
 def scale_pixels(rows, max_value):
-    """Divide by `max_value`, into a new C-contiguous float32 array.
+    """Return pixels divided by `max_value`, as a new C-contiguous float32 array.
 
     Raises
     ------
@@ -241,7 +241,7 @@ def scale_pixels(rows, max_value):
 
 
 def unscale_pixels(rows, max_value, dtype):
-    """Multiply by `max_value`; pixels of an integer dtype are rounded, and clipped to its range.
+    """Return pixels multiplied by `max_value`; an integer dtype is rounded, and clipped to its range.
 
     Raises
     ------
@@ -256,7 +256,7 @@ def unscale_pixels(rows, max_value, dtype):
         if dtype.kind in "iu":
             limits = np.iinfo(dtype)
             high = float(limits.max)
-            if high > limits.max:  # 2**63 - 1 and 2**64 - 1 have no float64
+            if high > limits.max:  # float64 cannot represent 2**63 - 1 and 2**64 - 1
                 high = np.nextafter(high, 0)
             pixels = np.clip(np.rint(pixels), limits.min, high)
         return pixels.astype(dtype)

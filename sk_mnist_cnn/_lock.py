@@ -1,4 +1,4 @@
-"""Locks between threads and processes, made by the operating system."""
+"""Lock files between threads and processes, with the locks of the operating system."""
 
 import contextlib
 import errno
@@ -11,10 +11,10 @@ _UNSUPPORTED = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP)
 
 @contextlib.contextmanager
 def locked(path):
-    """Hold an exclusive lock on a file that exists only for this.
+    """Hold an exclusive lock on a file that exists only for this lock.
 
     The file is created, and removed afterwards. The operating system releases the lock of a process that is
-    killed; the file that it leaves behind locks nothing. On a file system without locks, nothing is locked.
+    killed; its file remains, but is not locked. On a file system without locks, nothing is locked.
 
     Parameters
     ----------
@@ -42,11 +42,11 @@ def _open_locked(path):
         except BaseException:
             os.close(descriptor)
             raise
-        os.close(descriptor)  # removed by the former owner between opening and locking
+        os.close(descriptor)  # the former owner removed it between opening and locking
 
 
 def _is_open(path, descriptor):
-    """Whether the path still leads to the open file."""
+    """Return whether the path is still that of the open file."""
     try:
         return os.path.samestat(os.stat(path), os.fstat(descriptor))
     except FileNotFoundError:
@@ -79,5 +79,5 @@ else:
 
     def _release(descriptor, path):
         with contextlib.suppress(FileNotFoundError):
-            os.unlink(path)  # while it is locked, so that nobody else's file is removed
+            os.unlink(path)  # while it is locked, so that no other owner's file is removed
         os.close(descriptor)

@@ -29,7 +29,7 @@ _IDX_NAMES = {
     "x_test": "t10k-images-idx3-ubyte",
     "y_test": "t10k-labels-idx1-ubyte",
 }
-_MAX_HEADER = 10_000  # bytes; NumPy does not read a longer header either
+_MAX_HEADER = 10_000  # bytes; NumPy has the same limit
 
 
 def read_mnist(path, expected):
@@ -94,7 +94,7 @@ def _find_idx(directory, name):
 
 def _read_idx(file, expected):
     """Read IDX: two zeros, 8 for bytes, number of dimensions; the sizes, big-endian uint32; the data."""
-    is_gzipped = file.read(2) == b"\x1f\x8b"  # whatever its name: browsers unpack files and keep their names
+    is_gzipped = file.read(2) == b"\x1f\x8b"  # by content: browsers unpack files and keep their names
     file.seek(0)
     content = _read_bounded(gzip.GzipFile(fileobj=file) if is_gzipped else file, expected)
     if content[:3] != b"\0\0\x08":
@@ -109,7 +109,7 @@ def _read_idx(file, expected):
 
 
 def read_npz(file, expected):
-    """Read the expected arrays from an open npz file. Damaged ones raise exceptions of any class."""
+    """Read the expected arrays from an open npz file. A damaged file raises an exception of any class."""
     with ZipFile(file) as archive:
         if missing := [name for name in expected if f"{name}.npy" not in archive.namelist()]:
             raise ValueError(f"it lacks the arrays {missing} and holds {archive.namelist()}")
@@ -123,7 +123,7 @@ def _read_npy(archive, name, expected):
 
 
 def _read_bounded(stream, expected):
-    """Read no more than the array and its header can need, however much a compressed file holds."""
+    """Read at most the size of the array and its header, even from a larger compressed file."""
     shape, _ = expected
     limit = prod(shape) + _MAX_HEADER
     content = stream.read(limit + 1)

@@ -1,12 +1,12 @@
-"""The learning rate of every step, as a table of numbers."""
+"""Compute the learning rate of every batch."""
 
 import numpy as np
 
 
 def one_cycle(position):
-    """Rise linearly from a tenth over the first fifth of the run, then fall to 0 on a cosine.
+    """Rise linearly from a tenth to 1 in the first fifth of the batches, then decay to 0 on a cosine.
 
-    After Smith and Topin (2019), "Super-convergence: very fast training of neural networks using large
+    Source: Smith and Topin (2019), "Super-convergence: very fast training of neural networks using large
     learning rates".
     """
     rise = 0.1 + 0.9 * position / 0.2
@@ -14,12 +14,12 @@ def one_cycle(position):
 
 
 def cosine(position):
-    """Fall from 1 to 0 on half a cosine (Loshchilov and Hutter, 2017, "SGDR")."""
+    """Decay from 1 to 0 on half a cosine (Loshchilov and Hutter, 2017, "SGDR")."""
     return (1 + np.cos(np.pi * position)) / 2
 
 
 def exponential(position):
-    """Fall from 1 to a hundredth, by the same factor at every step."""
+    """Decay from 1 to a hundredth, by the same factor per batch."""
     return 0.01**position
 
 
@@ -27,25 +27,26 @@ SCHEDULES = {"one_cycle": one_cycle, "cosine": cosine, "exponential": exponentia
 
 
 def learning_rates(schedule, peak, n_steps):
-    """The learning rate of every step of a run.
+    """Return the learning rate of every batch of a fit.
 
     Parameters
     ----------
     schedule : {"constant", "one_cycle", "cosine", "exponential"} or callable
-        A callable takes the step, from 0, and gives the rate.
+        A callable takes the index of the batch, starting at 0, and returns its learning rate.
     peak : float
-        The highest rate of a named schedule.
+        The maximum of a named schedule.
     n_steps : int
+        Number of batches.
 
     Returns
     -------
     ndarray of shape (n_steps,) or (0,)
-        float32. Empty for "constant", which leaves the rate to the optimizer.
+        float32. Empty for "constant", which uses the rate of the optimizer.
 
     Raises
     ------
     ValueError
-        If a callable gives anything but finite numbers from 0 up.
+        If a callable does not return finite numbers >= 0.
     """
     if schedule == "constant":
         return np.empty(0, np.float32)
@@ -54,11 +55,11 @@ def learning_rates(schedule, peak, n_steps):
     try:
         rates = np.array([float(schedule(step)) for step in range(n_steps)])
     except TypeError as error:
-        raise ValueError("learning_rate_schedule must give a number for every step.") from error
+        raise ValueError("learning_rate_schedule must return a number for every batch.") from error
     if not np.all(np.isfinite(rates) & (rates >= 0)):
         worst = np.flatnonzero(~(np.isfinite(rates) & (rates >= 0)))[0]
         raise ValueError(
-            "learning_rate_schedule must give a finite learning rate from 0 up for every step; "
-            f"it gives {rates[worst]} for step {worst} of {n_steps}."
+            "learning_rate_schedule must return a finite learning rate >= 0 for every batch, "
+            f"got {rates[worst]} for batch {worst} of {n_steps}."
         )
     return np.float32(rates)

@@ -1,4 +1,4 @@
-"""Labels, weights and splits: checked, and in the form that training needs."""
+"""Check labels and sample weights, encode labels, and split the training images."""
 
 from numbers import Real
 
@@ -16,7 +16,7 @@ def find_classes(y):
     Raises
     ------
     ValueError
-        If `y` does not hold class labels, or only one.
+        If `y` does not hold class labels, or holds only one class.
     """
     check_classification_targets(y)
     classes = np.unique(y)
@@ -29,7 +29,7 @@ def find_classes(y):
 
 
 def check_classes(classes, known):
-    """Return the sorted labels that partial_fit trains for.
+    """Return the sorted labels that `partial_fit` uses.
 
     Parameters
     ----------
@@ -70,7 +70,7 @@ def encode_labels(labels, classes, name="y"):
         If a label is not among the classes.
     """
     labels = np.asarray(labels)
-    if {labels.dtype.kind, classes.dtype.kind} == {"T", "U"}:  # NumPy does not search one in the other
+    if {labels.dtype.kind, classes.dtype.kind} == {"T", "U"}:  # NumPy cannot search for one in the other
         labels = labels.astype(object)
     try:
         positions = np.searchsorted(classes, labels).clip(max=len(classes) - 1)
@@ -112,7 +112,7 @@ def check_sample_weight(sample_weight, n_samples, name="sample_weight"):
 
 
 def check_class_weight(class_weight, classes):
-    """Return the weight of each class by position, "balanced" as it is, or None.
+    """Return the weight of each class by position, or `class_weight` unchanged if it is not a dict.
 
     Parameters
     ----------
@@ -142,7 +142,7 @@ def check_class_weight(class_weight, classes):
 
 
 def weigh_classes(images, class_weight, classes, dtype, *, whole=True):
-    """Multiply the weights of a data set by the weights of their classes; the mean becomes 1.
+    """Multiply the sample weights of a data set by the class weights, and scale them to a mean of 1.
 
     Parameters
     ----------
@@ -153,7 +153,7 @@ def weigh_classes(images, class_weight, classes, dtype, *, whole=True):
         Floating dtype of the weights.
     whole : bool, default=True
         Whether these are all training images. If they are one of many batches, class weights are divided by
-        their mean over the classes, and not by their mean over the batch.
+        their mean over the classes instead of their mean over the batch.
 
     Returns
     -------
@@ -198,7 +198,7 @@ def stratified_split(images, classes, fraction, seed):
     ValueError
         If a class has too few samples for both.
     """
-    from sklearn.model_selection import train_test_split  # a fifth of the time to import this package
+    from sklearn.model_selection import train_test_split  # late, because importing it is slow
 
     if not fraction:
         return images, None

@@ -1,4 +1,4 @@
-"""Plain data that goes into a training and comes out of it."""
+"""Plain data: the input of training (`TrainingConfig`, `ImageDataset`) and its result (`TrainingState`)."""
 
 from dataclasses import dataclass, field, replace
 
@@ -10,7 +10,7 @@ AUGMENTATIONS = ("affine", "elastic", "shift")
 
 @dataclass(frozen=True)
 class TrainingConfig:
-    """How to train: the classifier's parameters, with the seed resolved."""
+    """Configuration of training: the classifier's parameters, with the seed resolved."""
 
     optimizer: object
     learning_rate: float | str
@@ -46,7 +46,7 @@ class TrainingConfig:
 
 @dataclass
 class TrainingState:
-    """The result of a training, from which another one can continue.
+    """Result of training, from which training can continue.
 
     `weights` and `optimizer` are the weights of the network and the variables of the optimizer;
     `best_weights` and `best_epoch` are those of early stopping, with the epochs of this fit counted from 1.

@@ -14,7 +14,7 @@ _SKIPPED = tuple(str(Path(path).parent) + os.sep for path in (__file__, sklearn.
 def warn(message, category=UserWarning):
     """Issue a warning that points at the first line outside this package, scikit-learn and joblib.
 
-    This is what `skip_file_prefixes` of `warnings.warn` does, which Python 3.11 does not have.
+    Python 3.12 adds this to `warnings.warn` as `skip_file_prefixes`.
     """
     frame, stacklevel = sys._getframe(1), 2  # 1 is this function, 2 its caller
     while frame.f_back is not None and frame.f_code.co_filename.startswith(_SKIPPED):

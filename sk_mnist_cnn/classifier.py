@@ -1,4 +1,4 @@
-"""`CNNDigitClassifier`: scikit-learn's contract. Networks are trained in `_keras`, and predict in `_onnx`."""
+"""`CNNDigitClassifier`: the scikit-learn estimator. `_keras` trains its networks, and `_onnx` predicts."""
 
 import inspect
 import os
@@ -313,7 +313,7 @@ class CNNDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         classes: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
     ) -> Self:
-        """Train for one epoch on a batch of images, starting from the present weights.
+        """Train for one epoch on a batch of images, starting from the current weights.
 
         The optimizer state is kept between calls. A plain `fit` does not keep it, so the first `partial_fit`
         after one starts with a new optimizer state and the fitted weights.
@@ -458,8 +458,8 @@ class CNNDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         classes = check_classes(classes, self.classes_ if start else None)
         if self.class_weight == "balanced":
             raise ValueError(
-                "class_weight must be a dict or None for partial_fit, which sees a part of the labels, got "
-                '"balanced". Pass a dict of weights, for instance from compute_class_weight.'
+                "class_weight must be a dict or None for partial_fit, since each call has only some of the "
+                'labels, got "balanced". Pass a dict of weights, for instance from compute_class_weight.'
             )
         architecture = self._architecture_for(image_shape, classes, start)
         config = self._config(self._seed if start else resolve_seed(self.random_state)).for_one_epoch()
@@ -505,7 +505,7 @@ class CNNDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         return Checkpoint(self.checkpoint, run)
 
     def _architecture_for(self, image_shape, classes, start):
-        """Return the architecture of the parameters; a training continues with the fitted one only."""
+        """Return the architecture of the parameters; training continues only with the fitted one."""
         names = "filters", "kernel_size", "pool_size", "dense_units", "activation", "dtype"
         sizes = {name: getattr(self, name) for name in names}
         architecture = Architecture.resolve(image_shape, len(classes), **sizes)
@@ -520,7 +520,7 @@ class CNNDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         return TrainingConfig.from_params(self.get_params(deep=False), seed)
 
     def _fitted_attributes(self, seed, classes, architecture, state):
-        """Return the attributes after a training: they are set here, but for those of `validate_data`."""
+        """Return the attributes after training: all of them, except those that `validate_data` sets."""
         attributes = {
             **vars(self),
             "classes_": classes,
@@ -575,7 +575,7 @@ def _engine():
 
 
 def _predictor(architecture):
-    """Return the module that predicts: with ONNX Runtime, or with TensorFlow what ONNX Runtime cannot."""
+    """Return the module that predicts: ONNX Runtime if it supports the architecture, otherwise TensorFlow."""
     from ._onnx import graph, session
 
     return session if graph.supports(architecture) else _engine()

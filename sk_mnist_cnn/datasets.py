@@ -83,7 +83,7 @@ def load_mnist(
     data : Bunch or tuple (X, y)
         A :class:`~sklearn.utils.Bunch` with `x_train` of shape (60000, 28, 28), `y_train` of shape (60000,),
         `x_test` of shape (10000, 28, 28) and `y_test` of shape (10000,). Images are uint8, with pixels from 0
-        (background) to 255 (ink); labels are int64. `target_names` holds the ten names, and `DESCR` the
+        (background) to 255 (ink). Labels are int64. `target_names` holds the ten names, and `DESCR` the
         origin and license of the data.
 
     Raises

@@ -1,4 +1,4 @@
-"""`export_onnx`: write fitted models as ONNX files, see `_onnx.pipeline`."""
+"""Write fitted models as ONNX files. `_onnx.pipeline` builds their graph."""
 
 import os
 
@@ -11,7 +11,7 @@ from .preprocessing import ImagePreprocessor
 
 
 def export_onnx(estimator: CNNDigitClassifier | Pipeline, path: str | os.PathLike) -> None:
-    """Write a fitted classifier or pipeline to an ONNX file, which runs without Python.
+    """Write a fitted classifier or pipeline to an ONNX file, which can be run without Python.
 
     The input "X" is a batch of any size. The outputs are "label", as `predict` returns them, and
     "probabilities", as `predict_proba` returns them, in the order of `classes_`.
@@ -19,8 +19,8 @@ def export_onnx(estimator: CNNDigitClassifier | Pipeline, path: str | os.PathLik
     Parameters
     ----------
     estimator : CNNDigitClassifier or Pipeline
-        A fitted classifier, or a fitted pipeline that ends in one, with no other steps before it than
-        ImagePreprocessor and "passthrough".
+        A fitted classifier, or a fitted pipeline that ends in one, whose other steps are ImagePreprocessor
+        or "passthrough".
     path : str or PathLike
         The file, by convention `*.onnx`, in an existing directory. An existing file is replaced when the new
         one is complete.
@@ -32,7 +32,7 @@ def export_onnx(estimator: CNNDigitClassifier | Pipeline, path: str | os.PathLik
     NotFittedError
         If a step is not fitted.
     TypeError
-        If `estimator` or `path` is something else.
+        If `estimator` or `path` has another type.
     ValueError
         If the pipeline has another step, the activation is "sparsemax", or the labels are not numbers,
         booleans or strings.
@@ -44,14 +44,14 @@ def export_onnx(estimator: CNNDigitClassifier | Pipeline, path: str | os.PathLik
     Notes
     -----
     After an ImagePreprocessor, "X" holds raw pixels in the layout and the dtype that it was fitted on: rows
-    of 784 uint8 remain such rows. For a classifier alone, "X" holds float32 pixels in [0, 1], of shape
-    (n, h, w, c). Nothing is checked: pixels above a `max_value` given as a number are scaled like others.
+    of 784 uint8 are passed as such rows. For a classifier alone, "X" holds float32 pixels in [0, 1], of shape
+    (n, h, w, c). Pixels are not checked: those above a `max_value` given as a number are scaled too.
 
-    "label" is int64 for integer labels, uint64 if they need it, and otherwise of the type of `classes_`:
-    strings, booleans or floats.
+    "label" is int64 for integer labels (uint64 if they exceed int64), otherwise it has the type of
+    `classes_`: strings, booleans or floats.
 
-    The file holds the graph that predictions run, in float32. For ``dtype="float64"``, which TensorFlow
-    predicts in float64, the weights are rounded, and probabilities agree to about 1e-6.
+    The file holds the graph that `predict` runs, in float32. For ``dtype="float64"``, for which `predict`
+    uses TensorFlow in float64, the weights are rounded, and probabilities agree to about 1e-6.
 
     Examples
     --------

@@ -46,12 +46,12 @@ class MNISTNormalizer(ImageTransformer):
     -----
     - Gray is the luminance of Rec. 601. Transparent pixels become white paper.
     - Pictures of more than 400 pixels in height or width are reduced by an integer factor.
-    - The paper is the plane with the least absolute deviation from the pixels of the border, so that neither
-      shading nor ink on less than half of the border does harm. Ink is on the side of the plane that has the
-      larger sum of cubed deviations.
+    - The paper is the plane with the least absolute deviation from the pixels of the border, which tolerates
+      shading, and ink on less than half of the border. Ink is on the side of the plane that has the larger
+      sum of cubed deviations.
     - Noise is measured on the pixels whose deviation is less than half of the largest one. Ink exceeds three
       standard deviations of the noise. If it does not exceed four, or 8 % of the range from black to white,
-      the picture is taken as empty and the result is black.
+      the picture counts as empty and the result is black.
     - Stains are dropped: marks with less than 3 % of the largest one's ink, and marks that are nowhere half
       as dark as the digit.
     - Strokes thinner or thicker than in 90 % of MNIST's digits are dilated or eroded. This goes beyond [1]_,

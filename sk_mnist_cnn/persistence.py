@@ -1,10 +1,10 @@
 """Save and load models without pickle, in the format of skops.
 
-What a file can do is decided by names. All names in a file are checked before any is imported, and a
-function, method, partial or `operator` caller inside of an estimator has a name of its own. skops trusts the
-public estimators of scikit-learn one by one. `_trusted_names` adds classes and functions that only keep what
-they are given or compute with it, however a hostile file calls them. Trusting all of "sklearn." would allow
-functions that read files and unpickle them.
+All names of types and functions in a file are checked before any is imported; functions, methods, partials
+and `operator` callers inside an estimator have names too. skops trusts the public estimators of scikit-learn
+one by one. `_trusted_names` adds classes and functions that only store their arguments or compute with them,
+so that even a hostile file can call them. Trusting all of "sklearn." would allow functions that read files
+and unpickle them.
 """
 
 import copy
@@ -60,7 +60,7 @@ def save_model(estimator: BaseEstimator, path: str | os.PathLike) -> None:
 
     See Also
     --------
-    load_model : Load the file, without trusting it.
+    load_model : Load the file without running its code.
 
     Examples
     --------
@@ -107,7 +107,7 @@ def load_model(path: str | os.PathLike, *, trusted: Sequence[str | type] | None 
     Returns
     -------
     estimator : estimator object
-        It predicts what the saved estimator did, and its training can be continued.
+        It predicts the same as the saved estimator, and its training can be continued.
 
     Raises
     ------
@@ -129,11 +129,11 @@ def load_model(path: str | os.PathLike, *, trusted: Sequence[str | type] | None 
     Notes
     -----
     Loading a hostile file runs no code: nothing is unpickled, and no type is imported that is not trusted.
-    No more is read than the size of the file, whose members must be uncompressed and belong to one array
-    each.
+    The data that is read never exceeds the size of the file: members must be uncompressed, and belong to one
+    array each.
 
-    The parameters are what the file says, even paths such as the `memory` of a Pipeline, from which `fit`
-    unpickles. Look at ``get_params()`` before you train a model that comes from others.
+    The file determines all parameters, even paths such as the `memory` of a Pipeline, from which `fit`
+    unpickles. Check ``get_params()`` before you train a model from an untrusted source.
 
     Examples
     --------
@@ -184,7 +184,7 @@ def _skops_io():
 
 
 def _without_cycles(estimator):
-    """Return a copy whose metadata requests hold the name of their estimator, since skops saves no cycles."""
+    """Return a copy whose metadata requests hold the name of their estimator: skops cannot save cycles."""
     if not any(isinstance(item, MetadataRequest) for item in walk(estimator)):
         return estimator
     estimator = copy.deepcopy(estimator)
@@ -197,7 +197,7 @@ def _without_cycles(estimator):
 
 
 def _add_versions(data):
-    """Add the versions to what skops has saved, and remove the white space from its schema."""
+    """Add the versions of packages to a file of skops, and remove the white space from its schema."""
     members = read_members(io.BytesIO(data))
     versions = {name: version(name) for name in ("sk_mnist_cnn", "scikit-learn", "keras", "numpy")}
     schema = json.dumps(json.loads(members["schema.json"]), separators=(",", ":"))
@@ -207,7 +207,7 @@ def _add_versions(data):
 
 
 def _read(data):
-    """Return the schema and the members of a file, and warn of other versions."""
+    """Return the schema and the members of a file, and warn about other versions."""
     members = read_members(io.BytesIO(data))
     versions, schema = (json.loads(members[f"{name}.json"].decode()) for name in ("versions", "schema"))
     check_schema(schema)
@@ -215,14 +215,14 @@ def _read(data):
         if versions[name] != version(name):
             warn(
                 f"This {schema['__class__']} was saved with {name} {versions[name]} and is loaded with "
-                f"{version(name)}. It may fail or predict something else: check it, and save it again."
+                f"{version(name)}. It may fail or predict differently: check it, and save it again."
             )
     return schema, members
 
 
 @cache
 def _trusted_names():
-    """Return the names of what is trusted besides skops' own choice, see the docstring of the module."""
+    """Return the names to trust besides those of skops, see the docstring of the module."""
     from sklearn import metrics, model_selection
     from sklearn.utils import Bunch
 

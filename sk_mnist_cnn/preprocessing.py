@@ -21,7 +21,7 @@ class ImagePreprocessor(ImageTransformer):
     ----------
     image_shape : tuple of int, (h, w) or (h, w, c), default=None
         Height, width and number of channels of one image, in pixels. None infers it: arrays of shape
-        (n, h, w, c) and (n, h, w) show it; flat rows are read as gray squares if their length is a perfect
+        (n, h, w, c) and (n, h, w) have it; flat rows are read as gray squares if their length is a perfect
         square, otherwise as one row of pixels, with a warning.
     max_value : float or "auto", default="auto"
         The pixel value that becomes 1, above 0. "auto" is the largest value of an integer dtype of 8 or 16
@@ -188,7 +188,7 @@ class ImagePreprocessor(ImageTransformer):
         return rows
 
     def _check_scale(self, rows):
-        """Raise an error for pixels outside [0, max_value], and warn of pixels that are scaled already."""
+        """Raise an error for pixels outside [0, max_value], and warn about pixels that are scaled already."""
         if self.max_value != "auto":
             low, high = rows.min(), rows.max()
             if low < 0 or high > self.max_value_:

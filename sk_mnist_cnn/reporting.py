@@ -1,4 +1,4 @@
-"""`evaluation_report`: the scores of a fitted classifier. `_report` writes them as text and as HTML."""
+"""Evaluate fitted classifiers. `_report` writes the scores as text and as HTML."""
 
 import os
 from collections.abc import Sequence
@@ -43,7 +43,7 @@ def evaluation_report(
     estimator : estimator
         Any fitted scikit-learn classifier, or a Pipeline or search that ends in one.
     X : array-like of shape (n_samples, ...)
-        Data as `estimator` takes them: images, flat rows, a frame, text or anything else.
+        Data as `estimator` takes it: images, flat rows, a frame, text or anything else.
     y : array-like of shape (n_samples,)
         True labels. Some classes may be missing.
     image_shape : tuple of int, (h, w) or (h, w, c), or None, default=None
@@ -56,13 +56,13 @@ def evaluation_report(
     Returns
     -------
     report : EvaluationReport
-        The scores. `print` shows them, and `to_html` writes them as a page with figures.
+        The scores. `print` shows them as text, and `to_html` writes an HTML page with figures.
 
     Raises
     ------
     ValueError
-        If `estimator` is not a classifier, `y` has another length than `X` or unknown labels, or `X` does not
-        hold images of the given `image_shape`.
+        If `estimator` is not a classifier, `y` differs from `X` in length or has unknown labels, or `X` does
+        not hold images of the given `image_shape`.
 
     See Also
     --------
@@ -133,14 +133,14 @@ class EvaluationReport:
     date : datetime or None, default=None
         When the predictions were made.
     versions : dict of str to str, or None, default=None
-        Versions of the packages that made them.
+        Versions of the packages that made the predictions.
 
     Attributes
     ----------
     n_samples : int
         Number of samples.
     accuracy : float
-        Fraction of the samples whose label was predicted.
+        Fraction of the samples whose label was predicted correctly.
     log_loss : float or None
         Cross-entropy of the probabilities, in nats. None without probabilities.
     calibration_error : float or None
@@ -197,7 +197,7 @@ class EvaluationReport:
         self.name = name
         self.date = date
         self.versions = versions
-        # Integers, since scikit-learn's metrics refuse some types of labels.
+        # Integers, since scikit-learn's metrics do not support some types of labels.
         true, predicted = encode_labels(y_true, classes, "y_true"), encode_labels(y_pred, classes, "y_pred")
         self.n_samples = len(true)
         self.misclassified = np.flatnonzero(true != predicted)
@@ -218,7 +218,7 @@ class EvaluationReport:
             self.calibration_error = float((gaps * self.reliability["count"]).sum() / self.n_samples)
 
     def to_text(self) -> str:
-        """Return the scores as text, which `print` shows.
+        """Return the scores as text, as `print` shows them.
 
         Returns
         -------

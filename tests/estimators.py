@@ -1,4 +1,4 @@
-"""Estimators that train on the 8x8 digits in a moment, and comparisons of fitted classifiers."""
+"""Estimators that train fast on the 8x8 digits, and comparisons of fitted classifiers."""
 
 import copy
 from contextlib import contextmanager
@@ -24,7 +24,7 @@ SMALL = {
 def small_classifier(**params):
     """Return an unfitted classifier with a small network.
 
-    Tests share this architecture where they can, since each new one must be traced.
+    Most tests share this architecture, since each new one must be traced.
     """
     return CNNDigitClassifier(**{**SMALL, **params})
 

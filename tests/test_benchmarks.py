@@ -12,7 +12,7 @@ from tests.benchmarks.measuring import Case, Row, take_turns
 ROOT = Path(__file__).parents[1]
 
 
-def test_every_action_has_its_turn_in_every_round():
+def test_every_round_calls_every_action_once():
     order = []
     actions = {"a": lambda: order.append("a") or 1.0, "b": lambda: order.append("b") or 2.0}
     a, b = take_turns(actions, 2, warm_up=1)
@@ -20,7 +20,7 @@ def test_every_action_has_its_turn_in_every_round():
     assert (a.values, b.values) == ([1.0, 1.0], [2.0, 2.0])
 
 
-def test_what_is_absent_or_fails_is_reported():
+def test_missing_packages_and_failures_are_reported():
     absent, failing, fine = take_turns({"a": "absent: b not installed", "c": lambda: 1 / 0, "d": float}, 2)
     assert (absent.values, absent.note) == ([], "absent: b not installed")
     assert (failing.values, failing.note) == ([], "failed: ZeroDivisionError: division by zero")
@@ -35,15 +35,15 @@ def test_advantages_are_ratios_within_rounds(higher_is_better):
     assert case.advantages(rows[1]) == [2.0, 4.0, 2.0]
 
 
-def test_the_cost_model_counts_what_the_busiest_worker_does():
+def test_cost_model_counts_fits_of_busiest_worker():
     search = Search(workers=4, candidates=5, architectures=3, images=900, epochs=2, folds=3)
-    assert search.fits_a_worker == 4  # of 15
+    assert search.fits_per_worker == 4  # of 15
     assert search.image_epochs == 2 * 600 + 300 / 3
     model = CostModel(start=5.0, trace=1.0, fit=0.1, epoch=0.05, image_epoch=0.001)
     assert model.seconds(search) == pytest.approx(5 + 3 * 1 + 4 * (0.1 + 2 * 0.05 + 1.3))
 
 
-def test_the_cost_model_is_recovered_from_what_it_predicts():
+def test_cost_model_is_fitted_to_its_own_predictions():
     model = CostModel(start=5.0, trace=1.0, fit=0.1, epoch=0.05, image_epoch=0.001)
     searches = [
         Search(1, 2),
@@ -57,7 +57,7 @@ def test_the_cost_model_is_recovered_from_what_it_predicts():
 
 
 @pytest.mark.slow
-def test_a_quick_run_of_this_package_alone(tmp_path):
+def test_quick_run_of_this_package(tmp_path):
     pytest.importorskip("psutil")
     command = [sys.executable, "-m", "tests.benchmarks", "--quick", "--without-peers", "--output", tmp_path]
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
@@ -72,7 +72,7 @@ def test_a_quick_run_of_this_package_alone(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_quick_study_of_scaling(tmp_path):
+def test_quick_scaling_study(tmp_path):
     pytest.importorskip("distributed")
     command = [sys.executable, "-m", "tests.benchmarks.scaling", "--quick", "--output", tmp_path]
     subprocess.run([*command, "array", "mapped"], cwd=ROOT, check=True, capture_output=True)

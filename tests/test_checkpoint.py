@@ -210,12 +210,12 @@ def test_schedules_are_compared_by_their_rates(digits, path):
     ],
     ids=lambda params: ",".join(params),
 )
-def test_equal_parameters_in_another_spelling_resume(digits, path, one, other):
+def test_resumes_with_equal_parameters_of_other_types(digits, path, one, other):
     interrupt(small_classifier(checkpoint=path, **one), *digits, after=2)
     assert small_classifier(checkpoint=path, **other).fit(*digits).n_iter_ == 3
 
 
-def test_equal_keras_objects_resume(digits, path):
+def test_resumes_with_equal_keras_objects(digits, path):
     def clf():
         return small_classifier(
             optimizer=keras.optimizers.Adam(0.01),
@@ -318,14 +318,14 @@ def assert_damaged(checkpoint, match=""):
         saved_seed(checkpoint.path)
 
 
-def test_loads_what_was_saved(checkpoint):
+def test_loads_saved_state(checkpoint):
     loaded, saved = checkpoint.load(), state()
     assert repr(loaded) == repr(saved)
     assert loaded.has_variables_like(saved)
     assert saved_seed(checkpoint.path) == 7
 
 
-def test_without_a_file_there_is_no_state(path):
+def test_returns_none_without_a_file(path):
     assert Checkpoint(path, lambda: RUN).load() is None
     assert saved_seed(path) is None
 

@@ -192,7 +192,7 @@ def test_as_frame_has_the_column_names_of_openml(sample):
     pd.testing.assert_series_equal(y, pd.concat([frames.y_train, frames.y_test], ignore_index=True))
 
 
-def test_import_adds_no_slow_imports():
+def test_import_does_not_import_slow_packages():
     """scikit-learn itself imports pandas where it is installed."""
     code = (
         "import sys, sklearn.utils; before = set(sys.modules); import sk_mnist_cnn.datasets; "
@@ -335,7 +335,7 @@ def test_raises_for_damaged_idx(sample_for_mnist, tmp_path, damage, complaint):
         load_mnist(tmp_path)
 
 
-def test_raises_for_labels_in_place_of_images(sample_for_mnist, tmp_path):
+def test_raises_for_labels_instead_of_images(sample_for_mnist, tmp_path):
     write_idx_folder(tmp_path, sample_for_mnist | {"x_train": sample_for_mnist["y_train"]})
     with pytest.raises(ValueError, match=r"x_train is uint8 \(8000,\), not uint8 \(8000, 28, 28\)"):
         load_mnist(tmp_path)
@@ -441,7 +441,7 @@ def test_raises_for_encrypted_and_unknown_zip_members(sample_for_mnist, tmp_path
         load_mnist(tmp_path / "mnist.npz")
 
 
-def test_a_small_file_of_many_zeros_needs_little_memory(sample_for_mnist, tmp_path):
+def test_compressed_file_of_zeros_needs_little_memory(sample_for_mnist, tmp_path):
     zeros = bytes(100_000_000)
     with zipfile.ZipFile(tmp_path / "mnist.npz", "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
         for name in ["y_train", "x_train", "x_test", "y_test"]:

@@ -42,7 +42,7 @@ def alone(digits):
 
 
 def outcome(search):
-    """Return what must not depend on where a search ran: the scores of every fold and the best parameters."""
+    """Return the scores of every fold and the best parameters, which must not depend on the backend."""
     return np.array([search.cv_results_[f"split{i}_test_score"] for i in range(2)]), search.best_params_
 
 
@@ -179,7 +179,7 @@ def write_images(path):
 
 
 def limit_memory(n_bytes):
-    """Limit this process to the memory that it has plus `n_bytes`, without memory-mapped files."""
+    """Limit the memory of this process to its current memory plus `n_bytes`, without memory-mapped files."""
     import resource
 
     has = process_memory("VmData") * 1024

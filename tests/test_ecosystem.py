@@ -112,11 +112,11 @@ def test_cross_val_score_stratifies_folds(data):
 
 def test_cross_val_score_is_the_same_for_all_layouts(data):
     X, y = data
-    flat, grey, one_channel = (
+    flat, gray, one_channel = (
         cross_val_score(quick_classifier(), X.reshape(-1, *shape), y, cv=2, error_score="raise")
         for shape in ((64,), (8, 8), (8, 8, 1))
     )
-    assert_array_equal(flat, grey)
+    assert_array_equal(flat, gray)
     assert_array_equal(flat, one_channel)
 
 

@@ -22,7 +22,7 @@ CLASSIFIER = CNNDigitClassifier(
 )
 
 
-# Most of the checks' data has no square number of features, and some of it is integers.
+# The number of features is not a square in most checks, and some checks use integers.
 @pytest.mark.filterwarnings("ignore:.* features are not a square gray image:UserWarning")
 @pytest.mark.filterwarnings("ignore:X holds integer pixels:UserWarning")
 @parametrize_with_checks([ImagePreprocessor(), CLASSIFIER])

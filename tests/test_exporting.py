@@ -83,7 +83,7 @@ def assert_agrees(estimator, path, X, X_onnx=None, atol=1e-5):
         ((8, 8), {"dense_units": ()}),
         ((10, 10, 3), {"filters": (3, 4, 5), "kernel_size": (3, 2, 9), "pool_size": 1, "activation": "gelu"}),
     ],
-    ids=["grey", "one row", "non-square", "no blocks", "no dense layers", "three blocks"],
+    ids=["gray", "one row", "non-square", "no blocks", "no dense layers", "three blocks"],
 )
 def test_networks_of_different_shapes(shape, params, path):
     X = pixels(*shape)

@@ -1,4 +1,4 @@
-"""Paths are checked, files are replaced only when they are complete, and damaged files are explained."""
+"""Checks of paths, atomic replacement of files, and error messages for damaged files."""
 
 import os
 import stat
@@ -170,7 +170,7 @@ def test_a_killed_writer_leaves_the_old_file_and_a_directory_that_can_be_removed
         (OSError("broken"), "OSError: broken"),
     ],
 )
-def test_every_exception_becomes_a_value_error_with_rule_and_remedy(error, detail):
+def test_exceptions_become_value_errors_with_rule_and_remedy(error, detail):
     with pytest.raises(ValueError) as raised, as_value_error("`path` must be whole", "Copy it again."):
         raise error
     assert str(raised.value) == f"`path` must be whole: {detail}. Copy it again."

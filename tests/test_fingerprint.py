@@ -18,7 +18,7 @@ schedules = keras.optimizers.schedules
 
 
 class Noise(keras.Layer):
-    """A layer whose configuration is whatever a test puts there."""
+    """Layer with a given configuration."""
 
     def __init__(self, pattern=None, **kwargs):
         super().__init__(**kwargs)
@@ -29,7 +29,7 @@ class Noise(keras.Layer):
 
 
 class Texture:
-    """An object with `get_config` that is no Keras object, and whose name is all there is to it."""
+    """Object with `get_config` that is not a Keras object, with a configuration of only a name."""
 
     def __init__(self, name):
         self._name = name

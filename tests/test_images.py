@@ -1,4 +1,4 @@
-"""The rules of image shape and pixel scale. Nothing is fitted here."""
+"""Shapes of images and scale of pixels, without fitting an estimator."""
 
 from math import prod
 

@@ -15,7 +15,7 @@ PACKAGE = "sk_mnist_cnn"
 ENGINES = ("_keras", "_onnx")
 
 # From top to bottom. A module may import modules of its own layer and of the layers below. The name of a
-# folder stands for all modules in it, except those that are named in another layer.
+# folder means all modules in it, except those that are named in another layer.
 LAYERS = (
     ("__init__",),
     ("plotting", "reporting", "_report", "exporting", "persistence", "_skops"),

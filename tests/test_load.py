@@ -32,7 +32,7 @@ def test_memory_does_not_grow_with_fits(digits):
     assert resident_megabytes() - before < 50
 
 
-def test_threads_that_predict_and_fit_are_reproducible_and_keep_memory_flat(digits):
+def test_threads_that_predict_and_fit_are_reproducible_and_do_not_leak_memory(digits):
     X, y = digits
     clf = small_classifier(epochs=1).fit(X, y)
     expected = [clf.predict_proba(X[i : i + 1]) for i in range(50)]

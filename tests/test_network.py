@@ -1,4 +1,4 @@
-"""The architecture and the initial weights. Nothing is trained here."""
+"""The architecture and the initial weights, without training."""
 
 import dataclasses
 import random

@@ -102,7 +102,7 @@ def test_loaded_search_keeps_its_results(fitted_search, path):
     assert loaded.score(*load_digits(return_X_y=True)) == fitted_search.score(*load_digits(return_X_y=True))
 
 
-def test_a_fresh_process_predicts_the_same(fitted_pipeline, path):
+def test_new_process_predicts_the_same(fitted_pipeline, path):
     X = load_digits().data[:50]
     save_model(fitted_pipeline, path)
     code = f"""
@@ -205,7 +205,7 @@ def test_files_hold_the_versions(path):
 
 
 @pytest.mark.parametrize("package", ["sk_mnist_cnn", "scikit-learn"])
-def test_warns_of_other_versions(package, path):
+def test_warns_about_other_versions(package, path):
     save_model(CNNDigitClassifier(epochs=3), path)
     versions = json.loads(members(path)["versions.json"])
     forge(path, {"versions.json": json.dumps({**versions, package: "0.0.1"})})
@@ -249,7 +249,7 @@ def test_failed_write_keeps_the_old_file(path, monkeypatch):
     ],
     ids=["lambda", "partial", "search", "sparse"],
 )
-def test_raises_for_what_could_not_be_loaded(model, problem, path):
+def test_raises_for_objects_that_cannot_be_loaded(model, problem, path):
     save_model(CNNDigitClassifier(epochs=3), path)
     with pytest.raises(ValueError, match=problem):
         save_model(model, path)
@@ -300,12 +300,12 @@ def _without_skops(monkeypatch):
 
 
 @pytest.mark.usefixtures("_without_skops")
-def test_saving_without_skops_says_how_to_install_it(path):
+def test_saving_raises_import_error_without_skops(path):
     with pytest.raises(ImportError, match=r'pip install "sk_mnist_cnn\[persistence\]"'):
         save_model(CNNDigitClassifier(), path)
 
 
-def test_loading_a_search_without_skops_says_how_to_install_it(path, request):
+def test_loading_a_search_raises_import_error_without_skops(path, request):
     save_model(GridSearchCV(CNNDigitClassifier(), {"epochs": [1, 2]}), path)
     request.getfixturevalue("_without_skops")
     with pytest.raises(ImportError, match=r'pip install "sk_mnist_cnn\[persistence\]"'):
@@ -371,7 +371,7 @@ def test_plain_files_load_as_with_skops(make_model, fitted_pipeline, path, monke
     assert_same(load_model(path), expected)
 
 
-def test_objects_that_are_used_twice_are_read_once(path):
+def test_shared_objects_are_read_once(path):
     shared = [1, 2]
     save_model(CNNDigitClassifier(filters=shared, dense_units=shared), path)
     loaded = load_model(path)
@@ -674,7 +674,7 @@ def test_raises_for_a_member_of_many_objects(good):
     refuses(good, "belongs to more than one object")
 
 
-def test_raises_for_objects_that_multiply(good):
+def test_raises_for_exponentially_nested_objects(good):
     """Each level holds the one below twice, by its id: skops alone would audit 2^40 nodes."""
 
     def multiply(schema):

@@ -1,4 +1,4 @@
-"""`ImagePreprocessor` on all kinds of arrays of images. TensorFlow is not needed here."""
+"""`ImagePreprocessor` with arrays of all layouts and dtypes, without TensorFlow."""
 
 import copy
 import pickle
@@ -156,7 +156,7 @@ def test_pixels_that_are_scaled_already_are_copied():
 
 @pytest.mark.parametrize("fitted_on", ["hwc", "hw", "flat"])
 @pytest.mark.parametrize("given", ["hwc", "hw", "flat"])
-def test_fit_and_transform_may_get_different_layouts(fitted_on, given):
+def test_fit_and_transform_accept_different_layouts(fitted_on, given):
     X = pixels("uint8", LAYOUTS["hwc"])
     transformer = preprocessor(fitted_on).fit(X.reshape(LAYOUTS[fitted_on]))
     assert transformer.n_features_in_ == 40
@@ -301,7 +301,7 @@ def test_warns_if_scaled_images_are_fitted_with_max_value(method):
         ([[0.0, 1.0]], [[0, 255]]),
     ],
 )
-def test_does_not_warn_of_images_of_the_fitted_scale(fitted, X):
+def test_does_not_warn_about_images_of_the_fitted_scale(fitted, X):
     ImagePreprocessor(image_shape=(1, 2)).fit(fitted).transform(X)
 
 

@@ -1,6 +1,6 @@
 """Random parameters, data and global settings: `fit` gives finite probabilities, or raises a readable error.
 
-Whichever it does, it changes neither its input, nor a classifier that it fails to refit, nor later fits.
+In both cases, it does not change its input, a classifier that it fails to refit, or later fits.
 """
 
 import copy
@@ -87,7 +87,7 @@ class Stop(keras.callbacks.Callback):
 
 
 class Predict(keras.callbacks.Callback):
-    """Predicts after each epoch, as callbacks that draw examples do."""
+    """Callback that predicts after each epoch."""
 
     def on_epoch_end(self, epoch, logs=None):
         self.model.predict(np.zeros((2, *self.model.input_shape[1:])), verbose=0)
@@ -167,7 +167,7 @@ def changed_setting(name):
 def choose(name, values):
     """Draw one of the values. Hypothesis shrinks to the first.
 
-    The name makes each choice unlike all others, since Hypothesis spends most draws on copying like ones.
+    The name makes all choices different, since Hypothesis spends most draws on copying equal ones.
     """
     return st.sampled_from([(name, i) for i in range(len(values))]).map(lambda choice: values[choice[1]])
 
@@ -261,7 +261,7 @@ IMAGES = np.random.default_rng(0).random((20, 6, 6, 1))
 
 
 def fit_reference():
-    """Fit a classifier. It is the same at every call, unless another fit has changed what they share."""
+    """Fit a classifier. The result is the same at every call, unless a fit has changed shared state."""
     clf = small_classifier(filters=(2,), dense_units=(5,), epochs=1, learning_rate="auto")
     return clf.fit(IMAGES, np.arange(20) % 3)
 

@@ -42,7 +42,7 @@ def create_report(y_true, y_pred, **params):
 
 
 class FirstValue(ClassifierMixin, BaseEstimator):
-    """Predicts whether the first value of a sample is positive, for samples of any shape."""
+    """Classifier that predicts whether the first value of a sample is positive, for samples of any shape."""
 
     def fit(self, X, y):
         self.classes_ = np.array([False, True])
@@ -66,7 +66,7 @@ def report(fitted_pipeline, noisy):
 
 
 class TestScores:
-    def test_equal_those_of_scikit_learn(self, report, fitted_pipeline, noisy):
+    def test_scores_equal_those_of_scikit_learn(self, report, fitted_pipeline, noisy):
         X, y = noisy
         y_pred, y_proba = fitted_pipeline.predict(X), fitted_pipeline.predict_proba(X)
         assert report.n_samples == 600
@@ -95,7 +95,7 @@ class TestScores:
         assert len(report.reliability) == 15
         assert used.to_numpy().tolist() == [pytest.approx([2, 0.57, 0.5]), pytest.approx([2, 0.91, 0.5])]
 
-    def test_certain_and_correct_is_calibrated(self):
+    def test_certain_and_correct_predictions_are_calibrated(self):
         report = create_report([0, 1], [0, 1], y_proba=np.eye(2, dtype=np.float32))
         assert report.calibration_error == 0
         assert report.reliability["count"].iloc[-1] == 2
@@ -214,7 +214,7 @@ class TestLabels:
         report = evaluation_report(clf, IRIS[0], SPECIES.astype(np.dtypes.StringDType()))
         assert report.accuracy == 0.96
 
-    # scikit-learn's metrics refuse all of these but the strings and booleans.
+    # scikit-learn's metrics support only the strings and the booleans of these.
     @pytest.mark.parametrize(
         "labels",
         [
@@ -253,16 +253,16 @@ class TestLabels:
 
 
 class TestImages:
-    def test_have_the_layout_of_the_data(self, report, noisy):
+    def test_images_have_the_layout_of_the_data(self, report, noisy):
         assert_array_equal(report.images, noisy[0][report.misclassified])
 
-    def test_have_the_shape_that_the_estimator_was_fitted_on(self, report, fitted_pipeline, noisy):
+    def test_images_have_the_shape_that_the_estimator_was_fitted_on(self, report, fitted_pipeline, noisy):
         X, y = noisy
         flat = evaluation_report(fitted_pipeline, X.reshape(-1, 64), y)
         assert_array_equal(flat.images, report.images)
 
     @pytest.mark.parametrize("convert", [np.asarray, sp.csr_array, pd.DataFrame])
-    def test_have_the_given_shape(self, noisy, convert):
+    def test_images_have_the_given_shape(self, noisy, convert):
         X, y = noisy[0].reshape(-1, 64), noisy[1]
         clf = MultinomialNB().fit(X, y)
         assert evaluation_report(clf, convert(X), y).images is None
@@ -374,7 +374,7 @@ class TestForms:
         assert scores["averages"]["macro avg"]["recall"] == report.averages.loc["macro avg", "recall"]
         assert scores["name"] is scores["date"] is scores["versions"] is None
 
-    def test_dict_tells_data_set_date_and_versions(self, report):
+    def test_dict_contains_data_set_date_and_versions(self, report):
         scores = json.loads(json.dumps(report.to_dict()))
         assert scores["name"] == "noisy digits"
         age = datetime.now(UTC) - datetime.fromisoformat(scores["date"])
@@ -515,7 +515,7 @@ class TestPage:
         assert footer in page.text
         assert f"scikit-learn {version('scikit-learn')} · keras {version('keras')}" in page.text
 
-    def test_is_self_contained(self, write_page):
+    def test_page_is_self_contained(self, write_page):
         page = write_page(create_report([0, 1, 1], [0, 1, 0]))
         for _, attributes in page.elements:
             for name in {"src", "srcset", "href", "data", "action"} & attributes.keys():

@@ -29,7 +29,7 @@ def test_cosine_and_exponential_decrease():
 
 
 class RecordRates(keras.callbacks.Callback):
-    """Records the learning rate after every batch, in a list that all copies share."""
+    """Callback that records the learning rate after every batch, in a list that all copies share."""
 
     rates: list = []
 
@@ -88,5 +88,5 @@ def test_schedule_counts_batches_when_gradients_are_accumulated(digits, recorder
 @pytest.mark.parametrize("rate", [-1.0, np.nan, np.inf])
 def test_raises_for_invalid_rate_of_callable_schedule(digits, rate):
     clf = small_classifier(learning_rate_schedule=lambda step: rate if step == 3 else 0.1)
-    with pytest.raises(ValueError, match=r"learning_rate_schedule must give .* for step 3 of"):
+    with pytest.raises(ValueError, match=r"learning_rate_schedule must return .* for batch 3 of"):
         clf.fit(*digits)

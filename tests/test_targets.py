@@ -8,7 +8,7 @@ from sk_mnist_cnn._training import ImageDataset
 
 
 def training_weights(labels, class_weight, sample_weight=None, *, indices=None, whole=True):
-    """Return the weights that samples of the classes 0 and 1 are trained with."""
+    """Return the training weights of samples of the classes 0 and 1."""
     labels = np.array(labels)
     weights = check_sample_weight(sample_weight, len(labels))
     indices = np.flatnonzero(weights) if indices is None else np.array(indices)

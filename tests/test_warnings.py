@@ -53,12 +53,12 @@ TRANSFORMERS = {
 
 
 @pytest.mark.parametrize("call", TRANSFORMERS.values(), ids=TRANSFORMERS)
-def test_warning_of_flat_rows_points_here(call):
+def test_warning_about_flat_rows_points_here(call):
     assert_warns_here(call, "15 features are not a square gray image")
 
 
 @pytest.mark.parametrize("wrap", [lambda step: step, make_pipeline], ids=["alone", "Pipeline"])
-def test_warning_of_scaled_images_points_here(wrap):
+def test_warning_about_scaled_images_points_here(wrap):
     fitted = wrap(ImagePreprocessor()).fit(RAW)
     assert_warns_here(lambda: fitted.transform(SCALED), "is divided by max_value_=255")
     assert_warns_here(lambda: ImagePreprocessor(max_value=255).fit(SCALED), "is divided by max_value_=255")
@@ -78,19 +78,19 @@ FITS = {
 
 
 @pytest.mark.parametrize("fit", FITS.values(), ids=FITS)
-def test_warning_of_raw_pixels_in_training_points_here(classifier, fit):
+def test_warning_about_raw_pixels_in_training_points_here(classifier, fit):
     assert_warns_here(lambda: fit(clone(classifier)), "X holds integer pixels up to 25")
 
 
 @pytest.mark.parametrize("method", ["predict", "predict_proba", "predict_log_proba"])
 @pytest.mark.parametrize("wrap", [lambda clf: clf, make_pipeline], ids=["alone", "Pipeline"])
-def test_warning_of_raw_pixels_in_prediction_points_here(classifier, method, wrap):
+def test_warning_about_raw_pixels_in_prediction_points_here(classifier, method, wrap):
     model = wrap(classifier)
     assert_warns_here(lambda: getattr(model, method)(RAW), "X holds integer pixels up to 25")
 
 
 @pytest.mark.parametrize("wrap", [lambda clf: clf, make_pipeline], ids=["alone", "Pipeline"])
-def test_warning_of_raw_pixels_in_score_points_here(classifier, wrap):
+def test_warning_about_raw_pixels_in_score_points_here(classifier, wrap):
     model = wrap(classifier)
     assert_warns_here(lambda: model.score(RAW, LABELS), "X holds integer pixels up to 25")
 

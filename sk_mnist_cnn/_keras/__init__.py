@@ -1,1 +1,1 @@
-"""The engine that trains: everything that imports TensorFlow, Keras or scikeras, always late."""
+"""Everything that imports TensorFlow, Keras or scikeras, for training; imported only when needed."""

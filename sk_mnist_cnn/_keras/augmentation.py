@@ -1,4 +1,4 @@
-"""`Augmentation`: a parameter's value as a function of a batch of training images."""
+"""`Augmentation`: apply the parameter `augmentation` to a batch of training images."""
 
 import secrets
 from functools import partial
@@ -16,12 +16,12 @@ _DISTORTIONS = {
     "shift": partial(random_affine, shift=2, degrees=0, zoom=0.0),
 }
 
-# Batches of this many images, and seeds, that show whether a layer mixes images.
+# Number of images, and of seeds, in the check whether a layer mixes images.
 _N_PROBES = 4
 
 
 class Augmentation:
-    """A distortion by its name, or copies of Keras preprocessing layers."""
+    """Augmentation of a batch by a named distortion, or by copies of Keras preprocessing layers."""
 
     def __init__(self, augmentation, image_shape):
         self._distort = _DISTORTIONS[augmentation] if isinstance(augmentation, str) else None
@@ -31,7 +31,7 @@ class Augmentation:
 
     @staticmethod
     def key(augmentation):
-        """Return the fingerprint of an augmentation and its classes, which a notebook may define again.
+        """Return a fingerprint of an augmentation, with its classes, because a notebook may redefine them.
 
         It is random if the settings cannot be determined, so that no graph is shared.
         """
@@ -42,7 +42,7 @@ class Augmentation:
         return content, *(type(part) for layer in layers for part in layer._flatten_layers())
 
     def __call__(self, images, seed):
-        """Augment a batch of images; `seed` is two integers, drawn for this batch."""
+        """Augment a batch of images; `seed` is a pair of integers, drawn for this batch."""
         if self._distort:
             return self._distort(images, seed=seed)
         for layer in self._layers:
@@ -59,7 +59,7 @@ class Augmentation:
             reseed(generator, seed, epoch, i)
 
     def _check_independence(self, image_shape):
-        """Raise for layers that mix the images of a batch, as MixUp does, or need to know its size."""
+        """Raise an error for layers that mix the images of a batch, as MixUp does, or depend on its size."""
 
         @tf.function(input_signature=[tf.TensorSpec((None, *image_shape), tf.float32)], autograph=False)
         def augment(images):
@@ -77,7 +77,7 @@ class Augmentation:
             is_seeded = np.allclose(augmented(batch, probe)[probe], expected, atol=1e-4)
             if is_seeded and not np.allclose(augmented(alone, probe)[probe], expected, atol=1e-4):
                 raise ValueError(
-                    "augmentation must change each image without regard to the others of the batch, got "
+                    "augmentation must change each image independently of the others in the batch, got "
                     f"{[type(layer).__name__ for layer in self._layers]}. Use another layer, or one of "
                     f"{sorted(AUGMENTATIONS)}."
                 )
@@ -101,7 +101,7 @@ def _checked_layers(augmentation):
 
 
 def _copy(layer):
-    """Copy a layer; with a fixed seed, Keras does not draw one from Python's global generator."""
+    """Copy a layer, with a fixed seed so that Keras does not draw one from Python's global generator."""
     config = layer.get_config()
     try:
         return type(layer).from_config({**config, "seed": 0} if "seed" in config else config)

@@ -1,7 +1,7 @@
-"""TensorFlow, Keras and scikeras, imported late, quietly, and set up once a process.
+"""Import TensorFlow, Keras and scikeras without their log messages, and configure them once per process.
 
-Everything that needs them imports them from here, so that none of the start-up chatter reaches a terminal.
-Set the environment variable ``TF_CPP_MIN_LOG_LEVEL`` to 0 to see it.
+All other modules import them from here. Set the environment variable ``TF_CPP_MIN_LOG_LEVEL`` to 0 to see the
+log messages.
 """
 
 import contextlib
@@ -22,7 +22,7 @@ _CHATTER = re.compile(
 
 @contextlib.contextmanager
 def _same_random_state():
-    """Undo what older TensorFlows draw from Python's generator while they are imported."""
+    """Restore the state of Python's random generator, which older TensorFlow versions use while imported."""
     state = random.getstate()
     yield
     random.setstate(state)
@@ -30,7 +30,7 @@ def _same_random_state():
 
 @contextlib.contextmanager
 def _no_garbage_collection():
-    """Spare the import some 650 looks for garbage among ever more objects, a fifth of its time."""
+    """Disable garbage collection during the import (about 20 % faster)."""
     if not gc.isenabled():
         yield
         return
@@ -43,9 +43,9 @@ def _no_garbage_collection():
 
 @contextlib.contextmanager
 def _no_chatter():
-    """Hold back what is written to standard error, and hand on all that is not TensorFlow's log.
+    """Remove TensorFlow's log messages from standard error.
 
-    Its libraries log before their own log level can be set, straight to file descriptor 2.
+    Its libraries write to file descriptor 2 before their log level can be set.
     """
     if os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3") != "3" or sys.stderr is None:
         yield
@@ -80,23 +80,23 @@ if keras.backend.backend() != "tensorflow":
 
 
 def _share_gpus():
-    """Let GPUs give memory as it is needed, so that processes side by side find room on a card."""
+    """Let GPU memory grow on demand, so that several processes can share a GPU."""
     for gpu in tf.config.list_physical_devices("GPU"):
-        # Too late where TensorFlow has been used already, and then it is its user's choice.
+        # These errors mean that TensorFlow is in use already; then its configuration is kept.
         with contextlib.suppress(RuntimeError, ValueError):
             tf.config.experimental.set_memory_growth(gpu, True)
 
 
 def _share_cores():
-    """Give TensorFlow's two pools the threads that joblib, Dask and Ray allow each of their workers.
+    """Limit TensorFlow's two thread pools to OMP_NUM_THREADS.
 
-    They say it in OMP_NUM_THREADS, which the pools would not look at: every worker would use every core.
+    joblib, Dask and Ray set it for each worker, but the pools ignore it: every worker would use all cores.
     """
     allowed = os.environ.get("OMP_NUM_THREADS", "")
     if not allowed.isdecimal():
         return
     threading = tf.config.threading
-    # As above, too late where TensorFlow has been used already.
+    # This error means that TensorFlow is in use already, as above.
     with contextlib.suppress(RuntimeError):
         if not (threading.get_intra_op_parallelism_threads() or "TF_NUM_INTRAOP_THREADS" in os.environ):
             threading.set_intra_op_parallelism_threads(int(allowed))
@@ -108,7 +108,7 @@ with _no_chatter():
     _share_gpus()
     _share_cores()
 
-# A network for every architecture is what the engine is for.
+# Retracing is intended: the engine traces one network per architecture.
 tf.get_logger().addFilter(lambda record: "triggered tf.function retracing" not in record.getMessage())
 
 __all__ = ["BaseWrapper", "keras", "tf"]

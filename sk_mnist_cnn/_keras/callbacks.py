@@ -1,4 +1,4 @@
-"""The Keras callbacks of every training, beside the user's."""
+"""Keras callbacks that the engine adds to the callbacks of the user."""
 
 import copy
 from dataclasses import replace
@@ -10,7 +10,7 @@ from .backend import keras
 
 
 def copy_callbacks(callbacks):
-    """Copy the user's callbacks, because Keras leaves its model in them.
+    """Copy the user's callbacks, because Keras stores its model in them.
 
     Raises
     ------
@@ -46,7 +46,7 @@ def has_batch_hooks(callback):
 
 
 class StartEpoch(keras.callbacks.Callback):
-    """Make all that is random in an epoch depend on (seed, epoch) alone."""
+    """Set all random generators at the start of an epoch, from (seed, epoch) alone."""
 
     def __init__(self, trainer, seed):
         super().__init__()
@@ -57,7 +57,7 @@ class StartEpoch(keras.callbacks.Callback):
 
 
 class CheckLoss(keras.callbacks.Callback):
-    """Raise when the training has diverged; keep the metrics before other callbacks can change them."""
+    """Raise an error if the loss is not finite; keep the metrics before other callbacks can change them."""
 
     def on_epoch_end(self, epoch, logs=None):
         if not np.isfinite(logs["loss"]):
@@ -84,7 +84,7 @@ class RecordHistory(keras.callbacks.Callback):
 class EarlyStopping(keras.callbacks.Callback):
     """Keep the weights of the best epoch, and stop `patience` epochs after it.
 
-    Unlike that of Keras, it can be resumed from a checkpoint.
+    Unlike the callback of Keras, it can be resumed from a checkpoint.
     """
 
     def __init__(self, trainer, monitor, patience, state, n_done):
@@ -98,7 +98,7 @@ class EarlyStopping(keras.callbacks.Callback):
 
     @property
     def exhausted(self):
-        """Whether the best epoch is `patience` epochs back."""
+        """Whether there were `patience` epochs since the best one."""
         return len(self._values) - self.best_epoch >= self._patience
 
     def on_epoch_end(self, epoch, logs=None):

@@ -1,11 +1,12 @@
-"""Affine and elastic distortions of a batch of images, each by its own draw from the seed of the batch."""
+"""Affine and elastic distortions of a batch of images, drawn for each image from the seed of the batch."""
 
 import numpy as np
 
 from .backend import tf
 
-# Elastic displacements are drawn at this number of points along each axis, from edge to edge. The Gaussian
-# that smooths them is as wide as the points are apart: 4 pixels in an image of 28x28, as Simard et al. found.
+# Elastic displacements are drawn at this number of points along each axis, from edge to edge. The standard
+# deviation of the Gaussian that smooths them is the distance between two points: 4 pixels in an image of
+# 28x28, as in Simard et al.
 N_KNOTS = 8
 
 
@@ -16,9 +17,9 @@ def random_affine(images, shift, degrees, zoom, seed):
     ----------
     images : tensor of shape (n, h, w, c)
     shift : int
-        Largest shift, in pixels; whole pixels where nothing else is done, so that nothing is blurred.
+        Largest shift, in pixels. Without rotation and zoom, shifts are integers, so that nothing is blurred.
     degrees : float
-        Largest rotation about the centre.
+        Largest rotation about the center.
     zoom : float
         Largest change of size, as a fraction.
     seed : tensor of shape (2,)
@@ -46,7 +47,7 @@ def random_elastic(images, shift, degrees, zoom, strength, seed):
     ----------
     images : tensor of shape (n, h, w, c)
     shift, degrees, zoom : float
-        As in `random_affine`, which this is for a `strength` of 0.
+        As in `random_affine`; a `strength` of 0 gives the same distortion.
     strength : float
         Root mean square of the elastic displacement along x and along y, as a fraction of the image's width
         and height.
@@ -84,9 +85,9 @@ def _affine_positions(coefficients, height, width):
 def _draw_smooth_fields(images, seed):
     """Draw two random fields for each image, of shape (2, n, h, w), smooth and of variance 1 at every pixel.
 
-    Noise smoothed by a Gaussian, after Simard, Steinkraus and Platt (2003), "Best practices for convolutional
-    neural networks applied to visual document analysis". Noise at the knots of a coarse grid gives fields as
-    smooth as noise at every pixel, and is cheaper.
+    They are noise smoothed by a Gaussian, as in Simard, Steinkraus and Platt (2003), "Best practices for
+    convolutional neural networks applied to visual document analysis". Noise at the knots of a coarse grid
+    gives fields as smooth as noise at every pixel, at a lower cost.
     """
     n_images, height, width = tf.unstack(tf.shape(images)[:3])
     noise = tf.random.stateless_normal((2, n_images, N_KNOTS, N_KNOTS), seed)

@@ -6,7 +6,7 @@ from .backend import tf
 
 
 class InputPipeline:
-    """A trainer's data set: one traced pipeline, whatever images are loaded into it."""
+    """Data set of a trainer: one pipeline, traced once for any images that are loaded into it."""
 
     def __init__(self, architecture, augmentation=None):
         self._image_shape, self._dtype = architecture.image_shape, architecture.input_dtype
@@ -23,25 +23,25 @@ class InputPipeline:
             dataset = tf.data.Dataset.from_generator(self._seeded_batches, output_signature=signature)
             dataset = dataset.map(self._augment)
         options = tf.data.Options()
-        # There is nothing to tune, and the end of an iterator would wait up to 0.3 s for the tuner.
+        # There is nothing to tune, and closing an iterator would wait up to 0.3 s for the tuner.
         options.autotune.enabled = False
         self._dataset = dataset.prefetch(2).with_options(options)
         self.clear()
 
     def load(self, images, batch_size, seed=None):
-        """Take images, shuffled by (seed, epoch) where there is a seed, and give their data set."""
+        """Load images, and return their tf.data.Dataset. With a seed they are shuffled by (seed, epoch)."""
         self._images, self._batch_size, self._seed = images, batch_size, seed
         n_batches = images.n_batches(batch_size)
         return self._dataset.apply(tf.data.experimental.assert_cardinality(n_batches))
 
     def start_epoch(self, epoch):
-        """Order and change the images from (seed, epoch) alone."""
+        """Set the order of the images and their augmentation, from (seed, epoch) alone."""
         self._epoch = epoch
         if self._augmentation is not None:
             self._augmentation.reseed(self._seed, epoch)
 
     def clear(self):
-        """Let go of the images."""
+        """Remove the references to the images."""
         self._images = self._seed = None
         self._epoch = 0
 

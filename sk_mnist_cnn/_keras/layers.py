@@ -1,4 +1,4 @@
-"""Model, dropout layer and loss of a trainer, whose settings are variables: none needs a new graph."""
+"""Model, dropout layer and loss of a trainer. Their settings are variables, so changes need no new graph."""
 
 from contextlib import contextmanager
 
@@ -8,7 +8,7 @@ from .network import assign, compiled_model, read
 
 @contextmanager
 def default_floatx():
-    """Set Keras' default dtype to "float32", and restore the user's: losses and metrics take it."""
+    """Set Keras' default dtype, which losses and metrics use, to "float32", and restore the user's."""
     before = keras.config.floatx()
     keras.config.set_floatx("float32")
     try:
@@ -18,10 +18,10 @@ def default_floatx():
 
 
 class ScheduledModel(keras.Model):
-    """A model whose learning rate follows a table."""
+    """Keras model with a table of learning rates, one per batch."""
 
     def schedule(self, rates, first_batch):
-        """Follow `rates`, one per batch, from `first_batch` on; an empty table keeps the optimizer's rate."""
+        """Set the learning rates per batch, starting at `first_batch`; empty keeps the optimizer's rate."""
         if not hasattr(self, "_rates"):
             self._rates = tf.Variable(rates, shape=(None,), trainable=False)
             self._batch = tf.Variable(
@@ -39,7 +39,7 @@ class ScheduledModel(keras.Model):
         return [layer for layer in self.layers if isinstance(layer, VariableDropout)]
 
     def save(self, *args, **kwargs):
-        """Save a model of Keras' own classes, which loads where this class is unknown."""
+        """Save a copy made of Keras' own classes, which can be loaded without this package."""
         optimizer = getattr(self.optimizer, "inner_optimizer", self.optimizer)
         copy = type(optimizer).from_config(optimizer.get_config())
         rates = {layer.name: float(layer.rate.numpy()) for layer in self.dropouts}
@@ -57,7 +57,7 @@ class ScheduledModel(keras.Model):
                 lambda: tf.cast(rate.value, tf.float32),
             )
             rate.assign(scheduled)
-        # The optimizer's own count stands still where it skips or accumulates gradients.
+        # The optimizer's own counter does not increase when it skips or accumulates gradients.
         self._batch.assign_add(1)
         with default_floatx():
             return super().train_step(data)
@@ -85,7 +85,7 @@ class VariableDropout(keras.layers.Layer):
 
 
 class SmoothedCrossentropy(keras.losses.SparseCategoricalCrossentropy):
-    """Cross-entropy with variable label smoothing, which spreads a share of each target over all classes."""
+    """Cross-entropy with variable label smoothing: a fraction of each target is spread over all classes."""
 
     def __init__(self, **kwargs):
         super().__init__(**kwargs)

@@ -57,7 +57,7 @@ def build_network(architecture, *, conv_dropout=0.0, dense_dropout=0.0, seed=Non
 
 
 def initial_weights(network, seed):
-    """Return the weights that `build_network` draws from `seed`, to start a trained network again."""
+    """Return the weights that `build_network` draws from `seed`, to reset a trained network."""
     seeds = _layer_seeds(seed)
     weights = []
     for layer in network.layers:
@@ -82,7 +82,7 @@ def _layer_seeds(seed):
 
 
 def compiled_model(architecture, weights, optimizer, **dropout_rates):
-    """Return a compiled model of Keras' own classes, with the weights given."""
+    """Return a compiled model made of Keras' own classes, with the given weights."""
     model = build_network(architecture, **dropout_rates, seed=0)
     model.set_weights(weights)
     loss = keras.losses.SparseCategoricalCrossentropy(dtype=architecture.input_dtype)
@@ -92,11 +92,11 @@ def compiled_model(architecture, weights, optimizer, **dropout_rates):
 
 
 def read(variables):
-    """Return the values of variables as arrays of their own."""
+    """Return copies of the values of variables, as arrays."""
     return tuple(np.array(variable.numpy()) for variable in variables)
 
 
 def assign(variables, values):
-    """Set variables to the values given."""
+    """Set variables to the given values."""
     for variable, value in zip(variables, values, strict=True):
         variable.assign(value)

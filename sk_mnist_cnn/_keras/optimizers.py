@@ -13,7 +13,7 @@ ADADELTA_RATE = 1.0
 
 @dataclass(frozen=True)
 class Optimizer:
-    """An optimizer's class and settings, apart from its learning rate."""
+    """Class and settings of an optimizer, without its learning rate."""
 
     kind: type
     config: dict
@@ -21,7 +21,7 @@ class Optimizer:
 
     @classmethod
     def resolve(cls, optimizer, learning_rate):
-        """Read a name or a Keras optimizer; a `learning_rate` other than "auto" replaces its own.
+        """Return the Optimizer of a name or an instance; `learning_rate` replaces its own unless "auto".
 
         Raises
         ------
@@ -45,15 +45,15 @@ class Optimizer:
 
     @property
     def name(self):
-        """Fingerprint of class and settings: an optimizer with the same name can take over the state.
+        """Fingerprint of class and settings: optimizers with the same name can use the same state.
 
-        It is random if the settings cannot be determined, so that no state is taken over.
+        It is random if the settings cannot be determined, so that no state is reused.
         """
         return fingerprint([self.kind.__module__, self.kind.__qualname__, self.config]) or secrets.token_hex()
 
     @property
     def key(self):
-        """The name and the classes, which a notebook may define again: equal where a graph can be shared."""
+        """Key of graphs to share: the name, and the classes, because a notebook may redefine them."""
         schedule = self.config.get("learning_rate")
         return self.name, self.kind, type(schedule and keras.saving.deserialize_keras_object(schedule))
 
@@ -63,7 +63,7 @@ class Optimizer:
         return "learning_rate" in self.config
 
     def build(self, *, scale_loss=False):
-        """Create the Keras optimizer; half precision needs loss scaling, so that gradients do not vanish."""
+        """Create the Keras optimizer. Half precision needs `scale_loss`, so that gradients do not vanish."""
         optimizer = self.kind.from_config(dict(self.config))
         if self.learning_rate is not None:
             optimizer.learning_rate = self.learning_rate
@@ -78,17 +78,16 @@ def _check(optimizer):
         )
     if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
         raise ValueError(
-            'optimizer must not be a LossScaleOptimizer, which dtype="mixed_float16" adds by itself. Pass '
-            "its "
-            "inner_optimizer."
+            'optimizer must not be a LossScaleOptimizer, which dtype="mixed_float16" adds by itself. '
+            "Pass its inner_optimizer."
         )
     if "learning_rate" not in optimizer.get_config():
         raise ValueError(
             f"optimizer must have a learning_rate in its get_config, got a {type(optimizer).__name__}. Pass "
             "an optimizer that updates all weights."
         )
-    # Keras swaps averaged weights in at the end of its own fit only, or not at all, so that validation, early
-    # stopping and checkpoints would use others.
+    # Keras uses averaged weights only after its own fit, or never, so that validation, early stopping and
+    # checkpoints would use other weights.
     if getattr(optimizer, "use_ema", False):
         raise ValueError(
             f"optimizer must not average weights, got a {type(optimizer).__name__} with use_ema=True. Set "
@@ -96,7 +95,6 @@ def _check(optimizer):
         )
     if isinstance(optimizer, getattr(keras.optimizers, "ScheduleFreeAdamW", ())):
         raise ValueError(
-            "optimizer must not be ScheduleFreeAdamW, whose averaged weights Keras does not use for "
-            "predictions. "
+            "optimizer must not be ScheduleFreeAdamW, because Keras predicts without its averaged weights. "
             'Pass "adamw" with learning_rate_schedule="one_cycle".'
         )

@@ -1,4 +1,4 @@
-"""`TrainerPool`: trainers by key, lent to one fit at a time."""
+"""`TrainerPool`: a pool of trainers by key, each used by one fit at a time."""
 
 import threading
 from collections import Counter, OrderedDict
@@ -6,10 +6,10 @@ from contextlib import contextmanager
 
 
 class TrainerPool:
-    """Trainers by what is built into their graphs; the least recently used are dropped.
+    """Pool of trainers, by the settings built into their graphs; the least recently used are dropped.
 
     A fit waits for another fit with the same key, and then uses the same trainer. It does not wait for a fit
-    that calls back into the user's code, which may itself wait for this one: it builds a trainer of its own
+    that calls the user's code, because that code may itself wait for this fit: it builds a new trainer
     instead.
     """
 

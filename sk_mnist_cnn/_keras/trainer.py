@@ -33,9 +33,9 @@ _SET_BY_FIT = {
 
 
 class Trainer(BaseWrapper):
-    """scikeras' wrapper, kept initialized, without its validation and encoders: the classifier has these.
+    """scikeras wrapper that stays initialized. The classifier validates and encodes the data instead.
 
-    Created by `create`, because constructors of scikit-learn estimators only take parameters.
+    Create it with `create`, because constructors of scikit-learn estimators only take parameters.
     """
 
     @classmethod
@@ -76,7 +76,7 @@ class Trainer(BaseWrapper):
         return trainer
 
     def load(self, state, optimizer, config, *, resumed=False):
-        """Set every variable that training changes; a resumed run keeps its learning rate."""
+        """Set every variable that training changes, except the learning rate of a resumed run."""
         model = self.model_
         assign(self._weights, state.weights or initial_weights(model, config.seed))
         continues = state.optimizer and state.optimizer_name == optimizer.name
@@ -90,12 +90,12 @@ class Trainer(BaseWrapper):
         self._optimizer_name = optimizer.name
 
     def peak_rate(self, optimizer):
-        """Return the learning rate of a constant schedule, and the highest of the others."""
+        """Return the learning rate of a constant schedule, or the maximum of any other."""
         rate = optimizer.learning_rate
         return self._default_rate if rate is None else float(np.float32(rate))
 
     def run(self, training, validation, config, rates, callbacks, *, n_done):
-        """Train from the state loaded; `n_done` epochs of `config.epochs` have been trained before."""
+        """Train from the loaded state; `n_done` epochs of `config.epochs` have been trained before."""
         data = self._pipeline.load(training, config.batch_size, config.seed)
         options = {"epochs": config.epochs - n_done, "initial_epoch": self.n_epochs}
         if validation is not None:
@@ -142,10 +142,9 @@ class Trainer(BaseWrapper):
         )
 
     def is_unchanged(self):
-        """Return whether model, layers and optimizer are as created, apart from their variables' values.
+        """Return whether model, layers and optimizer are as created, except for the values of variables.
 
-        A callback may freeze a layer, replace a loss or leave flags to Keras, which the next fit would
-        inherit.
+        A callback may freeze a layer, replace a loss or set attributes, which would affect the next fit.
         """
         return _same(self._attributes, _attributes(self.model_))
 
@@ -209,5 +208,5 @@ def _same(one, other):
 
 
 def _is_interactive():
-    """Return whether a progress bar would be seen: in a terminal or a notebook."""
+    """Return whether output is shown in a terminal or a notebook, so that a progress bar is useful."""
     return sys.stdout.isatty() or "ipykernel" in sys.modules

@@ -1,7 +1,7 @@
-"""Run the engine in a process of its own, for processes forked after TensorFlow was used.
+"""Run the engine in a separate process, for processes forked after TensorFlow was used.
 
-TensorFlow's threads do not survive a fork, and a call that waits for them never returns. The functions of the
-engine take arrays and return arrays, so that a new process can run them instead.
+A forked process does not have TensorFlow's threads, and calls that wait for them never return. The functions
+of the engine take and return arrays, so that a new process can run them instead.
 """
 
 import contextlib
@@ -45,7 +45,7 @@ def survives_fork(function):
 
 
 def refuse_fork(what):
-    """Raise for what needs TensorFlow in this process, if it was forked after TensorFlow was used.
+    """Raise an error if this process was forked after TensorFlow was used; `what` begins the message.
 
     Raises
     ------
@@ -72,12 +72,12 @@ def _run_in_worker(name, args, kwargs):
 
 
 class _Worker:
-    """A process that answers one call at a time. An interrupted call ends it."""
+    """Process that answers one call at a time. An interrupted call terminates it."""
 
     def __init__(self):
         self._connection, theirs = Pipe()
         command = f"from {__name__} import _serve; _serve({theirs.fileno()})"
-        # -P: the current directory is searched only if it is in this process's path.
+        # -P: do not search the current directory, unless it is in this process's path.
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-c", command],
             pass_fds=[theirs.fileno()],
@@ -95,7 +95,7 @@ class _Worker:
             self._process.kill()
             self._process.wait()
             if isinstance(failure, EOFError | ConnectionError):
-                raise RuntimeError("The process that trains the network has died.") from failure
+                raise RuntimeError("The process that trains the network was terminated.") from failure
             raise
 
 
@@ -120,6 +120,6 @@ def _picklable(error):
     """Return the error if it survives pickling, otherwise a RuntimeError with its type and its text."""
     try:
         pickle.loads(pickle.dumps(error))
-    except Exception:  # whatever the error's own methods raise
+    except Exception:  # the error's own methods may raise anything
         return RuntimeError(f"{type(error).__name__}: {error}")
     return error

@@ -1,4 +1,4 @@
-"""Everything that imports onnx or ONNX Runtime: the graph of a network, and the sessions that predict."""
+"""Everything that imports onnx or ONNX Runtime: graphs of networks, and sessions for predictions."""
 
 import os
 

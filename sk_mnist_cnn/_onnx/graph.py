@@ -1,7 +1,7 @@
-"""`Graph`: a network as ONNX, written node by node from the fitted arrays without TensorFlow.
+"""`Graph`: the ONNX graph of a network, written node by node from the fitted arrays without TensorFlow.
 
-Predictions run this graph (see `session`), and an exported file is this graph between scaling and labels (see
-`exporting`).
+Predictions run this graph, see `session`. An exported file adds scaling before it and labels after it, see
+`pipeline`.
 """
 
 from importlib.metadata import version
@@ -9,20 +9,17 @@ from importlib.metadata import version
 import numpy as np
 from onnx import helper, numpy_helper
 
-# Of onnx 1.12 (2022): newer runtimes read it, and no activation below needs a later one.
+# Of onnx 1.12 (2022): newer runtimes support it, and no activation below needs a later version.
 _OPSET, _IR_VERSION = 17, 8
 
 
 def supports(architecture):
-    """Return whether ONNX Runtime computes a network as Keras does.
-
-    It has no convolution in float64.
-    """
+    """Return whether ONNX Runtime supports a network. It has no convolution in float64."""
     return architecture.dtype != "float64" and architecture.activation in ACTIVATIONS
 
 
 def network(architecture, weights):
-    """Return the graph of a network: images "X" to "probabilities", in float32.
+    """Return the graph of a network, from images "X" to "probabilities" in float32.
 
     Parameters
     ----------
@@ -42,7 +39,7 @@ def network(architecture, weights):
 
 
 class Graph:
-    """The nodes, constants, inputs and outputs of a model. A node and its output have the same name."""
+    """Nodes, constants, inputs and outputs of a model. A node and its output have the same name."""
 
     def __init__(self):
         self._nodes, self._constants, self._inputs, self._outputs = [], [], [], []
@@ -62,18 +59,17 @@ class Graph:
         return name
 
     def declare_input(self, name, dtype, shape):
-        """Make `name` an input, a batch of any size of arrays of this shape."""
+        """Declare an input of the model: a batch of any size, of arrays of this shape."""
         self._inputs.append(_batch(name, dtype, shape))
 
     def declare_output(self, name, dtype, shape):
-        """Make the output of a node an output of the model; any node's may be one."""
+        """Declare the output of any node as an output of the model."""
         self._outputs.append(_batch(name, dtype, shape))
 
     def add_network(self, images, architecture, weights):
         """Append the layers that Keras builds from `architecture`, without dropout.
 
-        Returns the name of the probabilities. Between the convolutions images are (n, c, h, w), as ONNX has
-        them.
+        Returns the name of the probabilities. Convolutions have images of shape (n, c, h, w), as in ONNX.
         """
         x, activate = images, _activation(architecture.activation)
         weights = (np.asarray(array, np.float32) for array in weights)
@@ -105,7 +101,7 @@ class Graph:
 
 
 def element_type(dtype):
-    """Return ONNX's number of a NumPy dtype; strings are of dtype object."""
+    """Return the ONNX element type of a NumPy dtype; strings have dtype object."""
     return helper.np_dtype_to_tensor_dtype(np.dtype(dtype).newbyteorder("="))
 
 
@@ -116,7 +112,7 @@ def _batch(name, dtype, shape):
 def _activation(name):
     if name not in ACTIVATIONS:
         raise ValueError(
-            f"activation must be one that is written as ONNX, got {name!r}. Fit with one of "
+            f"activation must be one that can be exported to ONNX, got {name!r}. Fit with one of "
             f"{', '.join(sorted(ACTIVATIONS))}."
         )
     return ACTIVATIONS[name]
@@ -143,9 +139,9 @@ def _squareplus(graph, x):
     return graph.add("Mul", graph.add("Add", x, root), 0.5)
 
 
-# By Keras' names, with Keras' default slopes and thresholds. The channels are axis 1 of both (n, c, h, w) and
-# (n, c). Of those that a network can be trained with only "sparsemax" is missing, which is not the published
-# function in Keras.
+# Names, slopes and thresholds are those of Keras. The channels are axis 1 of both (n, c, h, w) and (n, c).
+# Of the activations that a network can be trained with, only "sparsemax" is missing: Keras' implementation
+# differs from the published function.
 ACTIVATIONS = {
     "celu": lambda graph, x: graph.add("Celu", x),
     "elu": lambda graph, x: graph.add("Elu", x),

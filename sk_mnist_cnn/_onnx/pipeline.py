@@ -1,4 +1,4 @@
-"""A fitted pipeline as ONNX: the graph of its network, between the scaling and the labels."""
+"""Build the ONNX model of a fitted pipeline: scaling, the graph of the network, and labels."""
 
 import numpy as np
 import onnx
@@ -23,7 +23,7 @@ def pipeline_model(preprocessors, classifier):
 
 
 def _add_scaling(graph, preprocessors, image_shape):
-    """Append the input, in the layout and dtype that were fitted, and the scaling of ImagePreprocessor."""
+    """Append the input, in the fitted layout and dtype, and the scaling of ImagePreprocessor."""
     layout, dtype = image_shape, np.float32
     if preprocessors:
         layout, dtype = preprocessors[0]._fitted_layout, preprocessors[0]._fitted_dtype
@@ -38,7 +38,7 @@ def _add_scaling(graph, preprocessors, image_shape):
 
 
 def _labels(classes):
-    """Return the labels in a dtype that ONNX has."""
+    """Return the labels in a dtype that ONNX supports."""
     labels = np.array(classes.tolist()) if classes.dtype == object else classes
     kind = labels.dtype.kind
     if kind not in "biufU":

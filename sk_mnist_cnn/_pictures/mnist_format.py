@@ -7,11 +7,11 @@ from scipy import ndimage
 
 from .reading import reduce_gray
 
-_STROKES = (1.6, 3.6)  # 90 % of MNIST's digits have a mean stroke width between, in pixels of its 20x20 box
+_STROKES = (1.6, 3.6)  # range of the mean stroke width of 90 % of MNIST's digits, in pixels of its 20x20 box
 
 
 def normalize_digit(gray, size, box, invert):
-    """Return one picture in MNIST's format, as `MNISTNormalizer.transform` does for each."""
+    """Return one picture in MNIST's format, as `MNISTNormalizer.transform` does for each picture."""
     ink = _find_ink(gray, invert)
     if not ink.any():
         return np.zeros((size, size), np.uint8)
@@ -36,7 +36,7 @@ def _find_ink(gray, invert):
 
 
 def _drop_stains(ink):
-    """Drop connected marks that are faint throughout, and small ones."""
+    """Drop connected marks that are faint everywhere or small."""
     labels, _ = ndimage.label(ink > 0, np.ones((3, 3)))
     masses = np.bincount(labels.ravel(), ink.ravel())
     n_strong = np.bincount(labels[ink >= 0.5], minlength=len(masses))
@@ -72,7 +72,7 @@ def _crop(ink):
 
 
 def _fit_strokes(ink):
-    """Erode or dilate strokes whose mean width, twice the area over the outline, is unlike MNIST's."""
+    """Erode or dilate strokes whose mean width, twice the area divided by the outline, is unlike MNIST's."""
     padded = np.pad(_fit_box(ink, 20), 1)
     outline = np.hypot(np.diff(padded, axis=0)[:, 1:], np.diff(padded, axis=1)[1:]).sum()
     width = 2 * padded.sum() / outline
@@ -98,7 +98,7 @@ def _fit_box(ink, box):
 
 
 def _center(ink, size):
-    """Put the center of mass within half a pixel of the middle, but cut no ink off."""
+    """Place the center of mass within half a pixel of the middle, without cutting off ink."""
     digit = np.zeros((size, size), np.uint8)
     middle = ndimage.center_of_mass(ink)
     top, left = (

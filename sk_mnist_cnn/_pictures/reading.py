@@ -1,4 +1,4 @@
-"""Read pictures of all kinds as gray levels. What `MNISTNormalizer` does with them is in `mnist_format`."""
+"""Read pictures of all supported types as gray levels. `mnist_format` converts them to MNIST's format."""
 
 import os
 from math import ceil
@@ -31,7 +31,7 @@ def read_gray(picture, name):
     picture : array-like of shape (h, w), (h, w, 1), (h, w, 3) or (h, w, 4), Pillow image, str or PathLike
         Of any real dtype: floats in [0, 1], integers over the range of an 8- or 16-bit dtype, or booleans.
     name : str
-        What to call the picture in errors.
+        Name of the picture in error messages.
 
     Returns
     -------
@@ -54,7 +54,7 @@ def read_gray(picture, name):
 
 
 def reduce_gray(gray, max_side):
-    """Reduce gray levels by the smallest integer factor that leaves at most `max_side` pixels a side."""
+    """Reduce gray levels by the smallest integer factor to at most `max_side` pixels per side."""
     from PIL import Image
 
     factor = ceil(max(gray.shape) / max_side)
@@ -101,7 +101,7 @@ def _decode(picture, name):
 
 
 def _naming(name, picture):
-    """Raise whatever a damaged picture leads to in Pillow as an error that names the picture."""
+    """Raise the errors of Pillow for a damaged picture as a ValueError that names the picture."""
     formats = f"{', '.join(FORMATS[:-1])} or {FORMATS[-1]}"
     return as_value_error(
         f"{name} must be an intact picture, got {picture}",
@@ -110,14 +110,14 @@ def _naming(name, picture):
 
 
 def _check_scans(file):
-    """Raise an error for a JPEG file of many scans: each is a pass over all pixels, for a few bytes."""
+    """Raise an error for a JPEG file with many scans: a few bytes each cost a pass over all pixels."""
     if file.read(2) == b"\xff\xd8" and (n_scans := file.read().count(b"\xff\xda")) > MAX_SCANS:
         raise ValueError(f"its {n_scans} scans are too many")
     file.seek(0)
 
 
 def _shrink(image):
-    """Reduce a Pillow image before any array is made of it, because a small file can hold a huge picture."""
+    """Reduce a Pillow image before it becomes an array, because a small file can hold a huge picture."""
     from PIL import ImageOps
 
     width, height = image.size

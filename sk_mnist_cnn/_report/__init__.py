@@ -1,1 +1,1 @@
-"""What an `EvaluationReport` shows: its scores, as text and as HTML. It imports pandas and matplotlib."""
+"""Scores, text and HTML page of an `EvaluationReport`. It imports pandas and matplotlib."""

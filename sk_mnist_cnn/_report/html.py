@@ -16,7 +16,7 @@ _DARK = "#14171b"
 _THEMES = {"light": ["default"], "dark": ["default", "dark_background", {"axes.facecolor": _DARK}]}
 _N_PAIRS = 10
 
-# No description lists, which Jupyter floats. Selectors are specific enough for JupyterLab's styles of tables.
+# No description lists, because Jupyter floats them. The selectors override JupyterLab's styles of tables.
 _STYLE = """
 .evaluation { --line: #8884; font: 1rem/1.5 system-ui, sans-serif; }
 .evaluation .scores { display: flex; flex-wrap: wrap; gap: .75rem; margin: 1.5rem 0; }
@@ -81,7 +81,7 @@ _PAGE = """<!DOCTYPE html>
 
 
 def write_page(report):
-    """Return the whole page."""
+    """Return the report as an HTML page."""
     return _PAGE.format(
         title="Evaluation report" if report.name is None else f"Evaluation report: {escape(report.name)}",
         style=_STYLE + _PAGE_STYLE,
@@ -95,7 +95,7 @@ def write_page(report):
 
 
 def write_scores(report):
-    """Return the scores without figures, with the CSS that they need, for notebooks."""
+    """Return the scores as HTML without figures, with their CSS, for notebooks."""
     return f'<style>{_STYLE}</style>\n<div class="evaluation">\n{_scores(report)}\n</div>'
 
 
@@ -116,7 +116,7 @@ def _format_floats(frame):
 
 
 def _table(caption, frame, footer=None):
-    """Return a frame as a table, whose first column is the index; `footer` has the same columns."""
+    """Return a DataFrame as an HTML table, with its index first; `footer` has the same columns."""
     columns = [frame.index.name, *frame.columns]
     head = "".join(f'<th scope="col">{name}</th>' for name in columns)
     foot = "" if footer is None else f"<tfoot>\n{_rows(footer)}</tfoot>\n"
@@ -135,14 +135,14 @@ def _rows(frame):
 
 
 def _footer(report):
-    """Return when and with which versions the report was made, as far as known."""
+    """Return the date and the package versions of the report, if known."""
     parts = [] if report.date is None else [f"Created on {report.date:%Y-%m-%d %H:%M %Z}".rstrip()]
     parts += [f"{package} {version}" for package, version in (report.versions or {}).items()]
     return f"<footer>{escape(' · '.join(parts))}</footer>" if parts else ""
 
 
 def _sections(report):
-    """Yield the sections with figures, as far as there are data for them."""
+    """Yield the sections with figures for which there is data."""
     n_correct = report.n_samples - len(report.misclassified)
     alt = f"Confusion matrix of true and predicted labels: {n_correct} of {report.n_samples} on the diagonal."
     if len(report.confusion_pairs):
@@ -167,7 +167,7 @@ def _section(heading, *figures):
 
 
 def _figure(alt, plot):
-    """Return a figure, which `plot` draws for light pages and for dark ones."""
+    """Return a figure as HTML; `plot` draws it for the light and for the dark theme."""
     images = {}
     for theme, styles in _THEMES.items():
         with plt.style.context(styles), plt.ioff():

@@ -1,1 +1,1 @@
-"""Model files in the format of skops: what they may hold, and how they are read without skops."""
+"""Check model files in the format of skops, and read them without skops."""

@@ -11,7 +11,7 @@ from ..classifier import DTYPES, CNNDigitClassifier
 
 
 def check_parameters(estimator):
-    """Raise a ValueError that names the parameter with a Keras object, or with a function without a name."""
+    """Raise a ValueError for a parameter that holds a Keras object, or a function that cannot be imported."""
     parameters = estimator.get_params(deep=True)
     for is_refused, kind, remedy in (
         (_is_of_keras, "Keras object", "Use a name or None instead, and set the parameter after loading"),
@@ -31,12 +31,12 @@ def _is_of_keras(item):
 
 
 def _is_local(item):
-    """Return whether an object is a lambda or a function that was defined in another one."""
+    """Return whether an object is a lambda, or a function defined inside another one."""
     return isinstance(item, FunctionType) and "<" in item.__qualname__
 
 
 def walk(root):
-    """Yield an object and all that it holds, each once."""
+    """Yield an object and all objects that it holds, once each."""
     seen, waiting = {}, [root]
     while waiting:
         item = waiting.pop()
@@ -57,7 +57,7 @@ def walk(root):
 
 
 def checked(estimator):
-    """Return an estimator that was loaded, if its parameters are complete and its classifiers are sound."""
+    """Return a loaded estimator after checking its parameters and its fitted classifiers."""
     if not hasattr(estimator, "get_params"):
         raise ValueError(f"it holds a {type(estimator).__name__}, not an estimator")
     estimator.get_params()
@@ -68,7 +68,7 @@ def checked(estimator):
 
 
 def _check_fitted(classifier):
-    """Raise a ValueError unless the arrays of a fitted classifier are those of its network."""
+    """Raise a ValueError if the arrays of a fitted classifier do not fit its network."""
     architecture = classifier._fitted_architecture
     filters, kernels, pools = zip(*architecture.blocks, strict=True) if architecture.blocks else ((), (), ())
     resolved = Architecture.resolve(

@@ -1,4 +1,4 @@
-"""Read plain model files without skops, and check the schema of all of them.
+"""Read plain model files without skops, and check the schema of all model files.
 
 Importing skops takes seconds, because it imports all of scikit-learn, and PyTorch, Dask and CuPy where they
 are installed. A file that holds only this package's estimators, Pipelines, plain values and arrays is read
@@ -20,7 +20,7 @@ TRUSTED_TYPES = (
     "sk_mnist_cnn.preprocessing.ImagePreprocessor",
 )
 
-# The format of skops that is read here; files in an older one are left to skops.
+# The version of the format that is read here; skops reads files in older ones.
 _PROTOCOL = 2
 
 _SCALARS = {kind for kind in np.sctypeDict.values() if issubclass(kind, np.number | np.bool_ | np.str_)}
@@ -38,11 +38,10 @@ _PLAIN = {
 
 
 def check_schema(schema):
-    """Check that skops can neither read nor audit without end.
+    """Check that reading and auditing the file take a limited time.
 
     skops writes an object in full wherever it is used, and loads it once by its `__id__`, but audits it each
-    time. So an id with two sizes is forged: short stand-ins for long objects could double the audit again and
-    again.
+    time. So an id with two sizes is forged: it could make the time of the audit grow exponentially.
 
     Raises
     ------
@@ -108,7 +107,7 @@ def _read_array(node, read, members):
     if len(read(node["shape"])) > 1:
         return np.array(items, dtype=object)
     array = np.empty(len(items), dtype=object)
-    for i, item in enumerate(items):  # not at once, since an item may be a sequence
+    for i, item in enumerate(items):  # one by one, since an item may be a sequence
         array[i] = item
     return array
 

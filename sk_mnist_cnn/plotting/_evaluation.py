@@ -18,9 +18,9 @@ def plot_confusion_matrix(counts, labels, *, normalize=None, ax=None):
     labels : ndarray of shape (n_classes,)
         Labels of the classes.
     normalize : {"true", "pred", "all"} or None
-        Sum by which the counts are divided: of the row, the column or the matrix.
+        Divide the counts by the sum of the row ("true"), of the column ("pred") or of the matrix ("all").
     ax : Axes or None
-        Axes to draw on. None creates a figure of a fitting size.
+        Axes to draw on. None creates a figure of a suitable size.
 
     Returns
     -------

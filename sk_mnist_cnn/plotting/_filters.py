@@ -61,7 +61,7 @@ class FilterDisplay:
     def plot(self, *, ax: Axes | None = None, im_kw: dict | None = None, text_kw: dict | None = None) -> Self:
         """Draw one image per filter, all with the same color scale.
 
-        Weights of several channels are averaged, and those of three channels drawn as RGB.
+        Weights of three channels are drawn as RGB; those of any other number of channels are averaged.
 
         Parameters
         ----------

@@ -35,7 +35,7 @@ class TrainingHistoryDisplay:
     axes_ : ndarray of Axes of shape (n_metrics,)
         One axes per metric.
     ax_ : Axes
-        The first of them.
+        The first of `axes_`.
     figure_ : Figure
         Figure that contains the axes.
     lines_ : ndarray of Line2D of shape (n_metrics, n_histories, 2)
@@ -66,7 +66,7 @@ class TrainingHistoryDisplay:
             Metrics to draw, one per axes, without the prefix `val_`. None draws loss and accuracy, or only
             the loss if `ax` is a single axes.
         ax : Axes or sequence of Axes or None, default=None
-            Axes to draw on, one per metric; curves that they already have stay. None creates a figure.
+            Axes to draw on, one per metric; existing curves are kept. None creates a figure.
         line_kw : dict or None, default=None
             Parameters of `matplotlib.axes.Axes.plot` for all curves.
 
@@ -149,7 +149,7 @@ class TrainingHistoryDisplay:
 
 
 def _plot_curves(ax, metric, name, history, line_kw):
-    """Draw a metric of training and validation data in the next color, and return both lines or None."""
+    """Draw a metric of the training and the validation data in the next color, and return both lines."""
     style = len(ax.lines) % len(_COLORS)
     color, n_epochs = _COLORS[style], max(map(len, history.values()))
     prefix = "" if name is None else f"{name}, "

@@ -1,4 +1,4 @@
-"""Draw a grid of labeled images on one axes, for the displays. They decide which images and labels."""
+"""Draw a grid of labeled images on one axes, for the displays."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -9,18 +9,18 @@ _GAP = 0.1  # between images; lengths are in units of the width of an image
 
 
 def plot_image_grid(images, labels, title, *, ax, im_kw, text_kw):
-    """Draw images in rows and columns, each with its label above it.
+    """Draw images in rows and columns, with a label above each image.
 
     Parameters
     ----------
     images : ndarray of shape (n, h, w), (n, h, w, 3) or (n, h, w, 4)
         Images as `imshow` takes them.
     labels : list of str
-        One label per image, of one line or two.
+        One label per image, of one or two lines.
     title : str
         Title of the axes.
     ax : Axes or None
-        Axes to draw on. None creates a figure of a fitting size.
+        Axes to draw on. None creates a figure of a suitable size.
     im_kw, text_kw : dict
         Parameters of `imshow` and of `text`.
 
@@ -55,14 +55,14 @@ def plot_image_grid(images, labels, title, *, ax, im_kw, text_kw):
 
 
 def imshow_params(im_kw, *, cmap, vmin, vmax):
-    """Return the parameters of `imshow`: `im_kw`, and defaults for those that it lacks."""
+    """Return the parameters of `imshow`: `im_kw`, and defaults for the missing ones."""
     im_kw = im_kw or {}
     limits = {} if "norm" in im_kw else {"vmin": vmin, "vmax": vmax}
     return {"interpolation": "nearest", "cmap": cmap, **limits, **im_kw}
 
 
 def rescale_pixels(images):
-    """Rescale all images together to pixels in [0, 1], as gray (n, h, w) or RGB (n, h, w, 3).
+    """Rescale the pixels of all images to [0, 1] with one scale, as gray (n, h, w) or RGB (n, h, w, 3).
 
     Pixels that are not finite become NaN, which is not drawn, or black in RGB, where matplotlib has no NaN.
     """

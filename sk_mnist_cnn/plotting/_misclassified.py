@@ -45,7 +45,7 @@ class MisclassifiedDisplay:
 
     See Also
     --------
-    evaluation_report : All scores, with these images in its page.
+    evaluation_report : All scores, with these images in its HTML page.
     sklearn.metrics.ConfusionMatrixDisplay : Number of samples by true and predicted label.
 
     Examples
@@ -191,7 +191,7 @@ class MisclassifiedDisplay:
         Parameters
         ----------
         X : array-like of shape (n, h, w, c), (n, h, w) or (n, h * w * c)
-            Images with pixels on any scale. Three channels are drawn as RGB, other numbers are averaged.
+            Images with pixels on any scale. Three channels are drawn as RGB; any other number is averaged.
         y_true, y_pred : array-like of shape (n,)
             True and predicted labels, both strings or both numbers.
         y_proba : array-like of shape (n,) or (n, n_classes) or None, default=None

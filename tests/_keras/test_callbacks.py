@@ -1,4 +1,4 @@
-"""The callbacks that every training runs with: early stopping, and the check of the loss."""
+"""Callbacks of every fit: early stopping, and the check of the loss."""
 
 import pytest
 from numpy.testing import assert_array_equal
@@ -8,7 +8,7 @@ from tests.estimators import small_classifier
 
 
 class SetMetric(keras.callbacks.Callback):
-    """Overwrites a metric in the logs of every epoch."""
+    """Callback that overwrites a metric in the logs of every epoch."""
 
     def __init__(self, name, values):
         super().__init__()

@@ -1,4 +1,4 @@
-"""Batches of images on their way to the network."""
+"""Batches of images for the network."""
 
 import tracemalloc
 

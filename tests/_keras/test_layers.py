@@ -1,4 +1,4 @@
-"""The loss that smooths labels."""
+"""The loss with label smoothing."""
 
 import pytest
 from numpy.testing import assert_array_equal

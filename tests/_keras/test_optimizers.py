@@ -1,4 +1,4 @@
-"""Optimizers that are refused. `optimizer` and `learning_rate` are tested in `tests.classifier`."""
+"""Optimizers that raise an error. `optimizer` and `learning_rate` are tested in `tests.classifier`."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Trainers are used again, by one fit at a time."""
+"""Trainers are reused, by one fit at a time."""
 
 import threading
 from contextlib import suppress

@@ -1,4 +1,4 @@
-"""Fits that share a trainer: callbacks of one do not affect the next, and none waits forever."""
+"""Fits that share a trainer: callbacks do not affect later fits, and no fit waits forever."""
 
 import threading
 from functools import partial

@@ -1,4 +1,4 @@
-"""A trainer that is used again: its variables are reset. And the progress that it prints."""
+"""Trainers are reset when they are reused, and print the progress of training."""
 
 import random
 import subprocess

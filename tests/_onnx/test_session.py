@@ -1,4 +1,4 @@
-"""Predictions with ONNX Runtime: the same bits everywhere, bounded memory, and no TensorFlow."""
+"""Predictions with ONNX Runtime: bit-identical results, bounded memory, and no TensorFlow."""
 
 import gc
 import os
@@ -89,7 +89,7 @@ class TestResults:
         ],
         ids=["small", "default", "odd sizes", "no blocks", "no dense layers"],
     )
-    def test_every_batch_gives_the_same_bits(self, arch, monkeypatch):
+    def test_probabilities_are_bit_identical_in_every_batch(self, arch, monkeypatch):
         weights, rows = random_weights(arch), random_rows(arch, 80)
         expected = session.predict_proba(arch, weights, rows)
         for n_images in (1, 2, 3, 7, 15, 16, 17, 31, 32, 33, 64, 65):
@@ -99,7 +99,7 @@ class TestResults:
         assert_array_equal(session.predict_proba(arch, weights, rows[::-1]), expected[::-1])
 
     @pytest.mark.parametrize("n_threads", ["1", "2", "7"])
-    def test_any_number_of_threads_gives_the_same_bits(self, n_threads, monkeypatch):
+    def test_probabilities_are_bit_identical_with_any_number_of_threads(self, n_threads, monkeypatch):
         arch = architecture((28, 28, 1), **DEFAULT)
         weights, rows = random_weights(arch), random_rows(arch, 300)
         monkeypatch.setenv("OMP_NUM_THREADS", "3")
@@ -172,7 +172,7 @@ class TestTensorFlow:
     @pytest.mark.parametrize(
         ("params", "dtype"), [({"dtype": "float64"}, np.float64), ({"activation": "sparsemax"}, np.float32)]
     )
-    def test_computes_what_onnx_runtime_does_not(self, params, dtype, digits, created):
+    def test_predicts_networks_that_onnx_runtime_does_not_support(self, params, dtype, digits, created):
         clf = small_classifier(epochs=1, **params).fit(*digits)
         probabilities = clf.predict_proba(digits[0])
         assert probabilities.dtype == dtype
@@ -180,7 +180,7 @@ class TestTensorFlow:
         expected = clf.model_.predict(digits[0], verbose=0)
         assert_allclose(probabilities, expected, rtol=0, atol=10 * np.finfo(dtype).eps)
 
-    def test_is_not_imported_for_predictions(self, pickled):
+    def test_tensorflow_is_not_imported_for_predictions(self, pickled):
         script = """
             import pickle, sys
             from sklearn.datasets import load_digits
@@ -195,7 +195,7 @@ class TestTensorFlow:
         """
         assert run_script(script, pickled) == ""
 
-    def test_is_not_imported_for_a_saved_model(self, fitted_pipeline, tmp_path):
+    def test_tensorflow_is_not_imported_for_a_saved_model(self, fitted_pipeline, tmp_path):
         save_model(fitted_pipeline, tmp_path / "model.skops")
         script = """
             import sys
@@ -208,7 +208,7 @@ class TestTensorFlow:
 
 
 class TestSessions:
-    def test_are_created_once_per_arrays(self, created):
+    def test_sessions_are_created_once_per_set_of_arrays(self, created):
         arch = architecture()
         weights = random_weights(arch)
         for n_images in (1, 50):
@@ -218,7 +218,7 @@ class TestSessions:
         assert len(created) == 2
 
     @pytest.mark.parametrize("position", [0, 3, -1])
-    def test_are_dropped_with_any_of_the_arrays(self, created, position):
+    def test_sessions_are_dropped_with_any_of_the_arrays(self, created, position):
         arch = architecture()
         weights = list(random_weights(arch))
         session.predict_proba(arch, weights, random_rows(arch, 1))
@@ -228,7 +228,7 @@ class TestSessions:
         session.predict_proba(arch, weights, random_rows(arch, 1))
         assert len(created) == 2
 
-    def test_are_dropped_with_the_estimator(self, digits, created):
+    def test_sessions_are_dropped_with_the_estimator(self, digits, created):
         clf = small_classifier(epochs=1).fit(*digits)
         clf.predict(digits[0][:1])
         assert len(session._sessions) == 1
@@ -236,12 +236,12 @@ class TestSessions:
         gc.collect()
         assert len(session._sessions) == 0
 
-    def test_are_not_pickled(self, fitted, digits):
+    def test_sessions_are_not_pickled(self, fitted, digits):
         before = len(pickle.dumps(fitted))
         fitted.predict(digits[0])
         assert len(pickle.dumps(fitted)) == before
 
-    def test_least_recently_used_are_dropped(self, created, monkeypatch):
+    def test_least_recently_used_sessions_are_dropped(self, created, monkeypatch):
         monkeypatch.setattr(session, "MAX_SESSIONS", 2)
         arch = architecture()
         rows, models = random_rows(arch, 1), {name: random_weights(arch, ord(name)) for name in "abc"}
@@ -253,7 +253,7 @@ class TestSessions:
             assert len(session._sessions) <= 2
         assert new == [1, 1, 0, 1, 0, 1, 1]
 
-    def test_many_models_and_large_batches_leave_memory_flat(self):
+    def test_memory_does_not_grow_with_models_and_batches(self):
         script = """
             import re
             import numpy as np
@@ -279,11 +279,11 @@ class TestSessions:
 
 class TestThreads:
     @pytest.mark.parametrize(("variable", "n_threads"), [("1", 1), ("3", 3), ("4,2", None), ("0", None)])
-    def test_number_follows_omp_num_threads(self, variable, n_threads, monkeypatch):
+    def test_number_of_threads_follows_omp_num_threads(self, variable, n_threads, monkeypatch):
         monkeypatch.setenv("OMP_NUM_THREADS", variable)
         assert session.n_threads() == (n_threads or joblib.cpu_count())
 
-    def test_number_is_that_of_the_available_cores(self, monkeypatch):
+    def test_number_of_threads_is_that_of_the_available_cores(self, monkeypatch):
         monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
         assert session.n_threads() == joblib.cpu_count()
 
@@ -333,7 +333,7 @@ class TestThreads:
         assert len(helpers) == 2
         assert len(processed) == 10
 
-    def test_one_thread_does_it_all_where_no_other_can_be_started(self, monkeypatch):
+    def test_one_thread_processes_all_items_if_no_other_can_be_started(self, monkeypatch):
         monkeypatch.setenv("OMP_NUM_THREADS", "3")
         arch = architecture()
         weights, rows = random_weights(arch), random_rows(arch, 2_000)
@@ -345,7 +345,7 @@ class TestThreads:
         monkeypatch.setattr(session._thread, "start_new_thread", start)
         assert_array_equal(session.predict_proba(arch, weights, rows), expected)
 
-    def test_may_share_models(self, created):
+    def test_threads_can_share_models(self, created):
         arch = architecture()
         rows, models = random_rows(arch, 500), [random_weights(arch, seed) for seed in range(5)]
         expected = [session.predict_proba(arch, weights, rows) for weights in models]
@@ -359,7 +359,7 @@ class TestThreads:
             assert all(pool.map(same_bits, range(200)))
         assert len(created) == 2 * len(models)
 
-    def test_one_image_starts_none(self, pickled):
+    def test_one_image_starts_no_thread(self, pickled):
         script = """
             import os, pickle, sys
             from sklearn.datasets import load_digits
@@ -371,7 +371,7 @@ class TestThreads:
         """
         assert run_script(script, pickled) == "0\n"
 
-    def test_may_outlive_the_main_thread(self, pickled):
+    def test_threads_can_predict_after_the_main_thread_ended(self, pickled):
         script = """
             import atexit, pickle, sys, threading
             from sklearn.datasets import load_digits
@@ -420,11 +420,11 @@ FORK = """
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
 class TestForks:
     @pytest.mark.parametrize("leave", ["sys.exit()", "os._exit(0)"])
-    def test_child_predicts_with_sessions_of_its_own(self, pickled, leave):
+    def test_child_process_creates_new_sessions(self, pickled, leave):
         script = FORK.format(before="imported = set(sys.modules)", n_children=2, leave=leave)
         assert run_script(script, pickled) == "{0}\n"
 
-    def test_child_of_a_process_whose_threads_predict(self, pickled):
+    def test_child_process_of_a_process_with_predicting_threads(self, pickled):
         before = """
     imported, stop = set(sys.modules), False
 
@@ -438,7 +438,7 @@ class TestForks:
         script = FORK.format(before=before, n_children=20, leave="os._exit(0)")
         assert run_script(script, pickled) == "{0}\n"
 
-    def test_child_of_a_process_that_used_tensorflow(self, pickled):
+    def test_child_process_of_a_process_that_used_tensorflow(self, pickled):
         before = """
     model[-1].model_.predict(X[:5].reshape(-1, 8, 8, 1), verbose=0)
     imported = set(sys.modules)

@@ -18,7 +18,7 @@ STEPS = 5  # batches per epoch
 
 
 class Counter(keras.callbacks.Callback):
-    """Records its calls in class attributes, which all copies share: it is copies that are called."""
+    """Callback that records its calls in class attributes, which are shared by its copies."""
 
     epochs, batches = [], []
 

@@ -1,4 +1,4 @@
-"""`fit`: history, random state, data that it leaves unmodified, and fits that fail."""
+"""`fit`: history, random state, unmodified data, and fits that raise an error."""
 
 import copy
 import random

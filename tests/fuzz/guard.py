@@ -43,7 +43,7 @@ def guarded(seconds, megabytes):
     process' peak resident size, which includes what C libraries allocate. Linux only.
     """
     global _is_watching
-    Path("/proc/self/clear_refs").write_text("5")  # sets the peak to the present size
+    Path("/proc/self/clear_refs").write_text("5")  # sets the peak to the current size
     memory, start = process_memory("VmRSS"), time.process_time()
     _seen.clear()
     _is_watching = True

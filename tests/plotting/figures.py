@@ -1,4 +1,4 @@
-"""Read what a figure shows, for the tests of the displays."""
+"""Read the content of figures, for the tests of the displays."""
 
 import numpy as np
 

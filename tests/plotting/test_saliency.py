@@ -41,7 +41,7 @@ def log_odds(clf, images, class_indices):
 
 
 class TestGradient:
-    def test_is_the_slope_of_the_log_odds(self, fitted, digits):
+    def test_gradient_is_the_slope_of_the_log_odds(self, fitted, digits):
         images, labels = digits[0][:6], np.array([3, 4, 3, 4, 3, 5])
         display = SaliencyDisplay.from_estimator(fitted, images, labels)
         brighter, darker = images * np.float32(1.002), images * np.float32(0.998)
@@ -55,7 +55,7 @@ class TestGradient:
         assert_allclose(display.saliency, direct.saliency, rtol=1e-4, atol=1e-5)
         assert_allclose(display.images, direct.images, atol=1e-6)
 
-    def test_is_zero_for_pixels_of_the_background(self, fitted, digits):
+    def test_saliency_is_zero_for_background_pixels(self, fitted, digits):
         display = SaliencyDisplay.from_estimator(fitted, digits[0][:2], background=1)
         assert np.all(display.saliency[digits[0][:2, ..., 0] == 1] == 0)
 
@@ -87,7 +87,7 @@ class TestOcclusion:
         assert_allclose(display.saliency, [expected, -expected], atol=1e-12)
         assert texts(display.text_) == ["on (80%)", "off (20%)"]
 
-    def test_is_the_mean_drop_over_the_patches(self, fitted, digits):
+    def test_occlusion_is_the_mean_drop_over_the_patches(self, fitted, digits):
         image = digits[0][:1]
         display = SaliencyDisplay.from_estimator(fitted, image, method="occlusion", patch_size=3)
         label = fitted.predict(image)[0]
@@ -107,7 +107,7 @@ class TestOcclusion:
         assert np.all(np.isfinite(display.saliency))
         assert display.saliency[0, 2, 3] == pytest.approx(1)
 
-    def test_is_zero_for_pixels_of_the_background(self):
+    def test_saliency_is_zero_for_background_pixels(self):
         X = np.full((1, 6, 6), 0.8)
         display = SaliencyDisplay.from_estimator(OnePixel(), X, method="occlusion", background=0.8)
         assert_array_equal(display.saliency, np.zeros((1, 6, 6)))
