@@ -5,6 +5,38 @@ from numbers import Integral
 
 import numpy as np
 
+ACTIVATIONS = (
+    "celu",
+    "elu",
+    "exponential",
+    "gelu",
+    "hard_shrink",
+    "hard_sigmoid",
+    "hard_silu",
+    "hard_swish",
+    "hard_tanh",
+    "leaky_relu",
+    "linear",
+    "log_sigmoid",
+    "log_softmax",
+    "mish",
+    "relu",
+    "relu6",
+    "selu",
+    "sigmoid",
+    "silu",
+    "soft_shrink",
+    "softmax",
+    "softplus",
+    "softsign",
+    "sparse_plus",
+    "sparse_sigmoid",
+    "sparsemax",
+    "squareplus",
+    "swish",
+    "tanh",
+    "tanh_shrink",
+)
 DTYPES = ("float32", "float64", "mixed_bfloat16", "mixed_float16")
 
 
@@ -57,6 +89,11 @@ class Architecture:
         if not isinstance(n_classes, Integral) or n_classes < 2:
             raise ValueError(
                 f"n_classes must be an integer >= 2, got {n_classes!r}. Pass the number of labels."
+            )
+        if activation not in ACTIVATIONS:
+            raise ValueError(
+                f"activation must be the name of an activation of Keras, got {activation!r}. Pass one of "
+                f"{', '.join(ACTIVATIONS)}."
             )
         filters = _positive_integers("filters", filters)
         kernels = _windows("kernel_size", kernel_size, len(filters))

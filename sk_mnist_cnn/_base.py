@@ -26,10 +26,11 @@ def fitted_at_once(estimator):
     After an error the estimator is unchanged. Other threads see the old state or the new one, see `snapshot`.
     """
     before = dict(vars(estimator))
-    copy = snapshot(estimator)
+    copy = object.__new__(type(estimator))
     copy.__dict__ = dict(before)
     yield copy
     after = vars(copy)
+    # Attributes that others have set during the fit are kept, such as parameters.
     kept = {name: value for name, value in vars(estimator).items() if name in after or name not in before}
     fitted = {name: value for name, value in after.items() if before.get(name, _MISSING) is not value}
     estimator.__dict__ = kept | fitted

@@ -153,7 +153,12 @@ def saved_seed(path):
         If the file is damaged, or was saved by a later release.
     """
     path = as_path(path)
-    return int(_read(path)[0]["random_state"]) if path.is_file() else None
+    if not path.is_file():
+        return None
+    try:
+        return int(_read(path)[0]["random_state"])
+    except FileNotFoundError:  # removed by another fit that has just succeeded
+        return None
 
 
 def _read(path):

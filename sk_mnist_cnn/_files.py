@@ -4,7 +4,6 @@ The size of a file bounds the memory that is needed to read it, even if the file
 """
 
 import contextlib
-import glob
 import io
 import os
 import re
@@ -80,8 +79,10 @@ def replacing(path):
 def remove_leftovers(path):
     """Delete the temporary directories of killed writers of `path`. No other writer may be running."""
     path = Path(os.path.realpath(path))
-    for directory in path.parent.glob(f"{glob.escape(path.name)}.*.part"):
-        shutil.rmtree(directory)
+    pattern = re.escape(path.name) + r"\.[a-z0-9_]{8}\.part"  # as tempfile names them
+    for directory in path.parent.iterdir():
+        if re.fullmatch(pattern, directory.name) and directory.is_dir():
+            shutil.rmtree(directory, ignore_errors=True)
 
 
 @contextlib.contextmanager

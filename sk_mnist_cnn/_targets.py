@@ -107,7 +107,11 @@ def check_sample_weight(sample_weight, n_samples, name="sample_weight"):
         raise ValueError(f"{name} must be >= 0, got {weights.min()}. Use 0 to ignore a sample.")
     if not weights.any():
         raise ValueError(f"{name} must not be zero for all samples, got only zeros. Pass a positive weight.")
-    # Only the ratios matter; a power of two keeps them exactly, and sums cannot overflow.
+    return _scale(weights)
+
+
+def _scale(weights):
+    """Divide weights by a power of two, which keeps their ratios exactly, so that sums do not overflow."""
     return np.ldexp(weights, -np.frexp(weights.max())[1])
 
 
@@ -138,7 +142,7 @@ def check_class_weight(class_weight, classes):
         raise ValueError(
             f"class_weight must hold finite numbers >= 0, got {class_weight}. Use 0 to ignore a class."
         )
-    return weights
+    return dict(zip(weights, _scale(np.array(list(weights.values()), float)), strict=True))
 
 
 def weigh_classes(images, class_weight, classes, dtype, *, whole=True):

@@ -501,7 +501,8 @@ class CNNDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         if self.checkpoint is None:
             return None
         images = {"training": training, "validation": validation}
-        run = partial(describe_run, self.get_params(), seed, classes, images, start)
+        params = self.get_params() | {name: getattr(self, name) for name in self._parameter_constraints}
+        run = partial(describe_run, params, seed, classes, images, start)
         return Checkpoint(self.checkpoint, run)
 
     def _architecture_for(self, image_shape, classes, start):
@@ -517,7 +518,7 @@ class CNNDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         return architecture
 
     def _config(self, seed):
-        return TrainingConfig.from_params(self.get_params(deep=False), seed)
+        return TrainingConfig.from_params(vars(self), seed)
 
     def _fitted_attributes(self, seed, classes, architecture, state):
         """Return the attributes after training: all of them, except those that `validate_data` sets."""

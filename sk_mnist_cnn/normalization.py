@@ -11,7 +11,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import validate_data
 
 from . import _images
-from ._base import ImageTransformer, fitted_at_once, observed_fit
+from ._base import ImageTransformer, fitted_at_once, observed_fit, snapshot
 from ._pictures.mnist_format import normalize_digit
 from ._pictures.reading import is_picture, read_gray
 
@@ -160,7 +160,8 @@ class MNISTNormalizer(ImageTransformer):
             If flat rows can only be read as one row of pixels.
         """
         self._validate_params()
-        return self._normalize(self._read(X, reset=False))
+        fitted = snapshot(self)
+        return fitted._normalize(fitted._read(X, reset=False))
 
     def _normalize(self, grays):
         return np.stack([normalize_digit(gray, self.size, self.box, self.invert) for gray in grays])

@@ -11,7 +11,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from . import _images
-from ._base import ImageTransformer, fitted_at_once, observed_fit
+from ._base import ImageTransformer, fitted_at_once, observed_fit, snapshot
 
 
 class ImagePreprocessor(ImageTransformer):
@@ -136,11 +136,12 @@ class ImagePreprocessor(ImageTransformer):
             If the pixels are in [0, 1] already, but those seen in `fit` were integers.
         """
         check_is_fitted(self)
+        fitted = snapshot(self)
         rows, layout = _images.as_rows(X)
-        rows = validate_data(self, rows, dtype="numeric", reset=False)
-        _images.check_layout(layout, self.image_shape_)
-        self._check_scale(rows)
-        return self._scale(rows)
+        rows = validate_data(fitted, rows, dtype="numeric", reset=False)
+        _images.check_layout(layout, fitted.image_shape_)
+        fitted._check_scale(rows)
+        return fitted._scale(rows)
 
     def inverse_transform(self, X: ArrayLike) -> np.ndarray:
         """Return images in the layout, scale and dtype seen in `fit`.
@@ -161,16 +162,17 @@ class ImagePreprocessor(ImageTransformer):
             If the images have another shape than those seen in `fit`.
         """
         check_is_fitted(self)
+        fitted = snapshot(self)
         rows, layout = _images.as_rows(X)
         rows = check_array(rows, dtype="numeric", input_name="X")
-        if rows.shape[1] != self.n_features_in_:
+        if rows.shape[1] != fitted.n_features_in_:
             raise ValueError(
-                f"X must hold images of the fitted shape {self.image_shape_}, with {self.n_features_in_} "
+                f"X must hold images of the fitted shape {fitted.image_shape_}, with {fitted.n_features_in_} "
                 f"features, got {rows.shape[1]} features. Pass images that transform has returned."
             )
-        _images.check_layout(layout, self.image_shape_)
-        pixels = _images.unscale_pixels(rows, self.max_value_, self._fitted_dtype)
-        return pixels.reshape(len(pixels), *self._fitted_layout)
+        _images.check_layout(layout, fitted.image_shape_)
+        pixels = _images.unscale_pixels(rows, fitted.max_value_, fitted._fitted_dtype)
+        return pixels.reshape(len(pixels), *fitted._fitted_layout)
 
     def _fit_rows(self, X):
         """Fit to `X`, and return it as validated flat rows."""

@@ -188,3 +188,14 @@ def test_warnings_are_still_only_warnings():
         warnings.simplefilter("always")
         warnings.warn("old version", stacklevel=1)
     assert len(caught) == 1
+
+
+def test_only_leftovers_of_the_same_file_are_removed(tmp_path):
+    path = tmp_path / "ck"
+    kept = [tmp_path / name for name in ("ck.mine.part", "ck.1.abcdefgh.part", "other.abcdefgh.part")]
+    for directory in (*kept, tmp_path / "ck.abcdefgh.part"):
+        directory.mkdir()
+    (tmp_path / "ck.oldfiles.part").write_bytes(b"")
+    remove_leftovers(path)
+    assert not (tmp_path / "ck.abcdefgh.part").exists()
+    assert sorted(tmp_path.iterdir()) == sorted([*kept, tmp_path / "ck.oldfiles.part"])

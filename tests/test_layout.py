@@ -30,6 +30,7 @@ LAYERS = (
         "_lock",
         "_pictures",
         "_mnist_files",
+        "_threads",
         "_warnings",
         "_fingerprint",
         "_keras.worker",

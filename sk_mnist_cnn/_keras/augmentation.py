@@ -35,11 +35,15 @@ class Augmentation:
 
         It is random if the settings cannot be determined, so that no graph is shared.
         """
-        content = fingerprint(augmentation) or secrets.token_hex()
+        return fingerprint(augmentation) or secrets.token_hex(), *Augmentation.classes(augmentation)
+
+    @staticmethod
+    def classes(augmentation):
+        """Return the classes of the Keras layers."""
         if augmentation is None or isinstance(augmentation, str):
-            return content
+            return []
         layers = _checked_layers(augmentation)
-        return content, *(type(part) for layer in layers for part in layer._flatten_layers())
+        return [type(part) for layer in layers for part in layer._flatten_layers()]
 
     def __call__(self, images, seed):
         """Augment a batch of images; `seed` is a pair of integers, drawn for this batch."""

@@ -12,6 +12,8 @@ import re
 import sys
 import tempfile
 
+from .._threads import allowed_threads
+
 _CHATTER = re.compile(
     r"WARNING: All log messages before absl"
     r"|[IWE]\d{4} [\d:. ]+\d+ \S+:\d+\]"
@@ -79,6 +81,17 @@ if keras.backend.backend() != "tensorflow":
     )
 
 
+@contextlib.contextmanager
+def default_floatx():
+    """Set Keras' default dtype to "float32", and restore the user's: variables, losses and metrics use it."""
+    before = keras.config.floatx()
+    keras.config.set_floatx("float32")
+    try:
+        yield
+    finally:
+        keras.config.set_floatx(before)
+
+
 def _share_gpus():
     """Let GPU memory grow on demand, so that several processes can share a GPU."""
     for gpu in tf.config.list_physical_devices("GPU"):
@@ -88,20 +101,17 @@ def _share_gpus():
 
 
 def _share_cores():
-    """Limit TensorFlow's two thread pools to OMP_NUM_THREADS.
-
-    joblib, Dask and Ray set it for each worker, but the pools ignore it: every worker would use all cores.
-    """
-    allowed = os.environ.get("OMP_NUM_THREADS", "")
-    if not allowed.isdecimal():
+    """Limit TensorFlow's two thread pools to OMP_NUM_THREADS, which they ignore."""
+    allowed = allowed_threads()
+    if allowed is None:
         return
     threading = tf.config.threading
     # This error means that TensorFlow is in use already, as above.
     with contextlib.suppress(RuntimeError):
         if not (threading.get_intra_op_parallelism_threads() or "TF_NUM_INTRAOP_THREADS" in os.environ):
-            threading.set_intra_op_parallelism_threads(int(allowed))
+            threading.set_intra_op_parallelism_threads(allowed)
         if not (threading.get_inter_op_parallelism_threads() or "TF_NUM_INTEROP_THREADS" in os.environ):
-            threading.set_inter_op_parallelism_threads(int(allowed))
+            threading.set_inter_op_parallelism_threads(allowed)
 
 
 with _no_chatter():
@@ -111,4 +121,4 @@ with _no_chatter():
 # Retracing is intended: the engine traces one network per architecture.
 tf.get_logger().addFilter(lambda record: "triggered tf.function retracing" not in record.getMessage())
 
-__all__ = ["BaseWrapper", "keras", "tf"]
+__all__ = ["BaseWrapper", "default_floatx", "keras", "tf"]

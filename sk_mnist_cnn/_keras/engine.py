@@ -38,6 +38,11 @@ _LARGE_WEIGHT = 1e3
 # What a gradient tape makes of Keras' loop over batches; TensorFlow does not tell whether one is recording.
 _SIGNS_OF_A_TAPE = ("variable without handle data", "No gradient defined for operation")
 
+_MESSAGE = (
+    "CNNDigitClassifier must be fitted where TensorFlow executes eagerly and records no gradients, got a "
+    "call inside a {}. Call it outside."
+)
+
 _trainers = TrainerPool(16)
 
 
@@ -46,18 +51,14 @@ def _eager(function):
 
     @functools.wraps(function)
     def run(*args, **kwargs):
-        where = None if tf.executing_eagerly() else "tf.Graph or tf.function"
+        if not tf.executing_eagerly():
+            raise RuntimeError(_MESSAGE.format("tf.Graph or tf.function"))
         try:
-            if where is None:
-                return function(*args, **kwargs)
+            return function(*args, **kwargs)
         except (LookupError, ValueError) as error:
-            if not any(sign in str(error) for sign in _SIGNS_OF_A_TAPE):
-                raise
-            where = "tf.GradientTape"
-        raise RuntimeError(
-            "CNNDigitClassifier must be fitted where TensorFlow executes eagerly and records no gradients, "
-            f"got a call inside a {where}. Call it outside."
-        )
+            if any(sign in str(error) for sign in _SIGNS_OF_A_TAPE):
+                raise RuntimeError(_MESSAGE.format("tf.GradientTape")) from error
+            raise
 
     return run
 
@@ -131,8 +132,12 @@ def train(
     state = _resume(checkpoint, config.verbose) or start
     n_done = state.n_epochs - start.n_epochs
 
+    # Before a trainer is borrowed: a callable may fit another classifier, which would wait for this one.
+    n_batches = config.epochs * training.n_batches(config.batch_size)
+    rates = learning_rates(config.learning_rate_schedule, optimizer.peak_rate, n_batches)
     key, create = _trainer_for(architecture, config, optimizer, callbacks)
-    with _trainers.borrow(key, create, calls_user_code=bool(callbacks or observer)) as trainer:
+    calls_user_code = bool(callbacks or observer) or _has_custom_classes(optimizer, config.augmentation)
+    with _trainers.borrow(key, create, calls_user_code=calls_user_code) as trainer:
         trainer.load(start, optimizer, config)
         if state is not start:
             if not _can_resume(state, n_done, trainer.state(), config, validation):
@@ -142,8 +147,6 @@ def train(
             trainer.load(state, optimizer, config, resumed=True)
         stopping = config.monitor and EarlyStopping(trainer, config.monitor, config.patience, state, n_done)
         if n_done < config.epochs and not (stopping and stopping.exhausted):
-            n_batches = config.epochs * training.n_batches(config.batch_size)
-            rates = learning_rates(config.learning_rate_schedule, trainer.peak_rate(optimizer), n_batches)
             check = CheckLoss()
             callbacks = [StartEpoch(trainer, config.seed), check, *callbacks, RecordHistory(trainer, check)]
             if stopping:
@@ -168,6 +171,12 @@ def _trainer_for(architecture, config, optimizer, callbacks):
     augmentation = Augmentation.key(config.augmentation)
     key = architecture, optimizer.key, augmentation, steps, devices, keras.config.epsilon()
     return key, functools.partial(Trainer.create, architecture, optimizer, config.augmentation, steps)
+
+
+def _has_custom_classes(optimizer, augmentation):
+    """Return whether the optimizer or a layer of the augmentation is of a class that is not Keras' own."""
+    classes = optimizer.kind, *Augmentation.classes(augmentation)
+    return not all(kind.__module__.startswith("keras.") for kind in classes)
 
 
 def _check_trained(trainer, before, config):

@@ -1,20 +1,7 @@
 """Model, dropout layer and loss of a trainer. Their settings are variables, so changes need no new graph."""
 
-from contextlib import contextmanager
-
-from .backend import keras, tf
+from .backend import default_floatx, keras, tf
 from .network import assign, compiled_model, read
-
-
-@contextmanager
-def default_floatx():
-    """Set Keras' default dtype, which losses and metrics use, to "float32", and restore the user's."""
-    before = keras.config.floatx()
-    keras.config.set_floatx("float32")
-    try:
-        yield
-    finally:
-        keras.config.set_floatx(before)
 
 
 class ScheduledModel(keras.Model):

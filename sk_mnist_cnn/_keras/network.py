@@ -86,7 +86,7 @@ def compiled_model(architecture, weights, optimizer, **dropout_rates):
     model = build_network(architecture, **dropout_rates, seed=0)
     model.set_weights(weights)
     loss = keras.losses.SparseCategoricalCrossentropy(dtype=architecture.input_dtype)
-    model.compile(optimizer, loss, metrics=["accuracy"])
+    model.compile(optimizer, loss, metrics=["accuracy"], auto_scale_loss=False)
     model.optimizer.build(model.trainable_variables)
     return model
 

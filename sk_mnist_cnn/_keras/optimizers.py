@@ -3,8 +3,10 @@
 import secrets
 from dataclasses import dataclass
 
+import numpy as np
+
 from .._fingerprint import fingerprint
-from .backend import keras
+from .backend import default_floatx, keras
 
 # Keras 3 lowered Adadelta's default to 0.001, with which this network hardly learns. The method itself has no
 # learning rate, which is a rate of 1 (Zeiler, 2012, "ADADELTA: an adaptive learning rate method").
@@ -61,6 +63,16 @@ class Optimizer:
     def has_own_schedule(self):
         """Whether the instance has a Keras `LearningRateSchedule`."""
         return "learning_rate" in self.config
+
+    @property
+    def peak_rate(self):
+        """The constant learning rate, or the maximum of a named schedule; None with a schedule of its own."""
+        if self.has_own_schedule:
+            return None
+        if self.learning_rate is not None:
+            return float(np.float32(self.learning_rate))
+        with default_floatx():
+            return float(self.build().learning_rate.numpy())
 
     def build(self, *, scale_loss=False):
         """Create the Keras optimizer. Half precision needs `scale_loss`, so that gradients do not vanish."""

@@ -31,11 +31,11 @@ class TrainerPool:
         calls_user_code : bool
             Whether the fit runs callbacks.
         """
-        counted = not calls_user_code
         with self._changed:
             self._changed.wait_for(lambda: key in self._idle or not self._in_use[key])
             trainer = self._idle.pop(key, None)
-            self._in_use[key] += counted
+            if not calls_user_code:
+                self._in_use[key] += 1
         unchanged = False
         try:
             trainer = trainer or create()
@@ -43,7 +43,9 @@ class TrainerPool:
             unchanged = trainer.is_unchanged()
         finally:
             with self._changed:
-                self._in_use[key] -= counted
+                if not calls_user_code:
+                    self._in_use.subtract([key])
+                    self._in_use = +self._in_use  # without the keys that are not in use
                 if unchanged:
                     self._idle[key] = trainer
                     self._idle.move_to_end(key)

@@ -12,9 +12,9 @@ import numpy as np
 
 from .._training import TrainingState
 from .augmentation import Augmentation, reseed
-from .backend import BaseWrapper, keras
+from .backend import BaseWrapper, default_floatx, keras
 from .input_pipeline import InputPipeline
-from .layers import ScheduledModel, SmoothedCrossentropy, VariableDropout, default_floatx
+from .layers import ScheduledModel, SmoothedCrossentropy, VariableDropout
 from .network import assign, build_network, initial_weights, read
 
 # Batches trained in one call into TensorFlow, where no callback is called for every batch.
@@ -27,8 +27,6 @@ _SET_BY_FIT = {
     "history",
     "stop_evaluating",
     "stop_training",
-    "test_function",
-    "train_function",
 }
 
 
@@ -47,11 +45,12 @@ class Trainer(BaseWrapper):
         model.optimizer.build(model.trainable_variables)
         trainer._weights = tuple(model.trainable_variables)
         trainer._initial_slots = read(model.optimizer.variables)
-        trainer._default_rate = float(model.optimizer.learning_rate.numpy())
         augment = None if augmentation is None else Augmentation(augmentation, architecture.image_shape)
         trainer._pipeline = InputPipeline(architecture, augment)
         trainer._validation_pipeline = InputPipeline(architecture)
         model.schedule(np.empty(0, np.float32), 0)
+        model.make_train_function()
+        model.make_test_function()
         trainer._attributes = _attributes(model)
         return trainer
 
@@ -68,6 +67,7 @@ class Trainer(BaseWrapper):
             compile__steps_per_execution=steps_per_execution,
             compile__jit_compile=False,
             compile__run_eagerly=False,
+            compile__auto_scale_loss=False,
             warm_start=True,
             shuffle=False,
         )
@@ -82,17 +82,12 @@ class Trainer(BaseWrapper):
         continues = state.optimizer and state.optimizer_name == optimizer.name
         assign(model.optimizer.variables, state.optimizer if continues else self._initial_slots)
         if not (optimizer.has_own_schedule or resumed):
-            model.optimizer.learning_rate = self.peak_rate(optimizer)
+            model.optimizer.learning_rate = optimizer.peak_rate
         for layer in model.dropouts:
             layer.rate.assign(getattr(config, layer.name))
         model.loss.share.assign(config.label_smoothing)
         self._history = {name: list(values) for name, values in state.history.items()}
         self._optimizer_name = optimizer.name
-
-    def peak_rate(self, optimizer):
-        """Return the learning rate of a constant schedule, or the maximum of any other."""
-        rate = optimizer.learning_rate
-        return self._default_rate if rate is None else float(np.float32(rate))
 
     def run(self, training, validation, config, rates, callbacks, *, n_done):
         """Train from the loaded state; `n_done` epochs of `config.epochs` have been trained before."""
@@ -186,6 +181,7 @@ def _attributes(model):
     """Return the attributes of a model and its parts, with the items of lists and dicts."""
     optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)
     parts = [model, *model._flatten_layers(include_self=False), model.optimizer, optimizer, model.loss]
+    parts += [*model.variables, *optimizer.variables]
     return [
         {name: _items(value) for name, value in vars(part).items() if name not in _SET_BY_FIT}
         for part in parts

@@ -12,10 +12,12 @@ import joblib
 import numpy as np
 import onnxruntime
 
+from .._threads import allowed_threads
 from . import graph
 
-# Sessions kept in a process; the least recently used are dropped.
-MAX_SESSIONS = 32
+# Sessions kept in a process, of about 2 MB each for 28x28 images; the least recently used are dropped. More
+# than in any usual ensemble, because models that take turns would otherwise create a session at every call.
+MAX_SESSIONS = 128
 
 # Pixels in one call, those of 32 images of 28x28: enough that the call itself costs little, few enough that
 # feature maps stay in the processor's cache and that memory stays small.
@@ -60,14 +62,6 @@ def predict_proba(architecture, weights, rows):
     return probabilities
 
 
-def n_threads():
-    """Return the number of threads to use: OMP_NUM_THREADS, by which joblib, Dask and Ray share the cores
-    among their workers, else the cores available to the process.
-    """
-    allowed = os.environ.get("OMP_NUM_THREADS", "")
-    return int(allowed) if allowed.isdecimal() and int(allowed) else joblib.cpu_count()
-
-
 def _for_each(items, function):
     """Call a function with every item, in this thread and in as many others as may be used.
 
@@ -90,7 +84,7 @@ def _for_each(items, function):
 
     if len(items) > 1:
         with contextlib.suppress(RuntimeError):  # without further threads this one makes all calls
-            for _ in range(min(len(items), n_threads()) - 1):
+            for _ in range(min(len(items), allowed_threads() or joblib.cpu_count()) - 1):
                 _thread.start_new_thread(work, ())
     work()
     for error in [outcomes.get() for _ in items]:

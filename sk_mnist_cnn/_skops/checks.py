@@ -6,8 +6,8 @@ from types import FunctionType, ModuleType
 
 import numpy as np
 
-from .._architecture import Architecture
-from ..classifier import DTYPES, CNNDigitClassifier
+from .._architecture import DTYPES, Architecture
+from ..classifier import CNNDigitClassifier
 
 
 def check_parameters(estimator):

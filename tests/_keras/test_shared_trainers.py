@@ -168,3 +168,50 @@ def test_concurrent_fits_give_same_training(data, monkeypatch):
     for thread in threads:
         thread.join(TIMEOUT)
     assert all(map(same_training, together, alone))
+
+
+class ChangeAtStart(Change):
+    """Apply a function to the model at the start of the training."""
+
+    def on_train_begin(self, logs=None):
+        self._change(self.model)
+
+    def on_epoch_end(self, epoch, logs=None):
+        pass
+
+
+def freeze_kernel(model):
+    model.get_layer("conv_1").kernel.trainable = False
+
+
+def constrain_kernel(model):
+    model.layers[-1].kernel.constraint = keras.constraints.NonNeg()
+
+
+def replace_train_function(model):
+    train_function = model.train_function
+    model.train_function = lambda iterator: train_function(iterator)
+
+
+@pytest.mark.parametrize("change", [freeze_kernel, constrain_kernel, replace_train_function])
+def test_changes_of_variables_and_functions_have_no_effect_on_the_next_fit(change, data, reference):
+    small_classifier(callbacks=[ChangeAtStart(change)]).fit(*data)
+    assert same_training(small_classifier().fit(*data), reference)
+
+
+def test_schedule_may_fit_another_classifier(data, reference):
+    fitted = []
+
+    def schedule(batch):
+        if not fitted:
+            fitted.append(None)
+            fitted[0] = small_classifier().fit(*data)
+        return 0.01
+
+    assert small_classifier(epochs=1, learning_rate_schedule=schedule).fit(*data).n_iter_ == 1
+    assert same_training(fitted[0], reference)
+
+
+def test_pool_forgets_keys_that_are_not_in_use(data):
+    small_classifier().fit(*data)
+    assert not engine._trainers._in_use

@@ -8,7 +8,7 @@ import pytest
 from keras.src.activations import ALL_OBJECTS_DICT
 from numpy.testing import assert_allclose
 
-from sk_mnist_cnn._architecture import Architecture
+from sk_mnist_cnn._architecture import ACTIVATIONS, Architecture
 from sk_mnist_cnn._keras.network import build_network
 from sk_mnist_cnn._onnx import graph
 
@@ -96,3 +96,7 @@ def test_output_of_any_layer_can_be_declared():
     onnx.checker.check_model(model, full_check=True)
     X = np.ones((3, 8, 8, 1), np.float32)
     assert run(model, X, "flatten").shape == (3, 6)
+
+
+def test_activations_of_the_parameter_are_written_or_predicted_by_tensorflow():
+    assert {*ACTIVATIONS} == {*graph.ACTIVATIONS, "sparsemax"}

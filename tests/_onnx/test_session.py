@@ -10,7 +10,6 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-import joblib
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
@@ -98,13 +97,13 @@ class TestResults:
         monkeypatch.setattr(session, "PIXELS_PER_CALL", rows[:5].size)
         assert_array_equal(session.predict_proba(arch, weights, rows[::-1]), expected[::-1])
 
-    @pytest.mark.parametrize("n_threads", ["1", "2", "7"])
+    @pytest.mark.parametrize("n_threads", [1, 2, 7])
     def test_probabilities_are_bit_identical_with_any_number_of_threads(self, n_threads, monkeypatch):
         arch = architecture((28, 28, 1), **DEFAULT)
         weights, rows = random_weights(arch), random_rows(arch, 300)
-        monkeypatch.setenv("OMP_NUM_THREADS", "3")
+        monkeypatch.setattr(session, "allowed_threads", lambda: 3)
         expected = session.predict_proba(arch, weights, rows)
-        monkeypatch.setenv("OMP_NUM_THREADS", n_threads)
+        monkeypatch.setattr(session, "allowed_threads", lambda: n_threads)
         assert_array_equal(session.predict_proba(arch, weights, rows), expected)
 
     @pytest.mark.parametrize("dtype", [np.uint8, np.float64, ">f4", np.float16, bool])
@@ -278,17 +277,8 @@ class TestSessions:
 
 
 class TestThreads:
-    @pytest.mark.parametrize(("variable", "n_threads"), [("1", 1), ("3", 3), ("4,2", None), ("0", None)])
-    def test_number_of_threads_follows_omp_num_threads(self, variable, n_threads, monkeypatch):
-        monkeypatch.setenv("OMP_NUM_THREADS", variable)
-        assert session.n_threads() == (n_threads or joblib.cpu_count())
-
-    def test_number_of_threads_is_that_of_the_available_cores(self, monkeypatch):
-        monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-        assert session.n_threads() == joblib.cpu_count()
-
     def test_every_item_is_processed_once(self, monkeypatch):
-        monkeypatch.setenv("OMP_NUM_THREADS", "4")
+        monkeypatch.setattr(session, "allowed_threads", lambda: 4)
         processed, threads = [], set()
         started = threading.Barrier(4, timeout=10)
 
@@ -304,7 +294,7 @@ class TestThreads:
 
     @pytest.mark.parametrize("in_helper", [True, False])
     def test_errors_are_raised_and_end_all_threads(self, in_helper, monkeypatch):
-        monkeypatch.setenv("OMP_NUM_THREADS", "3")
+        monkeypatch.setattr(session, "allowed_threads", lambda: 3)
         this, processed = threading.get_ident(), []
         started = threading.Barrier(3, timeout=10)
 
@@ -323,7 +313,7 @@ class TestThreads:
         assert len(processed) == n_processed
 
     def test_calling_thread_waits_for_no_thread_to_start(self, monkeypatch):
-        monkeypatch.setenv("OMP_NUM_THREADS", "3")
+        monkeypatch.setattr(session, "allowed_threads", lambda: 3)
         helpers, processed = [], []
         monkeypatch.setattr(session._thread, "start_new_thread", lambda work, _: helpers.append(work))
         session._for_each(range(10), processed.append)
@@ -334,7 +324,7 @@ class TestThreads:
         assert len(processed) == 10
 
     def test_one_thread_processes_all_items_if_no_other_can_be_started(self, monkeypatch):
-        monkeypatch.setenv("OMP_NUM_THREADS", "3")
+        monkeypatch.setattr(session, "allowed_threads", lambda: 3)
         arch = architecture()
         weights, rows = random_weights(arch), random_rows(arch, 2_000)
         expected = session.predict_proba(arch, weights, rows)

@@ -96,3 +96,12 @@ def test_numpy_behavior_of_tensorflow_has_no_effect():
     script = textwrap.dedent(NUMPY_BEHAVIOR)
     shown = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=200)
     assert shown.stdout == "(3, 10)\n", shown.stderr
+
+
+def test_warm_start_continues_under_another_dtype_policy(data):
+    warm = classifier(warm_start=True).fit(*data)
+    alone = classifier(warm_start=True).fit(*data).fit(*data)
+    with setting("dtype_policy", "mixed_float16"):
+        warm.fit(*data)
+        assert not isinstance(warm.model_.optimizer, keras.optimizers.LossScaleOptimizer)
+    assert same_training(warm, alone)

@@ -8,6 +8,7 @@ import sys
 from numpy.testing import assert_array_equal
 from sklearn.base import clone
 
+from sk_mnist_cnn import CNNDigitClassifier
 from sk_mnist_cnn._keras.backend import keras
 from tests.estimators import same_training
 
@@ -81,3 +82,21 @@ def test_new_process_prints_nothing_and_gives_same_results(data, reference, tmp_
     assert_array_equal(probabilities, reference.predict_proba(data[0]))
     assert same_training(refitted, reference)
     assert process.stderr == ""
+
+
+class Narrow(CNNDigitClassifier):
+    """A subclass with a parameter of its own, and few others."""
+
+    def __init__(self, name, *, epochs=1):
+        super().__init__(filters=(8, 16), kernel_size=3, dense_units=(32, 16), epochs=epochs)
+        self.name = name
+
+
+def test_subclass_with_fewer_parameters_fits_and_pickles(data, tmp_path):
+    fitted = Narrow("a").fit(*data)
+    again = pickle.loads(pickle.dumps(fitted))
+    assert again.name == "a"
+    assert_array_equal(again.predict_proba(data[0]), fitted.predict_proba(data[0]))
+    resumable = Narrow("a")
+    resumable.checkpoint = tmp_path / "checkpoint"
+    assert resumable.fit(*data).n_iter_ == 1

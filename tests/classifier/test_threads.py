@@ -5,6 +5,7 @@ import threading
 import numpy as np
 from numpy.testing import assert_array_equal
 
+from sk_mnist_cnn import ImagePreprocessor
 from sk_mnist_cnn._keras.backend import keras
 
 from .conftest import classifier
@@ -63,3 +64,25 @@ def test_keeps_parameters_set_during_fit(data):
     fitted.set_params(callbacks=[Call(lambda: fitted.set_params(verbose=0, n_iter_no_change=7))])
     fitted.fit(*data)
     assert fitted.n_iter_no_change == 7
+
+
+def test_transform_during_a_refit_uses_one_fit():
+    small, large = np.full((2, 8, 8), 255, np.uint8), np.full((2, 10, 10), 255, np.uint8)
+    images = ImagePreprocessor().fit(small)
+    errors, stop = [], threading.Event()
+
+    def transform_repeatedly():
+        while not stop.is_set():
+            try:
+                images.transform(small)
+            except ValueError as error:
+                errors.append(str(error))
+
+    thread = threading.Thread(target=transform_repeatedly)
+    thread.start()
+    for _ in range(300):
+        images.fit(large)
+        images.fit(small)
+    stop.set()
+    thread.join()
+    assert not [error for error in errors if "reshape" in error]

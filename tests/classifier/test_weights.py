@@ -161,3 +161,14 @@ def test_raises_if_weights_are_zero_for_every_sample(data, no_training):
     X, y = data
     with pytest.raises(ValueError, match="class_weight and sample_weight must leave a positive weight"):
         classifier(class_weight={3: 0}).fit(X, y, sample_weight=(y == 3).astype(float))
+
+
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+def test_class_weights_of_any_scale_train_alike(method, data):
+    heavy = {label: 2.0**1023 if label == 3 else 2.0**1022 for label in range(10)}
+    light = {label: 2 if label == 3 else 1 for label in range(10)}
+    one, other = (getattr(classifier(class_weight=w), method) for w in (heavy, light))
+    arguments = data if method == "fit" else (*data, range(10))
+    fitted, expected = one(*arguments), other(*arguments)
+    assert same_training(fitted, expected)
+    assert fitted.history_["loss"][-1] > 0

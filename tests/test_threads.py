@@ -1,0 +1,19 @@
+import joblib
+import pytest
+
+from sk_mnist_cnn._threads import allowed_threads
+
+
+@pytest.mark.parametrize(
+    ("variable", "expected"),
+    [("1", 1), (" 2 ", 2), ("2,4", 2), ("9", 8), ("1" * 20, 8), ("0", None), ("", None), ("-1", None)],
+)
+def test_omp_num_threads_is_the_number_of_threads(variable, expected, monkeypatch):
+    monkeypatch.setattr(joblib, "cpu_count", lambda: 8)
+    monkeypatch.setenv("OMP_NUM_THREADS", variable)
+    assert allowed_threads() == expected
+
+
+def test_without_omp_num_threads_any_number_is_allowed(monkeypatch):
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    assert allowed_threads() is None
