@@ -100,7 +100,7 @@ def test_verbose_fit_prints_where_it_resumes(digits, path, capsys):
     clf = interrupt(small_classifier(checkpoint=str(path)), *digits, after=2)
     assert capsys.readouterr().out == ""
     clf.set_params(verbose=2).fit(*digits)
-    assert f"Resuming after epoch 2, from {path}" in capsys.readouterr().out
+    assert f"Resuming after epoch 2 from {path}" in capsys.readouterr().out
 
 
 def test_resumed_fit_uses_the_saved_seed(digits, path):
