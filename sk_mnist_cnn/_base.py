@@ -1,7 +1,7 @@
 """Code shared by the estimators: atomic fits, scikit-learn's callbacks, and the base of the transformers."""
 
 import contextlib
-from typing import Self
+from typing import Any, Self
 
 from sklearn.base import BaseEstimator, TransformerMixin
 
@@ -16,7 +16,7 @@ def _callback_support():
     return CallbackSupportMixin
 
 
-CallbackSupportMixin = _callback_support()
+CallbackSupportMixin: Any = _callback_support()
 
 
 @contextlib.contextmanager
