@@ -60,7 +60,8 @@ class CNNDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     dense_dropout : float in [0, 1), default=0.5
         Dropout rate after the first dense layer.
     activation : str, default="relu"
-        Name of a Keras activation for all layers but the last.
+        Name of a Keras activation for all layers but the last. With "sparsemax", TensorFlow predicts instead
+        of ONNX Runtime.
     optimizer : {"adadelta", "adam", "adamw", "rmsprop", "sgd"} or keras.optimizers.Optimizer, \
             default="adadelta"
         The optimizer. An instance is copied, and never changed. Optimizers that average weights
@@ -117,7 +118,8 @@ class CNNDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         fit without interruption; any other raises. The file is removed when `fit` succeeds. Two fits at the
         same time need two files.
     dtype : {"float32", "float64", "mixed_bfloat16", "mixed_float16"}, default="float32"
-        Keras dtype policy. Input of any dtype is cast to it one batch at a time.
+        Keras dtype policy. Input of any dtype is cast to it one batch at a time. Mixed precision is only used
+        for training: ONNX Runtime predicts in float32. With "float64", TensorFlow predicts in float64.
     random_state : int, RandomState instance or None, default=None
         Determines the initial weights, the order of the images, the augmentation, the dropout masks and the
         validation split. An integer gives the same weights, bit for bit, at every call.

@@ -1,7 +1,7 @@
 """`Graph`: a network as ONNX, written node by node from the fitted arrays without TensorFlow.
 
 Predictions run this graph (see `session`), and an exported file is this graph between scaling and labels (see
-`exporting`).
+`pipeline`).
 """
 
 from importlib.metadata import version
@@ -14,10 +14,7 @@ _OPSET, _IR_VERSION = 17, 8
 
 
 def supports(architecture):
-    """Return whether ONNX Runtime computes a network as Keras does.
-
-    It has no convolution in float64.
-    """
+    """Return whether ONNX Runtime can predict: it has no convolution in float64, nor every activation."""
     return architecture.dtype != "float64" and architecture.activation in ACTIVATIONS
 
 
@@ -143,9 +140,9 @@ def _squareplus(graph, x):
     return graph.add("Mul", graph.add("Add", x, root), 0.5)
 
 
-# By Keras' names, with Keras' default slopes and thresholds. The channels are axis 1 of both (n, c, h, w) and
-# (n, c). Of those that a network can be trained with only "sparsemax" is missing, which is not the published
-# function in Keras.
+# By Keras' names, with Keras' default slopes and thresholds. Channels are axis 1 of both (n, c, h, w) and
+# (n, c). Of the activations that Keras can train by name, only "sparsemax" is missing: Keras' is not the
+# published function, and a later release may correct it.
 ACTIVATIONS = {
     "celu": lambda graph, x: graph.add("Celu", x),
     "elu": lambda graph, x: graph.add("Elu", x),
