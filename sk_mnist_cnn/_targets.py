@@ -10,6 +10,12 @@ from sklearn.utils.multiclass import check_classification_targets
 from ._training import ImageDataset
 
 
+def as_labels(y):
+    """Return labels of NumPy's StringDType as ordinary strings, and all others as they are."""
+    is_string_dtype = getattr(getattr(y, "dtype", None), "kind", None) == "T"
+    return np.array(y.tolist()) if is_string_dtype else y
+
+
 def find_classes(y):
     """Return the sorted labels in `y`.
 

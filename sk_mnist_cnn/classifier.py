@@ -21,6 +21,7 @@ from ._base import CallbackSupportMixin, fitted_at_once, observed_fit, snapshot
 from ._checkpoint import Checkpoint, describe_run, resolve_seed
 from ._schedules import SCHEDULES
 from ._targets import (
+    as_labels,
     check_classes,
     find_classes,
     labeled_images,
@@ -60,7 +61,8 @@ class CNNDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     dense_dropout : float in [0, 1), default=0.5
         Dropout rate after the first dense layer.
     activation : str, default="relu"
-        Name of a Keras activation for all layers but the last.
+        Name of a Keras activation for all layers but the last. With "sparsemax", TensorFlow predicts instead
+        of ONNX Runtime.
     optimizer : {"adadelta", "adam", "adamw", "rmsprop", "sgd"} or keras.optimizers.Optimizer, \
             default="adadelta"
         The optimizer. An instance is copied, and never changed. Optimizers that average weights
@@ -117,7 +119,8 @@ class CNNDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         fit without interruption; any other raises. The file is removed when `fit` succeeds. Two fits at the
         same time need two files.
     dtype : {"float32", "float64", "mixed_bfloat16", "mixed_float16"}, default="float32"
-        Keras dtype policy. Input of any dtype is cast to it one batch at a time.
+        Keras dtype policy. Input of any dtype is cast to it one batch at a time. Mixed precision is only used
+        for training: ONNX Runtime predicts in float32. With "float64", TensorFlow predicts in float64.
     random_state : int, RandomState instance or None, default=None
         Determines the initial weights, the order of the images, the augmentation, the dropout masks and the
         validation split. An integer gives the same weights, bit for bit, at every call.
@@ -478,7 +481,7 @@ class CNNDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         if isinstance(y, str):
             rows = validate_data(self, rows, **checks)
         else:
-            rows, y = validate_data(self, rows, y, **checks)
+            rows, y = validate_data(self, rows, as_labels(y), **checks)
         _images.warn_of_raw_pixels(rows, name)
         if image_shape is None:
             return rows, _images.resolve_image_shape(self.n_features_in_, layout, self.image_shape), y

@@ -5,6 +5,7 @@ import os
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
+from ._base import snapshot
 from ._files import as_destination, replacing
 from .classifier import CNNDigitClassifier
 from .preprocessing import ImagePreprocessor
@@ -92,4 +93,4 @@ def _exportable_steps(estimator):
             )
     for step in (*preprocessors, classifier):
         check_is_fitted(step)
-    return preprocessors, classifier
+    return preprocessors, snapshot(classifier)

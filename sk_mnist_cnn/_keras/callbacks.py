@@ -48,12 +48,12 @@ def has_batch_hooks(callback):
 class StartEpoch(keras.callbacks.Callback):
     """Set all random generators at the start of an epoch, from (seed, epoch) alone."""
 
-    def __init__(self, trainer, seed):
+    def __init__(self, trainer):
         super().__init__()
-        self._trainer, self._seed = trainer, seed
+        self._trainer = trainer
 
     def on_epoch_begin(self, epoch, logs=None):
-        self._trainer.start_epoch(self._seed, epoch)
+        self._trainer.start_epoch(epoch)
 
 
 class CheckLoss(keras.callbacks.Callback):

@@ -148,7 +148,7 @@ def train(
         stopping = config.monitor and EarlyStopping(trainer, config.monitor, config.patience, state, n_done)
         if n_done < config.epochs and not (stopping and stopping.exhausted):
             check = CheckLoss()
-            callbacks = [StartEpoch(trainer, config.seed), check, *callbacks, RecordHistory(trainer, check)]
+            callbacks = [StartEpoch(trainer), check, *callbacks, RecordHistory(trainer, check)]
             if stopping:
                 callbacks.append(stopping)
             if checkpoint:

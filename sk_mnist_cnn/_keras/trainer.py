@@ -88,6 +88,7 @@ class Trainer(BaseWrapper):
         model.loss.share.assign(config.label_smoothing)
         self._history = {name: list(values) for name, values in state.history.items()}
         self._optimizer_name = optimizer.name
+        self._seed = config.seed
 
     def run(self, training, validation, config, rates, callbacks, *, n_done):
         """Train from the loaded state; `n_done` epochs of `config.epochs` have been trained before."""
@@ -105,12 +106,12 @@ class Trainer(BaseWrapper):
             self._pipeline.clear()
             self._validation_pipeline.clear()
 
-    def start_epoch(self, seed, epoch):
+    def start_epoch(self, epoch):
         """Set the order of the images, their augmentation and the dropout masks."""
         self._pipeline.start_epoch(epoch)
         for i, layer in enumerate(self.model_.layers):
             if isinstance(layer, VariableDropout):
-                reseed(layer.seed_generator, seed, epoch, i)
+                reseed(layer.seed_generator, self._seed, epoch, i)
 
     def record_epoch(self, logs):
         """Append the metrics of an epoch to the history."""

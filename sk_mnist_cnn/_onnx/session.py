@@ -19,9 +19,9 @@ from . import graph
 # than in any usual ensemble, because models that take turns would otherwise create a session at every call.
 MAX_SESSIONS = 128
 
-# Pixels in one call, those of 32 images of 28x28: enough that the call itself costs little, few enough that
-# feature maps stay in the processor's cache and that memory stays small.
-PIXELS_PER_CALL = 32 * 28 * 28
+# Pixels in one call, those of 8 images of 28x28: enough that the call itself costs little, few enough that
+# feature maps stay in the processor's cache. A session also keeps the memory of its largest calls.
+PIXELS_PER_CALL = 8 * 28 * 28
 
 # Beyond it products may overflow.
 LARGEST_PIXEL = np.sqrt(np.finfo(np.float32).max)
@@ -114,10 +114,10 @@ def _session(architecture, weights):
 
 
 def _create(architecture, weights):
-    """Create a session that computes in the thread which calls it, keeps no memory, and logs errors alone."""
+    """Create a session that computes in the thread that calls it, and logs errors only."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.enable_cpu_mem_arena = False
+    options.enable_mem_pattern = False  # costs memory for every size of a batch
     options.log_severity_level = 3
     model = graph.network(architecture, weights).model().SerializeToString()
     return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])

@@ -19,3 +19,34 @@ def test_raises_for_two_schedules(digits):
     small_classifier(optimizer=own, learning_rate=0.01, **params).fit(*digits)
     with pytest.raises(ValueError, match=r"learning_rate_schedule must be 'constant' with .* got 'cosine'"):
         small_classifier(optimizer=own, learning_rate="auto", **params).fit(*digits)
+
+
+@pytest.mark.parametrize("name", ["use_ema", "ScheduleFreeAdamW"])
+def test_raises_for_optimizers_that_average_weights(name, digits):
+    if name == "use_ema":
+        optimizer = keras.optimizers.Adam(use_ema=True)
+    elif hasattr(keras.optimizers, name):
+        optimizer = getattr(keras.optimizers, name)()
+    else:
+        pytest.skip(f"this version of Keras has no {name}")
+    with pytest.raises(ValueError, match=f"optimizer must not .*{name}"):
+        small_classifier(optimizer=optimizer, learning_rate="auto").fit(*digits)
+
+
+class RecordRate(keras.callbacks.Callback):
+    rates = []
+
+    def on_train_batch_begin(self, batch, logs=None):
+        self.rates.append(float(self.model.optimizer.learning_rate.numpy()))
+
+
+def test_schedule_counts_batches_whose_gradients_overflow(digits):
+    X, y = digits[0][:128] * 60, digits[1][:128]  # gradients that overflow in half precision
+    params = {
+        "dtype": "mixed_float16",
+        "epochs": 2,
+        "learning_rate_schedule": lambda batch: 0.01 / (1 + batch),
+    }
+    RecordRate.rates.clear()
+    small_classifier(callbacks=[RecordRate()], **params).fit(X, y)
+    assert RecordRate.rates[1:] == pytest.approx([0.01 / (1 + batch) for batch in range(3)], rel=1e-3)

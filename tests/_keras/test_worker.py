@@ -1,6 +1,7 @@
 """Classifiers in forked and spawned processes."""
 
 import multiprocessing
+import os
 import signal
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 from numpy.testing import assert_array_equal
 
+from sk_mnist_cnn import build_cnn
 from sk_mnist_cnn._keras.backend import keras
 from tests.estimators import small_classifier
 
@@ -100,3 +102,47 @@ def test_keras_model_raises_in_forked_process(fitted, digits):
     raises = pytest.raises(RuntimeError, match='Start the process by "spawn"')
     with multiprocessing.get_context("fork").Pool(1) as pool, raises:
         pool.apply_async(get_model, (fitted,)).get(timeout=60)
+
+
+class UnpicklableError(Exception):
+    def __init__(self, first, second):
+        super().__init__(f"{first} and {second}")
+
+
+class RaiseUnpicklable(keras.callbacks.Callback):
+    def on_epoch_end(self, epoch, logs=None):
+        raise UnpicklableError("one", "two")
+
+
+def _fit_with_error(X, y):
+    with pytest.raises(RuntimeError, match="UnpicklableError: one and two"):
+        small_classifier(callbacks=[RaiseUnpicklable()]).fit(X, y)
+    return small_classifier(epochs=1).fit(X, y).n_iter_
+
+
+def test_errors_that_cannot_be_pickled_are_described(digits):
+    with multiprocessing.get_context("fork").Pool(1) as pool:
+        assert pool.apply_async(_fit_with_error, digits).get(timeout=120) == 1
+
+
+def _fit_in(directory, X, y):
+    os.chdir(directory)
+    return small_classifier(epochs=1).fit(X, y).n_iter_
+
+
+def test_worker_does_not_import_from_the_current_directory(digits, tmp_path):
+    for name in ("random", "sk_mnist_cnn", "keras"):
+        (tmp_path / f"{name}.py").write_text("open('executed', 'w').close()")
+    with multiprocessing.get_context("fork").Pool(1) as pool:
+        assert pool.apply_async(_fit_in, (tmp_path, *digits)).get(timeout=120) == 1
+    assert not (tmp_path / "executed").exists()
+
+
+def _build():
+    return build_cnn((28, 28, 1), 10)
+
+
+def test_build_cnn_is_not_available_in_a_forked_process():
+    unavailable = pytest.raises(RuntimeError, match="not available in a process forked after TensorFlow")
+    with multiprocessing.get_context("fork").Pool(1) as pool, unavailable:
+        pool.apply_async(_build).get(timeout=60)

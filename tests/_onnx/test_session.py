@@ -26,6 +26,8 @@ from tests.estimators import small_classifier
 SMALL = {"filters": (8, 16), "kernel_size": 3, "dense_units": (32, 16)}
 DEFAULT = {"filters": (32, 64), "kernel_size": 5, "dense_units": (120, 84)}
 
+needs_proc = pytest.mark.skipif(not os.path.exists("/proc/self"), reason="needs /proc")
+
 
 def architecture(image_shape=(8, 8, 1), n_classes=10, activation="relu", **params):
     params = {"pool_size": 2, "dtype": "float32"} | (params or SMALL)
@@ -252,6 +254,7 @@ class TestSessions:
             assert len(session._sessions) <= 2
         assert new == [1, 1, 0, 1, 0, 1, 1]
 
+    @needs_proc
     def test_memory_does_not_grow_with_models_and_batches(self):
         script = """
             import re
@@ -274,6 +277,27 @@ class TestSessions:
         """
         growth = int(run_script(script))
         assert growth < 10_000  # kB
+
+    @pytest.mark.skipif(sys.platform != "linux", reason="needs the mallopt of glibc")
+    def test_reuse_memory_after_tensorflow_has_trained(self):
+        script = """
+            import ctypes, resource
+            import numpy as np
+            from sk_mnist_cnn._architecture import Architecture
+            from sk_mnist_cnn._onnx import session
+
+            # As tf.data does: from then on, malloc returns large blocks to the system when they are freed.
+            assert ctypes.CDLL(None).mallopt(-3, 131072)
+            layers = {"filters": (32, 64), "kernel_size": 5, "pool_size": 2, "dense_units": (120, 84)}
+            arch = Architecture.resolve((28, 28, 1), 10, **layers, activation="relu", dtype="float32")
+            weights = tuple(np.full(shape, 0.01, np.float32) for shape in arch.weight_shapes)
+            rows = np.ones((1_000, 784), np.float32)
+            session.predict_proba(arch, weights, rows)
+            before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+            session.predict_proba(arch, weights, rows)
+            print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+        """
+        assert int(run_script(script)) < 1_000  # page faults, one per image; without reuse there are 23
 
 
 class TestThreads:
@@ -349,6 +373,7 @@ class TestThreads:
             assert all(pool.map(same_bits, range(200)))
         assert len(created) == 2 * len(models)
 
+    @needs_proc
     def test_one_image_starts_no_thread(self, pickled):
         script = """
             import os, pickle, sys

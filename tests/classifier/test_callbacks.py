@@ -125,3 +125,41 @@ def test_callback_can_stop_training(data, reference):
     fitted = classifier(callbacks=[StopAfterFirstEpoch()]).fit(*data)
     assert fitted.n_iter_ == 1
     assert fitted.history_["loss"] == reference.history_["loss"][:1]
+
+
+class Uncopyable(keras.callbacks.Callback):
+    def __deepcopy__(self, memo):
+        raise TypeError("cannot copy a lock")
+
+
+def test_raises_for_callback_that_cannot_be_copied(data, no_training):
+    with pytest.raises(ValueError, match=r"callbacks must hold objects .*Uncopyable.*cannot copy a lock"):
+        classifier(callbacks=[Uncopyable()]).fit(*data)
+
+
+class RemoveLoss(keras.callbacks.Callback):
+    def on_epoch_end(self, epoch, logs=None):
+        del logs["loss"]
+        logs["val_accuracy"] = "high"
+        logs["note"] = "a text"
+
+
+def test_history_is_complete_if_a_callback_removes_metrics(data):
+    params = {"validation_split": 0.2, "early_stopping": True}
+    expected = classifier(**params).fit(*data)
+    fitted = classifier(**params, callbacks=[RemoveLoss()]).fit(*data)
+    assert fitted.history_ == expected.history_
+
+
+class CountTestBatches(keras.callbacks.Callback):
+    counts = []
+
+    def on_test_batch_end(self, batch, logs=None):
+        self.counts.append(batch)
+
+
+def test_validation_batch_hooks_are_called_for_each_batch(data):
+    CountTestBatches.counts.clear()
+    X, y = data
+    classifier(epochs=1, batch_size=10, callbacks=[CountTestBatches()]).fit(X, y, X_val=X[:50], y_val=y[:50])
+    assert CountTestBatches.counts == [0, 1, 2, 3, 4]

@@ -95,3 +95,13 @@ def test_raises_for_one_class(label, data, no_training):
 def test_raises_for_invalid_labels(y, data, no_training):
     with pytest.raises(ValueError):
         classifier().fit(data[0], y)
+
+
+@pytest.mark.skipif(not hasattr(np.dtypes, "StringDType"), reason="NumPy < 2 has no StringDType")
+def test_labels_of_string_dtype_are_strings(data):
+    X, y = data
+    labels = np.array([f"digit {label}" for label in y], dtype=np.dtypes.StringDType())
+    fitted = classifier(epochs=1).fit(X, labels, X_val=X[:20], y_val=labels[:20])
+    assert fitted.classes_.tolist() == [f"digit {label}" for label in range(10)]
+    assert fitted.classes_.dtype.kind == "U"
+    assert fitted.partial_fit(X, labels).score(X, np.array(labels.tolist())) > 0

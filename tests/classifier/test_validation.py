@@ -110,3 +110,10 @@ def test_pipeline_transforms_validation_data():
         scaler.transform(X[:1000]), y[:1000], X_val=scaler.transform(X[1000:]), y_val=y[1000:]
     )
     assert model[-1].history_ == expected.history_
+
+
+def test_warns_of_raw_pixels_in_validation_images(data):
+    X, y = data
+    raw = (X[:50] * 16).astype(np.uint8)
+    with pytest.warns(UserWarning, match="X_val holds integer pixels up to 16"):
+        classifier(epochs=1).fit(X, y, X_val=raw, y_val=y[:50])
