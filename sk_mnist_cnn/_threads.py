@@ -1,8 +1,12 @@
 """The number of threads that a process may use."""
 
+import functools
 import os
 
 import joblib
+
+# It reads files, because containers may limit the number of cores.
+available_cores = functools.cache(joblib.cpu_count)
 
 
 def allowed_threads():
@@ -18,4 +22,4 @@ def allowed_threads():
     first = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
     if not first.isdecimal() or int(first) == 0:
         return None
-    return min(int(first), joblib.cpu_count())
+    return min(int(first), available_cores())

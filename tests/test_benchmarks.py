@@ -38,9 +38,9 @@ def test_advantages_are_ratios_within_rounds(higher_is_better):
 def test_cost_model_counts_fits_of_busiest_worker():
     search = Search(workers=4, candidates=5, architectures=3, images=900, epochs=2, folds=3)
     assert search.fits_per_worker == 4  # of 15
-    assert search.image_epochs == 2 * 600 + 300 / 3
+    assert search.image_epochs == 2 * 600 + 300 / 5
     model = CostModel(start=5.0, trace=1.0, fit=0.1, epoch=0.05, image_epoch=0.001)
-    assert model.seconds(search) == pytest.approx(5 + 3 * 1 + 4 * (0.1 + 2 * 0.05 + 1.3))
+    assert model.seconds(search) == pytest.approx(5 + 3 * 1 + 4 * (0.1 + 2 * 0.05 + 1.26))
 
 
 def test_cost_model_is_fitted_to_its_own_predictions():

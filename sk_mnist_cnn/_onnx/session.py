@@ -8,20 +8,19 @@ import weakref
 from collections import OrderedDict
 from queue import SimpleQueue
 
-import joblib
 import numpy as np
 import onnxruntime
 
-from .._threads import allowed_threads
+from .._threads import allowed_threads, available_cores
 from . import graph
 
 # Sessions kept in a process, of about 2 MB each for 28x28 images; the least recently used are dropped. More
 # than in any usual ensemble, because models that take turns would otherwise create a session at every call.
 MAX_SESSIONS = 128
 
-# Pixels in one call, those of 8 images of 28x28: enough that the call itself costs little, few enough that
+# Pixels in one call, those of 16 images of 28x28: enough that the call itself costs little, few enough that
 # feature maps stay in the processor's cache. A session also keeps the memory of its largest calls.
-PIXELS_PER_CALL = 8 * 28 * 28
+PIXELS_PER_CALL = 16 * 28 * 28
 
 # Beyond it products may overflow.
 LARGEST_PIXEL = np.sqrt(np.finfo(np.float32).max)
@@ -84,7 +83,7 @@ def _for_each(items, function):
 
     if len(items) > 1:
         with contextlib.suppress(RuntimeError):  # without further threads this one makes all calls
-            for _ in range(min(len(items), allowed_threads() or joblib.cpu_count()) - 1):
+            for _ in range(min(len(items), allowed_threads() or available_cores()) - 1):
                 _thread.start_new_thread(work, ())
     work()
     for error in [outcomes.get() for _ in items]:

@@ -60,8 +60,8 @@ THREADS = """
     ("environment", "before", "expected"),
     [
         ({}, "", "0 0 True"),  # 0 lets TensorFlow choose
-        ({"OMP_NUM_THREADS": "3"}, "", "3 3 True"),
-        ({"OMP_NUM_THREADS": "4,2"}, "gc.disable()", "0 0 False"),
+        ({"OMP_NUM_THREADS": "1"}, "", "1 1 True"),
+        ({"OMP_NUM_THREADS": "1,2"}, "gc.disable()", "1 1 False"),
         ({"OMP_NUM_THREADS": "1", "TF_NUM_INTRAOP_THREADS": "2"}, "", "0 1 True"),
         (
             {"OMP_NUM_THREADS": "1"},

@@ -69,7 +69,7 @@ def _prediction(model, large):
     for workers in WORKERS:
         search = replace(large, workers=workers)
         hours = number(model.seconds(search) / 3600)
-        cells.append((f"{workers:,}", f"{search.fits_a_worker:,}", hours))
+        cells.append((f"{workers:,}", f"{search.fits_per_worker:,}", hours))
     return rst_table(title, cells)
 
 
