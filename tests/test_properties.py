@@ -55,6 +55,7 @@ PARAMS = {
 }
 
 
+@keras.saving.register_keras_serializable("tests")
 class SubtractMeanOfBatch(keras.Layer):
     def call(self, images, training=False):
         return images - keras.ops.mean(images, axis=0)
