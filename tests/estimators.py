@@ -1,10 +1,11 @@
 """Estimators that train fast on the 8x8 digits, and comparisons of fitted classifiers."""
 
 import copy
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import numpy as np
 from numpy.testing import assert_array_equal
+from scipy import sparse
 from sklearn.pipeline import Pipeline
 
 from sk_mnist_cnn import CNNDigitClassifier, ImagePreprocessor
@@ -66,3 +67,11 @@ def _assert_equal(found, expected, name):
             _assert_equal(one, other, name)
     else:
         assert_array_equal(found, expected, err_msg=name)
+
+
+def sparse_batches(side):
+    """Return sparse flat rows, and sparse images of side x side pixels where SciPy has them (>= 1.15)."""
+    batches = [sparse.csr_array(np.eye(4))]
+    with suppress(ValueError):
+        batches.append(sparse.coo_array(np.ones((2, side, side))))
+    return batches

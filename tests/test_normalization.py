@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from PIL import EpsImagePlugin, Image
-from scipy import ndimage, sparse
+from scipy import ndimage
 from sklearn.base import clone
 from sklearn.pipeline import make_pipeline
 from sklearn.utils.estimator_checks import parametrize_with_checks
@@ -23,6 +23,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from sk_mnist_cnn import CNNDigitClassifier, ImagePreprocessor, load_mnist_sample
 from sk_mnist_cnn._pictures.reading import read_gray
 from sk_mnist_cnn.normalization import MNISTNormalizer
+from tests.estimators import sparse_batches
 
 WHITE, GRAY_PAPER = 255, 200
 
@@ -570,7 +571,7 @@ def test_a_small_file_of_many_pixels_needs_little_memory(tmp_path):
 
 @pytest.mark.parametrize("method", ["fit", "transform", "fit_transform"])
 def test_raises_for_sparse_data(method):
-    for X in (sparse.csr_array(np.eye(4)), sparse.coo_array(np.ones((2, 5, 5)))):
+    for X in sparse_batches(5):
         with pytest.raises(TypeError, match="Sparse data was passed"):
             getattr(MNISTNormalizer(), method)(X)
 

@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
-from scipy import sparse
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
@@ -16,6 +15,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, StandardScaler
 
 from sk_mnist_cnn import ImagePreprocessor
+from tests.estimators import sparse_batches
 
 LAYOUTS = {"hwc": (6, 8, 5, 1), "hw": (6, 8, 5), "flat": (6, 40), "rgb": (6, 4, 5, 2)}
 DTYPES = ["float16", "float32", "float64", "uint8", "uint16", "int64", "bool"]
@@ -397,7 +397,7 @@ def test_raises_for_images_of_another_shape_or_type(X, images):
 
 def test_raises_for_sparse_data():
     transformer = ImagePreprocessor().fit(np.eye(4))
-    for X in (sparse.csr_array(np.eye(4)), sparse.coo_array(np.ones((2, 2, 2)))):
+    for X in sparse_batches(2):
         for method in (transformer.fit, transformer.fit_transform, transformer.transform):
             with pytest.raises(TypeError, match="Sparse data was passed"):
                 method(X)
