@@ -14,8 +14,9 @@ import onnxruntime
 from .._threads import allowed_threads, available_cores
 from . import graph
 
-# Sessions kept in a process, of about 2 MB each for 28x28 images; the least recently used are dropped. More
-# than in any usual ensemble, because models that take turns would otherwise create a session at every call.
+# Sessions kept in a process; the least recently used are dropped. For 28x28 images each takes about 2 MB, and
+# 1 MB more per thread after a large batch. There are more than models in any usual ensemble, because models
+# that take turns would otherwise create a session at every call.
 MAX_SESSIONS = 128
 
 # Pixels in one call, those of 16 images of 28x28: enough that the call itself costs little, few enough that
