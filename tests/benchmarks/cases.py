@@ -4,7 +4,7 @@ import pickle
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from statistics import median
@@ -14,7 +14,7 @@ from sklearn.utils.validation import validate_data
 
 from . import memory, search, starting
 from .data import digits
-from .libraries import OURS, SCIKERAS, SKORCH, BareKeras, BareRuntime
+from .libraries import OURS, SCIKERAS, SKORCH, BareKeras, BareRuntime, BareTensorFlow, Ours
 from .measuring import Case, Row, attempt, in_fresh_process, seconds, take_turns
 
 
@@ -42,8 +42,8 @@ class Scale:
 FULL = Scale(
     rounds=7,
     searches=5,
-    training_rounds=17,
-    training_images=2_000,
+    training_rounds=7,
+    training_images=4_096,
     rows=10_000,
     batch=128,
     calls=30,
@@ -75,18 +75,21 @@ QUICK = Scale(
 )
 
 
-def training(peers, scale):
+def training(peers, scale, name, batch_size=128, filters=(32, 64)):
     def throughput(library):
+        library = replace(library, batch_size=batch_size, filters=filters)
         X, y = digits(scale.training_images, library)
         return lambda: len(X) / library.seconds_per_epoch(X, y)
 
+    libraries = [OURS, Ours(dtype="mixed_bfloat16"), *peers, BareTensorFlow()]
     return Case(
-        "training",
-        "Training",
+        name,
+        f"Training, filters={filters}, batch_size={batch_size}",
         f"Images per second in the second epoch of a fit with {scale.training_images:,} images per epoch, "
-        "without the time to build and trace the network.",
+        "without the time to build and trace the network. The last row computes the gradients of one batch "
+        "and does nothing else: it is the limit of training with TensorFlow on this processor.",
         "images/s",
-        take_turns(_each([OURS, *peers], throughput), scale.training_rounds),
+        take_turns(_each(libraries, throughput), scale.training_rounds),
         higher_is_better=True,
     )
 
@@ -264,10 +267,15 @@ def import_time(peers, scale):
     )
 
 
-ALL = {
+TRAININGS = {
+    "training": {},
+    "training_batch_32": {"batch_size": 32},
+    "training_batch_512": {"batch_size": 512},
+    "training_small_network": {"filters": (16, 32)},
+}
+ALL = {name: partial(training, name=name, **settings) for name, settings in TRAININGS.items()} | {
     case.__name__: case
     for case in (
-        training,
         refit,
         cold_start,
         start_memory,

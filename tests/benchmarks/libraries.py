@@ -1,4 +1,4 @@
-"""The reference network in each library, trained with Adadelta in batches of 128.
+"""The reference network in each library, trained with Adadelta; by default in batches of 128.
 
 Libraries are imported when they are first used. Those based on Keras use `build_cnn`; skorch has the same
 layers in PyTorch.
@@ -8,21 +8,26 @@ import contextlib
 import importlib.util
 import io
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from functools import partial
 from time import perf_counter
 
 import numpy as np
 
 IMAGE_SHAPE, N_CLASSES = (28, 28, 1), 10
-BATCH_SIZE = 128
 LEARNING_RATE = 1.0
 DROPOUTS = {"conv_dropout": 0.2, "dense_dropout": 0.5}
 
 
+@dataclass(frozen=True)
 class Library(ABC):
-    """Interface to one library."""
+    """Interface to one library, with the settings of training that benchmarks change."""
 
-    name: str
-    packages: tuple
+    batch_size: int = 128
+    filters: tuple = (32, 64)
+
+    name = ""
+    packages = ()
 
     def absent(self, also=()):
         """Return a note that names the missing packages among its own and those in `also`, or ""."""
@@ -34,6 +39,14 @@ class Library(ABC):
         return images
 
     @abstractmethod
+    def seconds_per_epoch(self, X, y):
+        """Return the duration of an epoch, without the time to build and trace the network."""
+
+
+class EstimatorLibrary(Library):
+    """A library with estimators or models that are fitted and predict."""
+
+    @abstractmethod
     def fit(self, X, y, epochs=1, callbacks=()):
         """Return a new fitted estimator."""
 
@@ -41,39 +54,73 @@ class Library(ABC):
         return fitted.predict_proba(X)
 
     def seconds_per_epoch(self, X, y):
-        """Return the duration of the second epoch of a fit."""
         timer = epoch_timer()
         self.fit(X, y, epochs=2, callbacks=[timer])
         return timer.seconds[-1]
 
 
-class Ours(Library):
-    name = "sk_mnist_cnn"
+@dataclass(frozen=True)
+class Ours(EstimatorLibrary):
+    dtype: str = "float32"
+
     packages = ("sk_mnist_cnn",)
+
+    @property
+    def name(self):
+        return "sk_mnist_cnn" if self.dtype == "float32" else f"sk_mnist_cnn, {self.dtype}"
 
     def estimator(self, epochs=1, callbacks=(), **params):
         from sk_mnist_cnn import CNNDigitClassifier
 
-        return CNNDigitClassifier(epochs=epochs, batch_size=BATCH_SIZE, callbacks=list(callbacks), **params)
+        settings = {"filters": self.filters, "batch_size": self.batch_size, "dtype": self.dtype}
+        return CNNDigitClassifier(epochs=epochs, callbacks=list(callbacks), **{**settings, **params})
 
     def fit(self, X, y, epochs=1, callbacks=()):
         return self.estimator(epochs, callbacks).fit(X, y)
 
 
-class BareKeras(Library):
+class BareKeras(EstimatorLibrary):
     name = "Keras"
     packages = ("keras", "tensorflow")
 
     def fit(self, X, y, epochs=1, callbacks=()):
-        model = compiled(network())
-        model.fit(X, y, epochs=epochs, batch_size=BATCH_SIZE, callbacks=list(callbacks), verbose=0)
+        model = compiled(network(self.filters))
+        model.fit(X, y, epochs=epochs, batch_size=self.batch_size, callbacks=list(callbacks), verbose=0)
         return model
 
     def predict_proba(self, fitted, X):
-        return fitted.predict(X, batch_size=BATCH_SIZE, verbose=0)
+        return fitted.predict(X, batch_size=self.batch_size, verbose=0)
 
 
-class BareRuntime(Library):
+class BareTensorFlow(Library):
+    """The gradients of the network for the same batch: no optimizer, metrics or input pipeline."""
+
+    name = "TensorFlow, gradients alone"
+    packages = ("tensorflow",)
+
+    def seconds_per_epoch(self, X, y):
+        keras = load_keras()
+        import tensorflow as tf
+
+        model = network(self.filters)
+        images, labels = (tf.constant(array[: self.batch_size]) for array in (X, y))
+
+        @tf.function
+        def gradients():
+            with tf.GradientTape() as tape:
+                probabilities = model(images, training=True)
+                loss = keras.losses.sparse_categorical_crossentropy(labels, probabilities)
+            return tape.gradient(loss, model.trainable_variables)
+
+        gradients()
+        start = perf_counter()
+        for _ in range(len(X) // self.batch_size):
+            result = gradients()
+        _ = result[0].numpy()
+        return perf_counter() - start
+
+
+class BareRuntime(EstimatorLibrary):
     """ONNX Runtime with its own defaults, on the graph that sk_mnist_cnn predicts with."""
 
     name = "ONNX Runtime alone"
@@ -90,7 +137,7 @@ class BareRuntime(Library):
         return fitted.run(["probabilities"], {"X": X})[0]
 
 
-class SciKeras(Library):
+class SciKeras(EstimatorLibrary):
     name = "scikeras"
     packages = ("scikeras",)
 
@@ -100,11 +147,12 @@ class SciKeras(Library):
 
         return KerasClassifier(
             model=network,
+            model__filters=self.filters,
             loss="sparse_categorical_crossentropy",
             optimizer="adadelta",
             optimizer__learning_rate=LEARNING_RATE,
             metrics=["accuracy"],
-            batch_size=BATCH_SIZE,
+            batch_size=self.batch_size,
             epochs=epochs,
             callbacks=list(callbacks),
             verbose=0,
@@ -115,7 +163,7 @@ class SciKeras(Library):
         return self.estimator(epochs, callbacks).fit(X, y)
 
 
-class KerasWrapper(Library):
+class KerasWrapper(EstimatorLibrary):
     """It accepts flat rows only, and predicts with Keras' batch size and progress bar."""
 
     name = "keras.wrappers"
@@ -125,15 +173,21 @@ class KerasWrapper(Library):
         return images.reshape(len(images), -1)
 
     def fit(self, X, y, epochs=1, callbacks=()):
-        options = {"epochs": epochs, "batch_size": BATCH_SIZE, "callbacks": list(callbacks), "verbose": 0}
-        return load_keras().wrappers.SKLearnClassifier(network_of_rows, fit_kwargs=options).fit(X, y)
+        build = partial(network_of_rows, filters=self.filters)
+        options = {
+            "epochs": epochs,
+            "batch_size": self.batch_size,
+            "callbacks": list(callbacks),
+            "verbose": 0,
+        }
+        return load_keras().wrappers.SKLearnClassifier(build, fit_kwargs=settings).fit(X, y)
 
     def predict_proba(self, fitted, X):
         with contextlib.redirect_stdout(io.StringIO()):
             return fitted.decision_function(X)
 
 
-class Skorch(Library):
+class Skorch(EstimatorLibrary):
     name = "skorch"
     packages = ("torch", "skorch")
 
@@ -146,12 +200,13 @@ class Skorch(Library):
 
         classifier = NeuralNetClassifier(
             torch_network,
+            module__filters=self.filters,
             criterion=torch.nn.CrossEntropyLoss,
             optimizer=torch.optim.Adadelta,
             optimizer__rho=0.95,  # Keras' values
             optimizer__eps=1e-7,
             lr=LEARNING_RATE,
-            batch_size=BATCH_SIZE,
+            batch_size=self.batch_size,
             max_epochs=epochs,
             train_split=None,
             verbose=0,
@@ -187,22 +242,22 @@ def compiled(model, loss="sparse_categorical_crossentropy"):
     return model
 
 
-def network_of_rows(X, y):
+def network_of_rows(X, y, filters):
     """Return the network for keras.wrappers: for flat rows and one-hot labels."""
     keras = load_keras()
     rows = [keras.Input((np.prod(IMAGE_SHAPE),)), keras.layers.Reshape(IMAGE_SHAPE)]
-    return compiled(keras.Sequential([*rows, network()]), "categorical_crossentropy")
+    return compiled(keras.Sequential([*rows, network(filters)]), "categorical_crossentropy")
 
 
-def torch_network():
+def torch_network(filters=(32, 64)):
     """Return the reference network in PyTorch, without the softmax, which is in the loss."""
     from torch import nn
 
     return nn.Sequential(
-        *(nn.Conv2d(1, 32, 5), nn.ReLU(), nn.MaxPool2d(2)),
-        *(nn.Conv2d(32, 64, 5), nn.ReLU(), nn.MaxPool2d(2)),
+        *(nn.Conv2d(1, filters[0], 5), nn.ReLU(), nn.MaxPool2d(2)),
+        *(nn.Conv2d(filters[0], filters[1], 5), nn.ReLU(), nn.MaxPool2d(2)),
         *(nn.Dropout(DROPOUTS["conv_dropout"]), nn.Flatten()),
-        *(nn.Linear(1024, 120), nn.ReLU(), nn.Dropout(DROPOUTS["dense_dropout"])),
+        *(nn.Linear(16 * filters[1], 120), nn.ReLU(), nn.Dropout(DROPOUTS["dense_dropout"])),
         *(nn.Linear(120, 84), nn.ReLU()),
         nn.Linear(84, N_CLASSES),
     )
