@@ -180,7 +180,7 @@ class KerasWrapper(EstimatorLibrary):
             "callbacks": list(callbacks),
             "verbose": 0,
         }
-        return load_keras().wrappers.SKLearnClassifier(build, fit_kwargs=settings).fit(X, y)
+        return load_keras().wrappers.SKLearnClassifier(build, fit_kwargs=options).fit(X, y)
 
     def predict_proba(self, fitted, X):
         with contextlib.redirect_stdout(io.StringIO()):
