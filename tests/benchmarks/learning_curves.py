@@ -1,0 +1,130 @@
+"""Accuracy over the number of training images, beside classifiers of scikit-learn.
+
+Run ``python -m tests.benchmarks.learning_curves --help`` in a checkout. The images are those of MNIST, and
+the 8x8 digits of scikit-learn. MNIST is the file that ``SK_MNIST_CNN_DATA`` names, or else the shipped
+sample. The results are written to ``docs/benchmarks``.
+"""
+
+import argparse
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from joblib import Parallel, delayed
+from sklearn.datasets import load_digits
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import train_test_split
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.neural_network import MLPClassifier
+from sklearn.svm import SVC
+
+from sk_mnist_cnn import CNNDigitClassifier, load_mnist, load_mnist_sample
+
+from . import learning_report, machine
+from .__main__ import OUTPUT
+
+# The recipe for few images, on docs/recipes.md.
+LONG_TRAINING = {
+    "epochs": "auto",
+    "optimizer": "adam",
+    "learning_rate": 0.003,
+    "learning_rate_schedule": "one_cycle",
+    "batch_size": 32,
+    "dense_dropout": 0.2,
+}
+CLASSIFIERS = {
+    "CNN, few images": (CNNDigitClassifier, {**LONG_TRAINING, "augmentation": "elastic"}),
+    "CNN, few images, no augmentation": (CNNDigitClassifier, LONG_TRAINING),
+    "CNN, defaults": (CNNDigitClassifier, {}),
+    "MLPClassifier": (MLPClassifier, {"max_iter": 500}),
+    "SVC": (SVC, {}),
+    "RandomForestClassifier": (RandomForestClassifier, {"n_estimators": 300}),
+    "KNeighborsClassifier": (KNeighborsClassifier, {"n_neighbors": 1}),
+    "LogisticRegression": (LogisticRegression, {"max_iter": 1000}),
+    "LinearDiscriminantAnalysis": (LinearDiscriminantAnalysis, {"solver": "lsqr", "shrinkage": "auto"}),
+}
+# Number of draws of the training images, by their number.
+DRAWS = {20: 10, 100: 10, 300: 10, 1_000: 10, 3_000: 3, 10_000: 3, 60_000: 1}
+
+
+@dataclass(frozen=True)
+class Run:
+    """A classifier trained on one draw of training images."""
+
+    data: str
+    images: int
+    classifier: str
+    draw: int
+
+
+def main(arguments=None):
+    options = parse(arguments)
+    flags = " --quick" if options.quick else ""
+    results = {"machine": machine.describe(f"python -m tests.benchmarks.learning_curves{flags}"), "runs": []}
+    options.output.mkdir(parents=True, exist_ok=True)
+    planned = runs(options.quick)
+    workers = Parallel(n_jobs=options.jobs, return_as="generator")
+    for run, accuracy in zip(planned, workers(delayed(test_accuracy)(run) for run in planned), strict=True):
+        print(f"{run} {accuracy:.4f}", flush=True)
+        results["runs"].append({**asdict(run), "accuracy": accuracy})
+    text = json.dumps(results, indent=1) + "\n"
+    (options.output / "learning_curves.json").write_text(text, encoding="utf-8")
+    learning_report.write(results, options.output)
+
+
+def parse(arguments):
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.learning_curves", description=__doc__)
+    parser.add_argument(
+        "--quick", action="store_true", help="a tiny run that only checks that everything works"
+    )
+    parser.add_argument("--jobs", type=int, default=2, help="number of processes, each with one thread")
+    parser.add_argument("--output", type=Path, default=OUTPUT, help="folder for the results")
+    return parser.parse_args(arguments)
+
+
+def runs(quick):
+    """Return the runs, from few to many images."""
+    if quick:
+        return [Run("8x8 digits", 20, name, 0) for name in CLASSIFIERS]
+    planned = []
+    for data in LOADERS:
+        n_available = len(LOADERS[data]()[0])
+        for n_images, n_draws in DRAWS.items():
+            if n_images <= n_available:
+                planned += [Run(data, n_images, name, i) for i in range(n_draws) for name in CLASSIFIERS]
+    return planned
+
+
+def test_accuracy(run):
+    """Return the accuracy on the test images of a classifier trained on a stratified draw."""
+    X_train, X_test, y_train, y_test = LOADERS[run.data]()
+    if run.images < len(X_train):
+        X_train, _, y_train, _ = train_test_split(
+            X_train, y_train, train_size=run.images, stratify=y_train, random_state=run.draw
+        )
+    kind, params = CLASSIFIERS[run.classifier]
+    if "random_state" in kind().get_params():
+        params = {**params, "random_state": run.draw}
+    return kind(**params).fit(X_train, y_train).score(X_test, y_test)
+
+
+def mnist():
+    path = os.environ.get("SK_MNIST_CNN_DATA")
+    data = load_mnist(path) if path else load_mnist_sample()
+    images = (part.reshape(len(part), -1) / 255.0 for part in (data.x_train, data.x_test))
+    return *(part.astype("float32") for part in images), data.y_train, data.y_test
+
+
+def digits_8x8():
+    X, y = load_digits(return_X_y=True)
+    return train_test_split((X / 16).astype("float32"), y, test_size=500, stratify=y, random_state=0)
+
+
+LOADERS = {"MNIST": mnist, "8x8 digits": digits_8x8}
+
+
+if __name__ == "__main__":
+    main()

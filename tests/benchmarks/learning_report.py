@@ -1,0 +1,56 @@
+"""Table and figure of the learning curves."""
+
+from matplotlib.figure import Figure
+from pandas import DataFrame
+
+from .table import measured_with, rst_table
+
+
+def write(results, folder):
+    """Write the mean accuracies over the draws as tables, and a figure of MNIST's."""
+    runs = DataFrame(results["runs"])
+    parts = [
+        ".. This file is written by tests/benchmarks/learning_curves.py.",
+        measured_with(results["machine"]),
+        *(_table(name, group) for name, group in runs.groupby("data", sort=False)),
+    ]
+    (folder / "learning_curves.rst").write_text("\n\n".join(parts) + "\n", encoding="utf-8")
+    _draw(next(iter(runs.groupby("data", sort=False)))[1]).savefig(folder / "learning_curves.png", dpi=120)
+
+
+def _table(name, runs):
+    accuracies = runs.groupby(["classifier", "images"], sort=False)["accuracy"]
+    means, lowest, highest = (
+        100 * values.unstack().sort_index(axis=1)
+        for values in (accuracies.mean(), accuracies.min(), accuracies.max())
+    )
+    draws = accuracies.count().unstack().sort_index(axis=1).max()
+    cells = [["training images", *(f"{n:,}" for n in means.columns)], ["draws", *map(str, draws)]]
+    for classifier in runs["classifier"].unique():
+        cells.append([classifier])
+        for n_images in means.columns:
+            of_run = (values.loc[classifier, n_images] for values in (means, lowest, highest))
+            mean, low, high = (f"{value:.1f}" for value in of_run)
+            cells[-1].append(mean if low == high else f"{mean} ({low} - {high})")
+    return rst_table(f"{name}: test accuracy in %, mean and range over the draws", cells)
+
+
+def _draw(runs):
+    figure = Figure(figsize=(8, 5), layout="constrained")
+    ax = figure.subplots()
+    means = runs.groupby(["classifier", "images"], sort=False)["accuracy"].mean().unstack().sort_index(axis=1)
+    for classifier in runs["classifier"].unique():
+        is_ours = classifier.startswith("CNN")
+        ax.plot(
+            means.columns,
+            100 * (1 - means.loc[classifier]),
+            "o-" if is_ours else "s--",
+            label=classifier,
+            linewidth=2 if is_ours else 1,
+            markersize=5 if is_ours else 3,
+        )
+    ax.set(xscale="log", yscale="log", xlabel="training images", ylabel="test errors in %")
+    ax.grid(alpha=0.3, which="both")
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.legend(fontsize=8)
+    return figure
