@@ -11,17 +11,13 @@ class InputPipeline:
     def __init__(self, architecture, augmentation=None):
         self._image_shape, self._dtype = architecture.image_shape, architecture.input_dtype
         self._augmentation = augmentation
-        signature = (
-            tf.TensorSpec((None, *self._image_shape), self._dtype),
-            tf.TensorSpec((None,), tf.int32),
-            tf.TensorSpec((None,), self._dtype),
+        images = tf.TensorSpec((None, *self._image_shape), self._dtype)
+        # Not mapped over the data set, which would prepare the function again for every epoch.
+        self._augment = tf.function(
+            self._augment, input_signature=[images, tf.TensorSpec((2,), tf.int32)], autograph=False
         )
-        if augmentation is None:
-            dataset = tf.data.Dataset.from_generator(self._batches, output_signature=signature)
-        else:
-            signature += (tf.TensorSpec((2,), tf.int32),)
-            dataset = tf.data.Dataset.from_generator(self._seeded_batches, output_signature=signature)
-            dataset = dataset.map(self._augment)
+        signature = images, tf.TensorSpec((None,), tf.int32), tf.TensorSpec((None,), self._dtype)
+        dataset = tf.data.Dataset.from_generator(self._batches, output_signature=signature)
         options = tf.data.Options()
         # There is nothing to tune, and closing an iterator would wait up to 0.3 s for the tuner.
         options.autotune.enabled = False
@@ -49,14 +45,15 @@ class InputPipeline:
         order = self._images.indices
         if self._seed is not None:
             order = np.random.default_rng([self._seed, self._epoch]).permutation(order)
-        return self._images.batches(order, self._batch_size, self._image_shape, self._dtype)
+        batches = self._images.batches(order, self._batch_size, self._image_shape, self._dtype)
+        return batches if self._augmentation is None else self._augmented(batches)
 
-    def _seeded_batches(self):
+    def _augmented(self, batches):
         seeds = np.random.default_rng([self._seed, self._epoch, 1])
-        for batch in self._batches():
-            yield *batch, seeds.integers(2**31, size=2, dtype=np.int32)
+        for images, labels, weights in batches:
+            with tf.device("CPU:0"):
+                images = self._augment(images, seeds.integers(2**31, size=2, dtype=np.int32))
+            yield images, labels, weights
 
-    @tf.autograph.experimental.do_not_convert
-    def _augment(self, images, labels, weights, seed):
-        images = tf.ensure_shape(self._augmentation(images, seed), (None, *self._image_shape))
-        return images, labels, weights
+    def _augment(self, images, seed):
+        return tf.ensure_shape(self._augmentation(images, seed), (None, *self._image_shape))
