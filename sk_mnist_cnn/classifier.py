@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
+from sklearn.base import (
+    BaseEstimator,
+    ClassifierMixin,
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+    _fit_context,
+)
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -19,6 +25,7 @@ from . import _images
 from ._architecture import DTYPES, Architecture
 from ._base import CallbackSupportMixin, fitted_at_once, observed_fit, snapshot
 from ._checkpoint import Checkpoint, describe_run, resolve_seed
+from ._prediction import predict
 from ._schedules import SCHEDULES
 from ._targets import (
     as_labels,
@@ -34,7 +41,9 @@ if TYPE_CHECKING:
     import keras
 
 
-class CNNDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
+class CNNDigitClassifier(
+    CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, ClassifierMixin, TransformerMixin, BaseEstimator
+):
     """Convolutional neural network for MNIST digits and other small images.
 
     Blocks of convolution and max-pooling, dropout, dense layers with dropout, and a softmax output, trained
@@ -44,6 +53,8 @@ class CNNDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     A fitted classifier is plain data: hyper-parameters and NumPy arrays. Keras trains the arrays and ONNX
     Runtime predicts with them. So it is cheap to clone, to pickle and to send to other processes, and refits
     of the same architecture share one compiled network.
+
+    It is a transformer too: `transform` returns the embeddings of images, for instance for nearest neighbors.
 
     Parameters
     ----------
@@ -365,18 +376,7 @@ class CNNDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         ValueError
             If pixels are so large that the probabilities are not finite.
         """
-        check_is_fitted(self)
-        fitted = snapshot(self)
-        rows, _, _ = fitted._validate_images(X, image_shape=fitted.image_shape_)
-        architecture = fitted._fitted_architecture
-        probabilities = _predictor(architecture).predict_proba(architecture, fitted._weights, rows)
-        if not np.isfinite(probabilities).all():
-            raise ValueError(
-                f"X must hold pixels in [0, 1], got pixels from {rows.min():g} to {rows.max():g}, for which "
-                "the probabilities are not finite. Put an ImagePreprocessor before the classifier in a "
-                "Pipeline."
-            )
-        return probabilities
+        return self._predict(X, "probabilities")
 
     def predict_log_proba(self, X: ArrayLike) -> np.ndarray:
         """Predict logarithms of class probabilities.
@@ -411,6 +411,28 @@ class CNNDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         positions = fitted.predict_proba(X).argmax(axis=1)
         return fitted.classes_[positions]
 
+    def transform(self, X: ArrayLike) -> np.ndarray:
+        """Compute embeddings: the activations of the last hidden layer.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, h, w, c), (n_samples, h, w) or (n_samples, h * w * c)
+            Images with pixels in [0, 1].
+
+        Returns
+        -------
+        embeddings : ndarray of shape (n_samples, n_units)
+            `n_units` is the last of `dense_units`. Without `dense_units`, the embedding of an image is its
+            flattened feature map. float64 with ``dtype="float64"``, otherwise float32. A frame, if
+            `set_output` asks for one, with a column for each of `get_feature_names_out`.
+
+        Raises
+        ------
+        ValueError
+            If pixels are so large that the embeddings are not finite.
+        """
+        return self._predict(X, "embeddings")
+
     @property
     def model_(self) -> "keras.Model":
         """A compiled Keras model with the fitted weights."""
@@ -419,6 +441,12 @@ class CNNDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         return _engine().keras_model(
             fitted._fitted_architecture, fitted._config(fitted._seed), fitted._weights
         )
+
+    def _predict(self, X, output):
+        check_is_fitted(self)
+        fitted = snapshot(self)
+        rows, _, _ = fitted._validate_images(X, image_shape=fitted.image_shape_)
+        return predict(fitted._fitted_architecture, fitted._weights, rows, output)
 
     def _fit(self, X, y, sample_weight, validation_data, observer):
         start = self._training_state if self.warm_start and self.__sklearn_is_fitted__() else None
@@ -547,6 +575,11 @@ class CNNDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         return Architecture(**self._architecture)
 
     @property
+    def _n_features_out(self):
+        """Number of units of an embedding, for `get_feature_names_out`."""
+        return self._fitted_architecture.output_size("embeddings")
+
+    @property
     def _training_state(self):
         optimizer, name = self._optimizer_state or ((), "")
         return TrainingState(self._weights, optimizer, name, self.history_)
@@ -568,6 +601,7 @@ class CNNDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
+        tags.transformer_tags.preserves_dtype = []
         return tags
 
 
@@ -576,10 +610,3 @@ def _engine():
     from ._keras import engine
 
     return engine
-
-
-def _predictor(architecture):
-    """Return the module that predicts: ONNX Runtime if it supports the architecture, otherwise TensorFlow."""
-    from ._onnx import graph, session
-
-    return session if graph.supports(architecture) else _engine()

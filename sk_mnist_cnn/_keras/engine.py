@@ -193,7 +193,7 @@ def _refuse_overflow(architecture, weights, training):
     if all(np.abs(array).max(initial=0) < _LARGE_WEIGHT for array in weights):
         return
     rows = training.rows[training.indices[:PREDICTION_CHUNK]]
-    if not np.isfinite(predict_proba(architecture, weights, rows)).all():
+    if not np.isfinite(predict(architecture, weights, rows)).all():
         raise ValueError(
             "The weights became so large that predictions are not finite. Lower learning_rate, and check "
             "that the pixels are scaled to [0, 1], as ImagePreprocessor does."
@@ -233,29 +233,30 @@ def keras_model(architecture, config, weights):
 
 @survives_fork
 @_eager
-def predict_proba(architecture, weights, rows):
-    """Return class probabilities of flat rows, for networks that ONNX Runtime does not compute.
+def predict(architecture, weights, rows, output="probabilities"):
+    """Return an output of a network for flat rows, for networks that ONNX Runtime does not compute.
 
     Parameters
     ----------
     architecture : Architecture
     weights : tuple of ndarray
     rows : ndarray of shape (n, h * w * c)
+    output : {"probabilities", "embeddings"}, default="probabilities"
 
     Returns
     -------
-    ndarray of shape (n, n_classes)
+    ndarray of shape (n, architecture.output_size(output))
     """
     with _tracing_lock:
-        predict = _prediction_function(architecture)
+        compute = _prediction_function(architecture)
     tensors = [tf.constant(array) for array in weights]
-    probabilities = np.empty((len(rows), architecture.n_classes), architecture.input_dtype)
+    values = np.empty((len(rows), architecture.output_size(output)), architecture.input_dtype)
     for start in range(0, len(rows), PREDICTION_CHUNK):
         chunk = slice(start, start + PREDICTION_CHUNK)
         images = rows[chunk].astype(architecture.input_dtype, copy=False)
         images = tf.constant(images.reshape(-1, *architecture.image_shape))
-        probabilities[chunk] = predict(tensors, images).numpy()
-    return probabilities
+        values[chunk] = compute(tensors, images)[output].numpy()
+    return values
 
 
 _tracing_lock = threading.Lock()
@@ -263,12 +264,14 @@ _tracing_lock = threading.Lock()
 
 @functools.lru_cache(maxsize=32)
 def _prediction_function(architecture):
-    """Trace a function of the weights and of any number of images."""
+    """Trace a function of the weights and of any number of images, which returns a dict of outputs."""
     network = build_network(architecture, seed=0)
+    hidden, last = network.layers[-2:]
+    model = keras.Model(network.inputs[0], {"embeddings": hidden.output, "probabilities": last.output})
 
-    def probabilities(weights, images):
-        return network.stateless_call(weights, [], images, training=False)[0]
+    def outputs(weights, images):
+        return model.stateless_call(weights, [], images, training=False)[0]
 
     weights = [tf.TensorSpec(w.shape, w.dtype) for w in network.trainable_variables]
     images = tf.TensorSpec((None, *architecture.image_shape), architecture.input_dtype)
-    return tf.function(probabilities, autograph=False).get_concrete_function(weights, images)
+    return tf.function(outputs, autograph=False).get_concrete_function(weights, images)
