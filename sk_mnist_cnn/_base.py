@@ -1,9 +1,13 @@
-"""Code shared by the estimators: atomic fits, scikit-learn's callbacks, and the base of the transformers."""
+"""Code shared by the estimators: base classes, atomic fits, validation, and scikit-learn's callbacks."""
 
 import contextlib
+from math import prod
 from typing import Any, Self
 
 from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils.validation import validate_data
+
+from . import _images
 
 _MISSING = object()
 
@@ -41,6 +45,50 @@ def snapshot(estimator):
     view = object.__new__(type(estimator))
     view.__dict__ = vars(estimator)
     return view
+
+
+def on_rows(estimator, image_shape):
+    """Return a view of the estimator for which scikit-learn checks and names the columns of flat rows.
+
+    `n_features_in_` is the second dimension of what `fit` saw, for instance the height of an image.
+    """
+    view = snapshot(estimator)
+    view.__dict__ = {**vars(estimator), "n_features_in_": prod(image_shape)}
+    return view
+
+
+def validate_images(estimator, X, y="no_validation", *, image_shape=None):
+    """Validate images and labels as scikit-learn does.
+
+    Parameters
+    ----------
+    estimator : estimator
+        `n_features_in_` and `feature_names_in_` are set if there is no `image_shape`, and checked otherwise.
+    X : array-like of shape (n, h, w, c), (n, h, w) or (n, h * w * c)
+    y : array-like of shape (n,) or "no_validation"
+    image_shape : tuple of (h, w, c) or None, default=None
+        The shape that images must have; None infers it with the parameter `image_shape` of the estimator.
+
+    Returns
+    -------
+    rows : ndarray of shape (n, h * w * c)
+        In their own dtype.
+    image_shape : tuple of (h, w, c)
+    y : ndarray of shape (n,) or "no_validation"
+    """
+    X = _images.as_array(X)
+    rows, layout = _images.as_rows(X)
+    if image_shape is None:
+        checked = validate_data(estimator, rows, y, dtype="numeric")
+        estimator.n_features_in_ = X.shape[1]
+    else:
+        _images.refuse_single_image(X.shape, image_shape)
+        checked = validate_data(on_rows(estimator, image_shape), rows, y, dtype="numeric", reset=False)
+    rows, y = checked if isinstance(checked, tuple) else (checked, y)
+    if image_shape is None:
+        return rows, _images.resolve_image_shape(rows.shape[1], layout, estimator.image_shape), y
+    _images.check_layout(layout, image_shape)
+    return rows, image_shape, y
 
 
 @contextlib.contextmanager

@@ -19,11 +19,11 @@ from sklearn.base import (
     _fit_context,
 )
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from . import _images
 from ._architecture import DTYPES, Architecture
-from ._base import CallbackSupportMixin, fitted_at_once, observed_fit, snapshot
+from ._base import CallbackSupportMixin, fitted_at_once, observed_fit, snapshot, validate_images
 from ._checkpoint import Checkpoint, describe_run, resolve_seed
 from ._prediction import predict
 from ._schedules import SCHEDULES
@@ -143,7 +143,7 @@ class CNNDigitClassifier(
     classes_ : ndarray of shape (n_classes,)
         Class labels, sorted.
     n_features_in_ : int
-        ``h * w * c``, for every layout of the images seen in `fit`.
+        Number of features seen in `fit`, ``X.shape[1]``: ``h * w * c`` for flat rows, otherwise ``h``.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Column names, if `fit` saw a frame with string column names.
     image_shape_ : tuple of (h, w, c)
@@ -500,20 +500,8 @@ class CNNDigitClassifier(
         self.__dict__ = self._fitted_attributes(config.seed, classes, architecture, state)
 
     def _validate_images(self, X, y="no_validation", *, image_shape=None, name="X"):
-        """Validate `X` and `y`; return flat rows of their own dtype, the shape of an image, and `y`.
-
-        The shape must be `image_shape`; None sets the number of features and infers it.
-        """
-        rows, layout = _images.as_rows(X)
-        checks = {"dtype": "numeric", "reset": image_shape is None}
-        if isinstance(y, str):
-            rows = validate_data(self, rows, **checks)
-        else:
-            rows, y = validate_data(self, rows, as_labels(y), **checks)
+        rows, image_shape, y = validate_images(self, X, as_labels(y), image_shape=image_shape)
         _images.warn_of_raw_pixels(rows, name)
-        if image_shape is None:
-            return rows, _images.resolve_image_shape(self.n_features_in_, layout, self.image_shape), y
-        _images.check_layout(layout, image_shape)
         return rows, image_shape, y
 
     def _validation_dataset(self, X_val, y_val, sample_weight_val, image_shape, classes):

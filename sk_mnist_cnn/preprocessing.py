@@ -1,6 +1,7 @@
 """`ImagePreprocessor` reshapes and scales images for the classifier. The rules are in `_images`."""
 
 from collections.abc import Sequence
+from math import prod
 from numbers import Real
 from typing import Literal, Self
 
@@ -8,10 +9,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import _fit_context
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import check_array, check_is_fitted, validate_data
+from sklearn.utils.validation import check_array, check_is_fitted
 
 from . import _images
-from ._base import ImageTransformer, fitted_at_once, observed_fit, snapshot
+from ._base import ImageTransformer, fitted_at_once, observed_fit, snapshot, validate_images
 
 
 class ImagePreprocessor(ImageTransformer):
@@ -36,7 +37,7 @@ class ImagePreprocessor(ImageTransformer):
     max_value_ : float
         The pixel value that becomes 1.
     n_features_in_ : int
-        ``h * w * c``, for every layout of the images seen in `fit`.
+        Number of features seen in `fit`, ``X.shape[1]``: ``h * w * c`` for flat rows, otherwise ``h``.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Column names, if `fit` was given a frame with string column names.
 
@@ -137,9 +138,7 @@ class ImagePreprocessor(ImageTransformer):
         """
         check_is_fitted(self)
         fitted = snapshot(self)
-        rows, layout = _images.as_rows(X)
-        rows = validate_data(fitted, rows, dtype="numeric", reset=False)
-        _images.check_layout(layout, fitted.image_shape_)
+        rows, _, _ = validate_images(fitted, X, image_shape=fitted.image_shape_)
         fitted._check_scale(rows)
         return fitted._scale(rows)
 
@@ -165,10 +164,11 @@ class ImagePreprocessor(ImageTransformer):
         fitted = snapshot(self)
         rows, layout = _images.as_rows(X)
         rows = check_array(rows, dtype="numeric", input_name="X")
-        if rows.shape[1] != fitted.n_features_in_:
+        n_features = prod(fitted.image_shape_)
+        if rows.shape[1] != n_features:
             raise ValueError(
-                f"X must hold images of the fitted shape {fitted.image_shape_}, with {fitted.n_features_in_} "
-                f"features, got {rows.shape[1]} features. Pass images that transform has returned."
+                f"X must hold images of the fitted shape {fitted.image_shape_}, with {n_features} features, "
+                f"got {rows.shape[1]} features. Pass images that transform has returned."
             )
         _images.check_layout(layout, fitted.image_shape_)
         pixels = _images.unscale_pixels(rows, fitted.max_value_, fitted._fitted_dtype)
@@ -177,9 +177,7 @@ class ImagePreprocessor(ImageTransformer):
     def _fit_rows(self, X):
         """Fit to `X`, and return it as validated flat rows."""
         X = _images.as_array(X)
-        rows, layout = _images.as_rows(X)
-        rows = validate_data(self, rows, dtype="numeric")
-        self.image_shape_ = _images.resolve_image_shape(self.n_features_in_, layout, self.image_shape)
+        rows, self.image_shape_, _ = validate_images(self, X)
         if self.max_value == "auto":
             self.max_value_ = _images.pixel_maximum(rows)
         else:

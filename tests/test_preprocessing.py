@@ -159,7 +159,7 @@ def test_pixels_that_are_scaled_already_are_copied():
 def test_fit_and_transform_accept_different_layouts(fitted_on, given):
     X = pixels("uint8", LAYOUTS["hwc"])
     transformer = preprocessor(fitted_on).fit(X.reshape(LAYOUTS[fitted_on]))
-    assert transformer.n_features_in_ == 40
+    assert transformer.n_features_in_ == X.reshape(LAYOUTS[fitted_on]).shape[1]
     assert transformer.image_shape_ == (8, 5, 1)
     images = transformer.transform(X.reshape(LAYOUTS[given]))
     assert_array_equal(images, X / np.float32(255))
@@ -438,7 +438,15 @@ def test_refit_replaces_all_fitted_attributes(frame, images):
     transformer = ImagePreprocessor().fit(frame).fit(pixels("float32", (6, 4, 4)))
     assert not hasattr(transformer, "feature_names_in_")
     assert transformer.image_shape_ == (4, 4, 1)
-    assert transformer.n_features_in_ == 16
+    assert transformer.n_features_in_ == 4
+
+
+@pytest.mark.parametrize("shape", [(28, 28), (28, 28, 1), (784,)])
+def test_single_image_without_the_axis_of_samples(images, shape):
+    transformer = ImagePreprocessor().fit(images)
+    remedy = "Reshape your data" if shape == (784,) else r"Pass X\[np.newaxis\]"
+    with pytest.raises(ValueError, match=remedy):
+        transformer.transform(images[0].reshape(shape))
 
 
 def test_pandas_column_names_are_stored_and_checked(frame, images):
