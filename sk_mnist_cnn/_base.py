@@ -1,6 +1,7 @@
 """Code shared by the estimators: base classes, atomic fits, validation, and scikit-learn's callbacks."""
 
 import contextlib
+import inspect
 from math import prod
 from typing import Any, Self
 
@@ -136,7 +137,21 @@ class FitObserver:
         self._fit.call_on_fit_task_end(**self._arguments, reconstruction_attributes={})
 
 
-class ImageTransformer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
+class ImageEstimator(CallbackSupportMixin, BaseEstimator):
+    """Base of all estimators: its input are images, and it reads states that older releases have saved."""
+
+    def __setstate__(self, state):
+        parameters = inspect.signature(type(self).__init__).parameters.values()
+        defaults = {p.name: p.default for p in parameters if p.default is not p.empty}
+        super().__setstate__({**defaults, **state})  # parameters may have been added since
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        return tags
+
+
+class ImageTransformer(TransformerMixin, ImageEstimator):
     """Base of transformers that return images of three or four dimensions, which no frame can hold."""
 
     def set_output(self, *, transform: str | None = None) -> Self:
@@ -156,6 +171,5 @@ class ImageTransformer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        tags.input_tags.three_d_array = True
         tags.transformer_tags.preserves_dtype = []
         return tags

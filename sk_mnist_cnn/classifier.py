@@ -1,6 +1,5 @@
 """`CNNDigitClassifier`: the scikit-learn estimator. `_keras` trains its networks, and `_onnx` predicts."""
 
-import inspect
 import os
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
@@ -11,19 +10,13 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.base import (
-    BaseEstimator,
-    ClassifierMixin,
-    ClassNamePrefixFeaturesOutMixin,
-    TransformerMixin,
-    _fit_context,
-)
+from sklearn.base import ClassifierMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, _fit_context
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from . import _images
 from ._architecture import DTYPES, Architecture
-from ._base import CallbackSupportMixin, fitted_at_once, observed_fit, snapshot, validate_images
+from ._base import ImageEstimator, fitted_at_once, observed_fit, snapshot, validate_images
 from ._checkpoint import Checkpoint, describe_run, resolve_seed
 from ._prediction import predict
 from ._schedules import SCHEDULES
@@ -41,9 +34,7 @@ if TYPE_CHECKING:
     import keras
 
 
-class CNNDigitClassifier(
-    CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, ClassifierMixin, TransformerMixin, BaseEstimator
-):
+class CNNDigitClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, TransformerMixin, ImageEstimator):
     """Convolutional neural network for MNIST digits and other small images.
 
     Blocks of convolution and max-pooling, dropout, dense layers with dropout, and a softmax output, trained
@@ -576,11 +567,9 @@ class CNNDigitClassifier(
         return hasattr(self, "_weights")
 
     def __setstate__(self, state):
-        parameters = inspect.signature(type(self).__init__).parameters.values()
-        defaults = {p.name: p.default for p in parameters if p.default is not p.empty}
-        # The state saved by an older release lacks the parameters added since, and has another name.
-        state = {"_architecture" if name == "_network" else name: value for name, value in state.items()}
-        super().__setstate__({**defaults, **state})
+        # Older releases had another name for the architecture.
+        names = {"_network": "_architecture"}
+        super().__setstate__({names.get(name, name): value for name, value in state.items()})
 
     def __dir__(self):
         # scikit-learn's HTML and dir() evaluate every name listed here, and `model_` would build a network.
@@ -588,7 +577,6 @@ class CNNDigitClassifier(
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        tags.input_tags.three_d_array = True
         tags.transformer_tags.preserves_dtype = []
         return tags
 

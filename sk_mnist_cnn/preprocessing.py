@@ -7,12 +7,13 @@ from typing import Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import _fit_context
+from sklearn.base import OneToOneFeatureMixin, TransformerMixin, _fit_context
 from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_array, check_is_fitted
 
 from . import _images
-from ._base import ImageTransformer, fitted_at_once, observed_fit, snapshot, validate_images
+from ._base import ImageTransformer, fitted_at_once, observed_fit, on_rows, snapshot, validate_images
 
 
 class ImagePreprocessor(ImageTransformer):
@@ -29,6 +30,9 @@ class ImagePreprocessor(ImageTransformer):
         bits (255 for MNIST's uint8). For any other dtype it is the largest pixel of the training images, but
         255 if all are integers >= 0 with a maximum between 17 and 255, such as a frame from OpenML. If a
         number is given, pixels outside [0, max_value] raise an error.
+    flatten : bool, default=False
+        Whether to return flat rows of shape (n, h * w * c), for steps and tools that need two dimensions.
+        `get_feature_names_out` and frames from `set_output` are available only then.
 
     Attributes
     ----------
@@ -59,13 +63,19 @@ class ImagePreprocessor(ImageTransformer):
     _parameter_constraints = {
         "image_shape": ["array-like", None],
         "max_value": [StrOptions({"auto"}), Interval(Real, 0, None, closed="neither")],
+        "flatten": ["boolean"],
     }
 
     def __init__(
-        self, image_shape: Sequence[int] | None = None, *, max_value: float | Literal["auto"] = "auto"
+        self,
+        image_shape: Sequence[int] | None = None,
+        *,
+        max_value: float | Literal["auto"] = "auto",
+        flatten: bool = False,
     ):
         self.image_shape = image_shape
         self.max_value = max_value
+        self.flatten = flatten
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: ArrayLike, y: object = None) -> Self:
@@ -106,7 +116,7 @@ class ImagePreprocessor(ImageTransformer):
 
         Returns
         -------
-        images : ndarray of shape (n, h, w, c), float32
+        images : ndarray of shape (n, h, w, c) or (n, h * w * c), float32
             Pixels in [0, 1].
         """
         with observed_fit(self, X, y), fitted_at_once(self) as fitted:
@@ -122,7 +132,7 @@ class ImagePreprocessor(ImageTransformer):
 
         Returns
         -------
-        images : ndarray of shape (n, h, w, c), float32
+        images : ndarray of shape (n, h, w, c), or (n, h * w * c) with `flatten`, float32
             C-contiguous. Pixels in [0, `max_value_`] are scaled to [0, 1]. With ``max_value="auto"``, other
             pixels are divided by `max_value_` too.
 
@@ -147,7 +157,7 @@ class ImagePreprocessor(ImageTransformer):
 
         Parameters
         ----------
-        X : array-like of shape (n, h, w, c)
+        X : array-like of shape (n, h, w, c) or (n, h * w * c)
             Scaled images, as `transform` returns them.
 
         Returns
@@ -174,6 +184,43 @@ class ImagePreprocessor(ImageTransformer):
         pixels = _images.unscale_pixels(rows, fitted.max_value_, fitted._fitted_dtype)
         return pixels.reshape(len(pixels), *fitted._fitted_layout)
 
+    @available_if(lambda self: self.flatten)
+    def get_feature_names_out(self, input_features: ArrayLike | None = None) -> np.ndarray:
+        """Return the names of the columns of flat rows. Only with `flatten`.
+
+        Parameters
+        ----------
+        input_features : array-like of str or None, default=None
+            Names of the columns. They must be `feature_names_in_`, if `fit` has seen names.
+
+        Returns
+        -------
+        feature_names_out : ndarray of shape (h * w * c,), str
+            The names of the input columns; "x0", "x1" and so on for images without names.
+        """
+        check_is_fitted(self)
+        fitted = snapshot(self)
+        rows = on_rows(fitted, fitted.image_shape_)
+        return OneToOneFeatureMixin.get_feature_names_out(rows, input_features)
+
+    def set_output(self, *, transform: str | None = None) -> Self:
+        """Set the container that `transform` and `fit_transform` return. Only with `flatten`.
+
+        Parameters
+        ----------
+        transform : {"default", "pandas", "polars"} or None, default=None
+            "default" is an array, None changes nothing. Ignored without `flatten`: no frame can hold images,
+            and so ``Pipeline.set_output`` reaches the other steps.
+
+        Returns
+        -------
+        self : ImagePreprocessor
+            The transformer.
+        """
+        if self.flatten:
+            return TransformerMixin.set_output(self, transform=transform)
+        return super().set_output(transform=transform)
+
     def _fit_rows(self, X):
         """Fit to `X`, and return it as validated flat rows."""
         X = _images.as_array(X)
@@ -199,4 +246,5 @@ class ImagePreprocessor(ImageTransformer):
         _images.warn_of_scaled_pixels(rows, self.max_value_)
 
     def _scale(self, rows):
-        return _images.scale_pixels(rows, self.max_value_).reshape(-1, *self.image_shape_)
+        scaled = _images.scale_pixels(rows, self.max_value_)
+        return scaled if self.flatten else scaled.reshape(-1, *self.image_shape_)

@@ -8,14 +8,15 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
+from sklearn.compose import ColumnTransformer
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import cross_val_score
-from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, StandardScaler
 
 from sk_mnist_cnn import ImagePreprocessor
-from tests.estimators import sparse_batches
+from tests.estimators import quick_classifier, sparse_batches
 
 LAYOUTS = {"hwc": (6, 8, 5, 1), "hw": (6, 8, 5), "flat": (6, 40), "rgb": (6, 4, 5, 2)}
 DTYPES = ["float16", "float32", "float64", "uint8", "uint16", "int64", "bool"]
@@ -511,6 +512,69 @@ def test_works_before_any_classifier():
     assert cross_val_score(model, X, y, cv=3).mean() > 0.8
 
 
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_flatten_gives_the_images_as_rows(layout):
+    X = pixels("uint8", LAYOUTS[layout])
+    transformer = preprocessor(layout, flatten=True)
+    rows = transformer.fit_transform(X)
+    assert rows.flags.c_contiguous
+    assert_array_equal(rows, preprocessor(layout).fit_transform(X).reshape(6, -1))
+    assert_array_equal(transformer.transform(X), rows)
+    assert_array_equal(transformer.inverse_transform(rows), X)
+    assert list(transformer.get_feature_names_out()) == [f"x{i}" for i in range(rows.shape[1])]
+
+
+@pytest.mark.parametrize("container", ["pandas", "polars"])
+def test_rows_are_returned_as_frames_with_the_names_of_the_columns(container, frame, images):
+    pytest.importorskip(container)
+    transformer = ImagePreprocessor(flatten=True).set_output(transform=container)
+    for X, names in ((frame, frame.columns), (images, [f"x{i}" for i in range(784)])):
+        for rows in (transformer.fit_transform(X), transformer.transform(X)):
+            assert type(rows).__module__.startswith(container)
+            assert list(rows.columns) == list(names)
+            assert_array_equal(rows.to_numpy(), images.reshape(6, 784) / np.float32(255))
+    with pytest.raises(ValueError, match="input_features"):
+        transformer.fit(frame).get_feature_names_out(frame.columns[::-1])
+
+
+def test_images_have_no_feature_names(images):
+    assert not hasattr(ImagePreprocessor().fit(images), "get_feature_names_out")
+    with pytest.raises(NotFittedError):
+        ImagePreprocessor(flatten=True).get_feature_names_out()
+
+
+def labeled_pixels():
+    """Sixty images of 8x8 pixels, bright or dark, and their labels."""
+    X, y = pixels("uint8", (60, 8, 8)), np.arange(60) % 2
+    X[y == 1] //= 4
+    return X, y
+
+
+@pytest.mark.parametrize("container", ["default", "pandas"])
+def test_column_transformer_before_the_classifier(container):
+    X, y = labeled_pixels()
+    table = pd.DataFrame(X.reshape(60, 64), columns=[f"pixel{i}" for i in range(64)]).assign(writer=range(60))
+    pixel_columns = [name for name in table.columns if name != "writer"]
+    columns = ColumnTransformer(
+        [("pixels", ImagePreprocessor(flatten=True), pixel_columns)], verbose_feature_names_out=False
+    )
+    model = make_pipeline(columns, quick_classifier(epochs=5)).set_output(transform=container)
+    assert model.fit(table, y).score(table, y) > 0.8
+    assert list(columns.get_feature_names_out()) == pixel_columns
+    assert model[-1].image_shape_ == (8, 8, 1)
+
+
+def test_feature_union_before_the_classifier():
+    X, y = labeled_pixels()
+    mirrored = make_pipeline(
+        FunctionTransformer(lambda images: images[:, :, ::-1]), ImagePreprocessor(flatten=True)
+    )
+    union = FeatureUnion([("as is", ImagePreprocessor(flatten=True)), ("mirrored", mirrored)])
+    model = make_pipeline(union, quick_classifier(epochs=5, image_shape=(16, 8)))
+    assert model.fit(X, y).score(X, y) > 0.8
+    assert model[:-1].transform(X).shape == (60, 128)
+
+
 def test_y_is_ignored(images):
     expected = ImagePreprocessor().fit_transform(images)
     for y in (np.arange(6), "anything"):
@@ -521,7 +585,7 @@ def test_y_is_ignored(images):
 def test_clone_and_repr_have_the_parameters(images):
     transformer = ImagePreprocessor(image_shape=(28, 28), max_value=255).fit(images)
     copied = clone(transformer)
-    assert copied.get_params() == {"image_shape": (28, 28), "max_value": 255}
+    assert copied.get_params() == {"image_shape": (28, 28), "max_value": 255, "flatten": False}
     assert not hasattr(copied, "image_shape_")
     assert repr(transformer) == "ImagePreprocessor(image_shape=(28, 28), max_value=255)"
 
