@@ -94,7 +94,7 @@ def validate_images(estimator, X, y="no_validation", *, image_shape=None):
 
 @contextlib.contextmanager
 def observed_fit(estimator, X, y, sample_weight=None, epochs=0):
-    """Call scikit-learn's callbacks around a fit.
+    """Call scikit-learn's callbacks around a fit; `epochs` may be "auto", for a number not known in advance.
 
     Yields the observer that calls them for each epoch, or None without callbacks.
     """
@@ -111,7 +111,7 @@ class FitObserver:
     def __init__(self, estimator, X, y, sample_weight, epochs):
         metadata = None if sample_weight is None else {"sample_weight": sample_weight}
         self._arguments = {"estimator": estimator, "X": X, "y": y, "metadata": metadata}
-        self._fit = estimator._init_callback_context(max_subtasks=epochs)
+        self._fit = estimator._init_callback_context(max_subtasks=None if epochs == "auto" else epochs)
         self._fit.call_on_fit_task_begin(**self._arguments)
         self._epoch = None
 

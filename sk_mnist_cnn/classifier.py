@@ -82,8 +82,10 @@ class CNNDigitClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Trans
         rate.
     batch_size : int, default=128
         Number of images per batch. Doubling `batch_size` halves the number of updates per epoch.
-    epochs : int, default=10
-        Number of epochs.
+    epochs : int or "auto", default=10
+        Number of epochs. "auto" is ``min(300, max(10, ceil(1500 / ceil(n_samples / batch_size))))``, which
+        gives about 1500 batches, where `n_samples` is the number of training images without those for
+        validation: 300 epochs for 100 images, 10 for the 60,000 of MNIST. See `n_iter_` for the number.
     validation_split : float in [0, 1), default=0.0
         Fraction of the training images used for validation instead: a shuffled and stratified split, which
         determines `val_loss` and `val_accuracy` in `history_`.
@@ -192,7 +194,7 @@ class CNNDigitClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Trans
         "learning_rate": [StrOptions({"auto"}), Interval(Real, 0, None, closed="neither")],
         "learning_rate_schedule": [StrOptions({"constant", *SCHEDULES}), callable],
         "batch_size": [Interval(Integral, 1, None, closed="left")],
-        "epochs": [Interval(Integral, 1, None, closed="left")],
+        "epochs": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
         "validation_split": [Interval(Real, 0, 1, closed="left")],
         "early_stopping": ["boolean", StrOptions({"val_loss", "val_accuracy"})],
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
@@ -222,7 +224,7 @@ class CNNDigitClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Trans
         learning_rate: float | str = "auto",
         learning_rate_schedule: str | Callable[[int], float] = "constant",
         batch_size: int = 128,
-        epochs: int = 10,
+        epochs: int | str = 10,
         validation_split: float = 0.0,
         early_stopping: bool | str = False,
         n_iter_no_change: int = 5,
@@ -455,7 +457,8 @@ class CNNDigitClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Trans
             validation = self._validation_dataset(*validation_data, image_shape, classes)
         training = weigh_classes(training, self.class_weight, classes, architecture.input_dtype)
         validation = validation and validation.weighted(1, architecture.input_dtype)
-        checkpoint = self._open_checkpoint(config.seed, classes, training, validation, start)
+        config = config.resolve_epochs(len(training))
+        checkpoint = self._open_checkpoint(config, classes, training, validation, start)
         fitted_attributes = partial(self._fitted_attributes, config.seed, classes, architecture)
         with checkpoint.locked() if checkpoint else nullcontext():
             state = _engine().train(
@@ -507,12 +510,13 @@ class CNNDigitClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Trans
         except ValueError as error:
             raise ValueError(f"X_val, y_val and sample_weight_val must be like X and y. {error}") from error
 
-    def _open_checkpoint(self, seed, classes, training, validation, start):
+    def _open_checkpoint(self, config, classes, training, validation, start):
         if self.checkpoint is None:
             return None
         images = {"training": training, "validation": validation}
         params = self.get_params() | {name: getattr(self, name) for name in self._parameter_constraints}
-        run = partial(describe_run, params, seed, classes, images, start)
+        params["epochs"] = config.epochs
+        run = partial(describe_run, params, config.seed, classes, images, start)
         return Checkpoint(self.checkpoint, run)
 
     def _architecture_for(self, image_shape, classes, start):

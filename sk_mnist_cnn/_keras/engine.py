@@ -85,7 +85,8 @@ def check_config(config, n_images):
             "learning_rate_schedule must be 'constant' with an optimizer that has a LearningRateSchedule, "
             f"got {config.learning_rate_schedule!r}. Pass a number as the optimizer's learning_rate."
         )
-    learning_rates(config.learning_rate_schedule, 1, config.epochs * -(-n_images // config.batch_size))
+    n_epochs = config.resolve_epochs(n_images).epochs
+    learning_rates(config.learning_rate_schedule, 1, n_epochs * -(-n_images // config.batch_size))
     Augmentation.key(config.augmentation)
     copy_callbacks(config.callbacks)
 
@@ -109,8 +110,8 @@ def train(
     ----------
     architecture : Architecture
     config : TrainingConfig
-        Its seed determines the initial weights, and (seed, epoch) the order of the images, their augmentation
-        and the dropout masks.
+        With a number of epochs. Its seed determines the initial weights, and (seed, epoch) the order of the
+        images, their augmentation and the dropout masks.
     training : ImageDataset
     validation : ImageDataset or None
     start : TrainingState or None

@@ -54,6 +54,12 @@ class Graph:
         self._nodes.append(helper.make_node(operator, names, [output], name=output, **attributes))
         return output
 
+    def _rename_last(self, name):
+        """Rename the node that was added last, and its output, before another node uses it."""
+        node = self._nodes[-1]
+        node.name = node.output[0] = name
+        return name
+
     def constant(self, value, name=None):
         """Append a constant, and return its name. A Python float is float32."""
         value = np.float32(value) if isinstance(value, float) else value
@@ -90,7 +96,7 @@ class Graph:
         for i, _ in enumerate(architecture.dense_units, 1):
             x = self.add("Gemm", x, next(weights), next(weights), output=f"dense_{i}")
             x = activate(self, x)
-        x = self.add("Identity", x, output="embeddings")  # a name; ONNX Runtime removes the node
+        x = self._rename_last("embeddings")
         x = self.add("Gemm", x, next(weights), next(weights), output="logits")
         self.add("Softmax", x, axis=-1, output="probabilities")
 

@@ -13,7 +13,7 @@ from sklearn.pipeline import FeatureUnion, make_pipeline
 from sklearn.svm import OneClassSVM
 
 from sk_mnist_cnn import ImagePreprocessor
-from tests.estimators import same_training
+from tests.estimators import quick_classifier, same_training
 
 from .conftest import classifier
 
@@ -120,12 +120,12 @@ def test_weights_are_routed_to_a_classifier_in_the_middle_of_a_pipeline(data):
 def test_works_before_other_estimators(data):
     X, y = data
     raw = (X * 16).astype(np.uint8)
-    network = make_pipeline(ImagePreprocessor(), classifier(epochs=8))
-    neighbors = make_pipeline(*clone(network), KNeighborsClassifier()).fit(raw, y)
+    steps = ImagePreprocessor(), quick_classifier(epochs=6)
+    neighbors = make_pipeline(*map(clone, steps), KNeighborsClassifier()).fit(raw, y)
     assert neighbors.score(raw, y) > 0.8
-    novelty = make_pipeline(*clone(network), OneClassSVM()).fit(raw, y)
+    novelty = make_pipeline(*map(clone, steps), OneClassSVM()).fit(raw, y)
     assert set(novelty.predict(raw)) == {-1, 1}
-    union = FeatureUnion([("one", classifier(random_state=1)), ("two", classifier(random_state=2))])
+    union = FeatureUnion([(f"seed {seed}", quick_classifier(random_state=seed)) for seed in (1, 2)])
     linear = make_pipeline(union, LogisticRegression(max_iter=1000)).set_output(transform="pandas")
     linear.fit(X, y)
     assert linear[0].transform(X).shape == (len(X), 32)
