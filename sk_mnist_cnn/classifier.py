@@ -18,6 +18,7 @@ from . import _images
 from ._architecture import DTYPES, Architecture
 from ._base import ImageEstimator, fitted_at_once, observed_fit, snapshot, validate_images
 from ._checkpoint import Checkpoint, describe_run, resolve_seed
+from ._convergence import warn_if_not_converged
 from ._prediction import predict
 from ._schedules import SCHEDULES
 from ._targets import (
@@ -304,6 +305,11 @@ class CNNDigitClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Trans
         ValueError
             If the data or a parameter cannot be used, or the loss becomes infinite or NaN. A fitted
             classifier stays as it was.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If the training loss of the last epoch is near that of predicting the class frequencies.
         """
         with (
             observed_fit(self, X, y, sample_weight, self.epochs) as observer,
@@ -476,6 +482,7 @@ class CNNDigitClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Trans
         if not self.warm_start:
             state = replace(state, optimizer=(), optimizer_name="")
         self.__dict__ = fitted_attributes(state)
+        warn_if_not_converged(state.history["loss"][-1], training, len(classes), self.label_smoothing)
 
     def _partial_fit(self, X, y, classes, sample_weight):
         start = self._training_state if self.__sklearn_is_fitted__() else None

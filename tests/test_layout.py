@@ -23,7 +23,7 @@ LAYERS = (
     ("classifier", "preprocessing", "normalization", "network", "datasets"),
     ("_prediction",),
     ENGINES,
-    ("_architecture", "_training", "_targets", "_checkpoint", "_schedules"),
+    ("_architecture", "_training", "_targets", "_checkpoint", "_schedules", "_convergence"),
     (
         "_base",
         "_images",
