@@ -210,7 +210,7 @@ def test_raises_for_invalid_parameters(name, value, method, images):
     transformer = ImagePreprocessor(**{name: value})
     with pytest.raises(ValueError, match=rf"'{name}' parameter of ImagePreprocessor"):
         getattr(transformer, method)(images)
-    assert state(transformer) == {"image_shape": None, "max_value": "auto", name: value}
+    assert state(transformer) == {"image_shape": None, "max_value": "auto", "flatten": False, name: value}
 
 
 def test_parameters_are_not_overwritten(images):
