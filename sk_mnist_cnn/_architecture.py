@@ -37,6 +37,8 @@ ACTIVATIONS = (
     "tanh",
     "tanh_shrink",
 )
+# The class probabilities, and the activations that the last layer receives.
+OUTPUTS = ("probabilities", "embeddings")
 DTYPES = ("float32", "float64", "mixed_bfloat16", "mixed_float16")
 
 
@@ -132,9 +134,13 @@ class Architecture:
             n_inputs = n_units
         return shapes
 
+    def output_size(self, output):
+        """Return the number of values per image in one of `OUTPUTS`."""
+        return self.n_classes if output == "probabilities" else self.weight_shapes[-2][0]
+
     @property
     def input_dtype(self):
-        """Floating dtype of images, weights and probabilities: "float32" or "float64"."""
+        """Floating dtype of images, weights and outputs: "float32" or "float64"."""
         return "float64" if self.dtype == "float64" else "float32"
 
 

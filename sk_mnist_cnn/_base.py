@@ -1,9 +1,14 @@
-"""Code shared by the estimators: atomic fits, scikit-learn's callbacks, and the base of the transformers."""
+"""Code shared by the estimators: base classes, atomic fits, validation, and scikit-learn's callbacks."""
 
 import contextlib
+import inspect
+from math import prod
 from typing import Any, Self
 
 from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils.validation import validate_data
+
+from . import _images
 
 _MISSING = object()
 
@@ -43,9 +48,53 @@ def snapshot(estimator):
     return view
 
 
+def on_rows(estimator, image_shape):
+    """Return a view of the estimator for which scikit-learn checks and names the columns of flat rows.
+
+    `n_features_in_` is the second dimension of what `fit` saw, for instance the height of an image.
+    """
+    view = snapshot(estimator)
+    view.__dict__ = {**vars(estimator), "n_features_in_": prod(image_shape)}
+    return view
+
+
+def validate_images(estimator, X, y="no_validation", *, image_shape=None):
+    """Validate images and labels as scikit-learn does.
+
+    Parameters
+    ----------
+    estimator : estimator
+        `n_features_in_` and `feature_names_in_` are set if there is no `image_shape`, and checked otherwise.
+    X : array-like of shape (n, h, w, c), (n, h, w) or (n, h * w * c)
+    y : array-like of shape (n,) or "no_validation"
+    image_shape : tuple of (h, w, c) or None, default=None
+        The shape that images must have; None infers it with the parameter `image_shape` of the estimator.
+
+    Returns
+    -------
+    rows : ndarray of shape (n, h * w * c)
+        In their own dtype.
+    image_shape : tuple of (h, w, c)
+    y : ndarray of shape (n,) or "no_validation"
+    """
+    X = _images.as_array(X)
+    rows, layout = _images.as_rows(X)
+    if image_shape is None:
+        checked = validate_data(estimator, rows, y, dtype="numeric")
+        estimator.n_features_in_ = X.shape[1]
+    else:
+        _images.refuse_single_image(X.shape, image_shape)
+        checked = validate_data(on_rows(estimator, image_shape), rows, y, dtype="numeric", reset=False)
+    rows, y = checked if isinstance(checked, tuple) else (checked, y)
+    if image_shape is None:
+        return rows, _images.resolve_image_shape(rows.shape[1], layout, estimator.image_shape), y
+    _images.check_layout(layout, image_shape)
+    return rows, image_shape, y
+
+
 @contextlib.contextmanager
 def observed_fit(estimator, X, y, sample_weight=None, epochs=0):
-    """Call scikit-learn's callbacks around a fit.
+    """Call scikit-learn's callbacks around a fit; `epochs` may be "auto", for a number not known in advance.
 
     Yields the observer that calls them for each epoch, or None without callbacks.
     """
@@ -62,7 +111,7 @@ class FitObserver:
     def __init__(self, estimator, X, y, sample_weight, epochs):
         metadata = None if sample_weight is None else {"sample_weight": sample_weight}
         self._arguments = {"estimator": estimator, "X": X, "y": y, "metadata": metadata}
-        self._fit = estimator._init_callback_context(max_subtasks=epochs)
+        self._fit = estimator._init_callback_context(max_subtasks=None if epochs == "auto" else epochs)
         self._fit.call_on_fit_task_begin(**self._arguments)
         self._epoch = None
 
@@ -88,7 +137,21 @@ class FitObserver:
         self._fit.call_on_fit_task_end(**self._arguments, reconstruction_attributes={})
 
 
-class ImageTransformer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
+class ImageEstimator(CallbackSupportMixin, BaseEstimator):
+    """Base of all estimators: its input are images, and it reads states that older releases have saved."""
+
+    def __setstate__(self, state):
+        parameters = inspect.signature(type(self).__init__).parameters.values()
+        defaults = {p.name: p.default for p in parameters if p.default is not p.empty}
+        super().__setstate__({**defaults, **state})  # parameters may have been added since
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        return tags
+
+
+class ImageTransformer(TransformerMixin, ImageEstimator):
     """Base of transformers that return images of three or four dimensions, which no frame can hold."""
 
     def set_output(self, *, transform: str | None = None) -> Self:
@@ -108,6 +171,5 @@ class ImageTransformer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        tags.input_tags.three_d_array = True
         tags.transformer_tags.preserves_dtype = []
         return tags

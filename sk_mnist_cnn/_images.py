@@ -164,6 +164,32 @@ def square_or_row(n_features, remedy):
     return 1, n_features
 
 
+def refuse_single_image(shape, image_shape):
+    """Raise an error for an array that holds one image without the axis of samples.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Shape of the array.
+    image_shape : tuple of (h, w, c)
+        The fitted shape.
+
+    Raises
+    ------
+    ValueError
+        If the array has the shape of an image, and not that of a batch.
+    """
+    layouts = [(prod(image_shape),), image_shape]
+    if image_shape[2] == 1:
+        layouts.append(image_shape[:2])
+    # scikit-learn raises for arrays of one dimension.
+    if shape[1:] not in layouts and shape in layouts[1:]:
+        raise ValueError(
+            f"X must hold a batch of images of shape {image_shape}, got an array of shape {shape}, which "
+            "seems to be a single image. Pass X[np.newaxis], or X[i : i + 1] instead of X[i]."
+        )
+
+
 def check_layout(layout, image_shape):
     """Raise an error for images whose layout differs from the fitted one.
 

@@ -11,9 +11,18 @@ from ._training import ImageDataset
 
 
 def as_labels(y):
-    """Return labels of NumPy's StringDType as ordinary strings, and all others as they are."""
+    """Return labels of NumPy's StringDType as ordinary strings, and all others as `as_numpy` does."""
     is_string_dtype = getattr(getattr(y, "dtype", None), "kind", None) == "T"
-    return np.array(y.tolist()) if is_string_dtype else y
+    return np.array(y.tolist()) if is_string_dtype else as_numpy(y)
+
+
+def as_numpy(values):
+    """Return an array of another library, such as a tensor, as a NumPy array, and anything else as it is.
+
+    With `array_api_dispatch`, scikit-learn's checks would return a tensor. A tensor on a GPU raises an error
+    that names the remedy.
+    """
+    return np.asanyarray(values) if hasattr(values, "__dlpack__") else values
 
 
 def find_classes(y):
@@ -102,6 +111,7 @@ def check_sample_weight(sample_weight, n_samples, name="sample_weight"):
     """
     if sample_weight is None:
         return np.ones(n_samples)
+    sample_weight = as_numpy(sample_weight)
     if isinstance(sample_weight, Real):
         sample_weight = np.full(n_samples, sample_weight)
     weights = check_array(sample_weight, ensure_2d=False, dtype=np.float64, input_name=name)

@@ -7,6 +7,10 @@ import numpy as np
 OPTIMIZERS = ("adadelta", "adam", "adamw", "rmsprop", "sgd")
 AUGMENTATIONS = ("affine", "elastic", "shift")
 
+# `epochs="auto"` trains for about this number of batches, within these numbers of epochs.
+AUTO_BATCHES = 1500
+AUTO_EPOCHS = (10, 300)
+
 
 @dataclass(frozen=True)
 class TrainingConfig:
@@ -18,7 +22,7 @@ class TrainingConfig:
     conv_dropout: float
     dense_dropout: float
     batch_size: int
-    epochs: int
+    epochs: int | str
     augmentation: object
     label_smoothing: float
     monitor: str | None  # the metric of early stopping
@@ -38,6 +42,14 @@ class TrainingConfig:
             patience=params["n_iter_no_change"],
             seed=seed,
         )
+
+    def resolve_epochs(self, n_images):
+        """Return the configuration with a number for ``epochs="auto"``, for this number of images."""
+        if self.epochs != "auto":
+            return self
+        n_batches = -(-n_images // self.batch_size)
+        fewest, most = AUTO_EPOCHS
+        return replace(self, epochs=min(most, max(fewest, -(-AUTO_BATCHES // n_batches))))
 
     def for_one_epoch(self):
         """Return the configuration of `partial_fit`: one epoch, constant rate, no early stopping."""

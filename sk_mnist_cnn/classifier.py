@@ -1,6 +1,5 @@
 """`CNNDigitClassifier`: the scikit-learn estimator. `_keras` trains its networks, and `_onnx` predicts."""
 
-import inspect
 import os
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
@@ -11,14 +10,16 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
+from sklearn.base import ClassifierMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, _fit_context
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from . import _images
 from ._architecture import DTYPES, Architecture
-from ._base import CallbackSupportMixin, fitted_at_once, observed_fit, snapshot
+from ._base import ImageEstimator, fitted_at_once, observed_fit, snapshot, validate_images
 from ._checkpoint import Checkpoint, describe_run, resolve_seed
+from ._convergence import warn_if_not_converged
+from ._prediction import predict
 from ._schedules import SCHEDULES
 from ._targets import (
     as_labels,
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     import keras
 
 
-class CNNDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
+class CNNDigitClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, TransformerMixin, ImageEstimator):
     """Convolutional neural network for MNIST digits and other small images.
 
     Blocks of convolution and max-pooling, dropout, dense layers with dropout, and a softmax output, trained
@@ -44,6 +45,8 @@ class CNNDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     A fitted classifier is plain data: hyper-parameters and NumPy arrays. Keras trains the arrays and ONNX
     Runtime predicts with them. So it is cheap to clone, to pickle and to send to other processes, and refits
     of the same architecture share one compiled network.
+
+    It is a transformer too: `transform` returns the embeddings of images, for instance for nearest neighbors.
 
     Parameters
     ----------
@@ -80,8 +83,10 @@ class CNNDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         rate.
     batch_size : int, default=128
         Number of images per batch. Doubling `batch_size` halves the number of updates per epoch.
-    epochs : int, default=10
-        Number of epochs.
+    epochs : int or "auto", default=10
+        Number of epochs. "auto" is ``min(300, max(10, ceil(1500 / ceil(n_samples / batch_size))))``, which
+        gives about 1500 batches, where `n_samples` is the number of training images without those for
+        validation: 300 epochs for 100 images, 10 for the 60,000 of MNIST. See `n_iter_` for the number.
     validation_split : float in [0, 1), default=0.0
         Fraction of the training images used for validation instead: a shuffled and stratified split, which
         determines `val_loss` and `val_accuracy` in `history_`.
@@ -132,7 +137,7 @@ class CNNDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     classes_ : ndarray of shape (n_classes,)
         Class labels, sorted.
     n_features_in_ : int
-        ``h * w * c``, for every layout of the images seen in `fit`.
+        Number of features seen in `fit`, ``X.shape[1]``: ``h * w * c`` for flat rows, otherwise ``h``.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Column names, if `fit` saw a frame with string column names.
     image_shape_ : tuple of (h, w, c)
@@ -190,7 +195,7 @@ class CNNDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         "learning_rate": [StrOptions({"auto"}), Interval(Real, 0, None, closed="neither")],
         "learning_rate_schedule": [StrOptions({"constant", *SCHEDULES}), callable],
         "batch_size": [Interval(Integral, 1, None, closed="left")],
-        "epochs": [Interval(Integral, 1, None, closed="left")],
+        "epochs": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
         "validation_split": [Interval(Real, 0, 1, closed="left")],
         "early_stopping": ["boolean", StrOptions({"val_loss", "val_accuracy"})],
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
@@ -220,7 +225,7 @@ class CNNDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         learning_rate: float | str = "auto",
         learning_rate_schedule: str | Callable[[int], float] = "constant",
         batch_size: int = 128,
-        epochs: int = 10,
+        epochs: int | str = 10,
         validation_split: float = 0.0,
         early_stopping: bool | str = False,
         n_iter_no_change: int = 5,
@@ -300,6 +305,11 @@ class CNNDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         ValueError
             If the data or a parameter cannot be used, or the loss becomes infinite or NaN. A fitted
             classifier stays as it was.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If the training loss of the last epoch is near that of predicting the class frequencies.
         """
         with (
             observed_fit(self, X, y, sample_weight, self.epochs) as observer,
@@ -365,18 +375,7 @@ class CNNDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         ValueError
             If pixels are so large that the probabilities are not finite.
         """
-        check_is_fitted(self)
-        fitted = snapshot(self)
-        rows, _, _ = fitted._validate_images(X, image_shape=fitted.image_shape_)
-        architecture = fitted._fitted_architecture
-        probabilities = _predictor(architecture).predict_proba(architecture, fitted._weights, rows)
-        if not np.isfinite(probabilities).all():
-            raise ValueError(
-                f"X must hold pixels in [0, 1], got pixels from {rows.min():g} to {rows.max():g}, for which "
-                "the probabilities are not finite. Put an ImagePreprocessor before the classifier in a "
-                "Pipeline."
-            )
-        return probabilities
+        return self._predict(X, "probabilities")
 
     def predict_log_proba(self, X: ArrayLike) -> np.ndarray:
         """Predict logarithms of class probabilities.
@@ -411,6 +410,28 @@ class CNNDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         positions = fitted.predict_proba(X).argmax(axis=1)
         return fitted.classes_[positions]
 
+    def transform(self, X: ArrayLike) -> np.ndarray:
+        """Compute embeddings: the activations of the last hidden layer.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, h, w, c), (n_samples, h, w) or (n_samples, h * w * c)
+            Images with pixels in [0, 1].
+
+        Returns
+        -------
+        embeddings : ndarray of shape (n_samples, n_units)
+            `n_units` is the last of `dense_units`. Without `dense_units`, the embedding of an image is its
+            flattened feature map. float64 with ``dtype="float64"``, otherwise float32. A frame, if
+            `set_output` asks for one, with a column for each of `get_feature_names_out`.
+
+        Raises
+        ------
+        ValueError
+            If pixels are so large that the embeddings are not finite.
+        """
+        return self._predict(X, "embeddings")
+
     @property
     def model_(self) -> "keras.Model":
         """A compiled Keras model with the fitted weights."""
@@ -419,6 +440,12 @@ class CNNDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         return _engine().keras_model(
             fitted._fitted_architecture, fitted._config(fitted._seed), fitted._weights
         )
+
+    def _predict(self, X, output):
+        check_is_fitted(self)
+        fitted = snapshot(self)
+        rows, _, _ = fitted._validate_images(X, image_shape=fitted.image_shape_)
+        return predict(fitted._fitted_architecture, fitted._weights, rows, output)
 
     def _fit(self, X, y, sample_weight, validation_data, observer):
         start = self._training_state if self.warm_start and self.__sklearn_is_fitted__() else None
@@ -436,7 +463,8 @@ class CNNDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             validation = self._validation_dataset(*validation_data, image_shape, classes)
         training = weigh_classes(training, self.class_weight, classes, architecture.input_dtype)
         validation = validation and validation.weighted(1, architecture.input_dtype)
-        checkpoint = self._open_checkpoint(config.seed, classes, training, validation, start)
+        config = config.resolve_epochs(len(training))
+        checkpoint = self._open_checkpoint(config, classes, training, validation, start)
         fitted_attributes = partial(self._fitted_attributes, config.seed, classes, architecture)
         with checkpoint.locked() if checkpoint else nullcontext():
             state = _engine().train(
@@ -454,6 +482,7 @@ class CNNDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         if not self.warm_start:
             state = replace(state, optimizer=(), optimizer_name="")
         self.__dict__ = fitted_attributes(state)
+        warn_if_not_converged(state.history["loss"][-1], training, len(classes), self.label_smoothing)
 
     def _partial_fit(self, X, y, classes, sample_weight):
         start = self._training_state if self.__sklearn_is_fitted__() else None
@@ -472,20 +501,8 @@ class CNNDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         self.__dict__ = self._fitted_attributes(config.seed, classes, architecture, state)
 
     def _validate_images(self, X, y="no_validation", *, image_shape=None, name="X"):
-        """Validate `X` and `y`; return flat rows of their own dtype, the shape of an image, and `y`.
-
-        The shape must be `image_shape`; None sets the number of features and infers it.
-        """
-        rows, layout = _images.as_rows(X)
-        checks = {"dtype": "numeric", "reset": image_shape is None}
-        if isinstance(y, str):
-            rows = validate_data(self, rows, **checks)
-        else:
-            rows, y = validate_data(self, rows, as_labels(y), **checks)
+        rows, image_shape, y = validate_images(self, X, as_labels(y), image_shape=image_shape)
         _images.warn_of_raw_pixels(rows, name)
-        if image_shape is None:
-            return rows, _images.resolve_image_shape(self.n_features_in_, layout, self.image_shape), y
-        _images.check_layout(layout, image_shape)
         return rows, image_shape, y
 
     def _validation_dataset(self, X_val, y_val, sample_weight_val, image_shape, classes):
@@ -500,12 +517,13 @@ class CNNDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         except ValueError as error:
             raise ValueError(f"X_val, y_val and sample_weight_val must be like X and y. {error}") from error
 
-    def _open_checkpoint(self, seed, classes, training, validation, start):
+    def _open_checkpoint(self, config, classes, training, validation, start):
         if self.checkpoint is None:
             return None
         images = {"training": training, "validation": validation}
         params = self.get_params() | {name: getattr(self, name) for name in self._parameter_constraints}
-        run = partial(describe_run, params, seed, classes, images, start)
+        params["epochs"] = config.epochs
+        run = partial(describe_run, params, config.seed, classes, images, start)
         return Checkpoint(self.checkpoint, run)
 
     def _architecture_for(self, image_shape, classes, start):
@@ -547,6 +565,11 @@ class CNNDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         return Architecture(**self._architecture)
 
     @property
+    def _n_features_out(self):
+        """Number of units of an embedding, for `get_feature_names_out`."""
+        return self._fitted_architecture.output_size("embeddings")
+
+    @property
     def _training_state(self):
         optimizer, name = self._optimizer_state or ((), "")
         return TrainingState(self._weights, optimizer, name, self.history_)
@@ -555,11 +578,9 @@ class CNNDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         return hasattr(self, "_weights")
 
     def __setstate__(self, state):
-        parameters = inspect.signature(type(self).__init__).parameters.values()
-        defaults = {p.name: p.default for p in parameters if p.default is not p.empty}
-        # The state saved by an older release lacks the parameters added since, and has another name.
-        state = {"_architecture" if name == "_network" else name: value for name, value in state.items()}
-        super().__setstate__({**defaults, **state})
+        # Older releases had another name for the architecture.
+        names = {"_network": "_architecture"}
+        super().__setstate__({names.get(name, name): value for name, value in state.items()})
 
     def __dir__(self):
         # scikit-learn's HTML and dir() evaluate every name listed here, and `model_` would build a network.
@@ -567,7 +588,7 @@ class CNNDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        tags.input_tags.three_d_array = True
+        tags.transformer_tags.preserves_dtype = []
         return tags
 
 
@@ -576,10 +597,3 @@ def _engine():
     from ._keras import engine
 
     return engine
-
-
-def _predictor(architecture):
-    """Return the module that predicts: ONNX Runtime if it supports the architecture, otherwise TensorFlow."""
-    from ._onnx import graph, session
-
-    return session if graph.supports(architecture) else _engine()

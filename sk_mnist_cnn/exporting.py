@@ -11,7 +11,9 @@ from .classifier import CNNDigitClassifier
 from .preprocessing import ImagePreprocessor
 
 
-def export_onnx(estimator: CNNDigitClassifier | Pipeline, path: str | os.PathLike) -> None:
+def export_onnx(
+    estimator: CNNDigitClassifier | Pipeline, path: str | os.PathLike, *, embeddings: bool = False
+) -> None:
     """Write a fitted classifier or pipeline to an ONNX file, which can be run without Python.
 
     The input "X" is a batch of any size. The outputs are "label", as `predict` returns them, and
@@ -25,6 +27,8 @@ def export_onnx(estimator: CNNDigitClassifier | Pipeline, path: str | os.PathLik
     path : str or PathLike
         The file, by convention `*.onnx`, in an existing directory. An existing file is replaced when the new
         one is complete.
+    embeddings : bool, default=False
+        Whether the file has a third output, "embeddings", as `transform` returns them.
 
     Raises
     ------
@@ -66,7 +70,8 @@ def export_onnx(estimator: CNNDigitClassifier | Pipeline, path: str | os.PathLik
     preprocessors, classifier = _exportable_steps(estimator)
     from ._onnx.pipeline import pipeline_model
 
-    model = pipeline_model(preprocessors, classifier)
+    outputs = ("probabilities", "embeddings") if embeddings else ("probabilities",)
+    model = pipeline_model(preprocessors, classifier, outputs)
     with replacing(target) as file:
         file.write(model.SerializeToString())
 

@@ -1,17 +1,19 @@
 """`ImagePreprocessor` reshapes and scales images for the classifier. The rules are in `_images`."""
 
 from collections.abc import Sequence
+from math import prod
 from numbers import Real
 from typing import Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import _fit_context
+from sklearn.base import OneToOneFeatureMixin, TransformerMixin, _fit_context
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import check_array, check_is_fitted, validate_data
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_array, check_is_fitted
 
 from . import _images
-from ._base import ImageTransformer, fitted_at_once, observed_fit, snapshot
+from ._base import ImageTransformer, fitted_at_once, observed_fit, on_rows, snapshot, validate_images
 
 
 class ImagePreprocessor(ImageTransformer):
@@ -28,6 +30,9 @@ class ImagePreprocessor(ImageTransformer):
         bits (255 for MNIST's uint8). For any other dtype it is the largest pixel of the training images, but
         255 if all are integers >= 0 with a maximum between 17 and 255, such as a frame from OpenML. If a
         number is given, pixels outside [0, max_value] raise an error.
+    flatten : bool, default=False
+        Whether to return flat rows of shape (n, h * w * c), for steps and tools that need two dimensions.
+        `get_feature_names_out` and frames from `set_output` are available only then.
 
     Attributes
     ----------
@@ -36,7 +41,7 @@ class ImagePreprocessor(ImageTransformer):
     max_value_ : float
         The pixel value that becomes 1.
     n_features_in_ : int
-        ``h * w * c``, for every layout of the images seen in `fit`.
+        Number of features seen in `fit`, ``X.shape[1]``: ``h * w * c`` for flat rows, otherwise ``h``.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Column names, if `fit` was given a frame with string column names.
 
@@ -58,13 +63,19 @@ class ImagePreprocessor(ImageTransformer):
     _parameter_constraints = {
         "image_shape": ["array-like", None],
         "max_value": [StrOptions({"auto"}), Interval(Real, 0, None, closed="neither")],
+        "flatten": ["boolean"],
     }
 
     def __init__(
-        self, image_shape: Sequence[int] | None = None, *, max_value: float | Literal["auto"] = "auto"
+        self,
+        image_shape: Sequence[int] | None = None,
+        *,
+        max_value: float | Literal["auto"] = "auto",
+        flatten: bool = False,
     ):
         self.image_shape = image_shape
         self.max_value = max_value
+        self.flatten = flatten
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: ArrayLike, y: object = None) -> Self:
@@ -105,7 +116,7 @@ class ImagePreprocessor(ImageTransformer):
 
         Returns
         -------
-        images : ndarray of shape (n, h, w, c), float32
+        images : ndarray of shape (n, h, w, c) or (n, h * w * c), float32
             Pixels in [0, 1].
         """
         with observed_fit(self, X, y), fitted_at_once(self) as fitted:
@@ -121,7 +132,7 @@ class ImagePreprocessor(ImageTransformer):
 
         Returns
         -------
-        images : ndarray of shape (n, h, w, c), float32
+        images : ndarray of shape (n, h, w, c), or (n, h * w * c) with `flatten`, float32
             C-contiguous. Pixels in [0, `max_value_`] are scaled to [0, 1]. With ``max_value="auto"``, other
             pixels are divided by `max_value_` too.
 
@@ -137,9 +148,7 @@ class ImagePreprocessor(ImageTransformer):
         """
         check_is_fitted(self)
         fitted = snapshot(self)
-        rows, layout = _images.as_rows(X)
-        rows = validate_data(fitted, rows, dtype="numeric", reset=False)
-        _images.check_layout(layout, fitted.image_shape_)
+        rows, _, _ = validate_images(fitted, X, image_shape=fitted.image_shape_)
         fitted._check_scale(rows)
         return fitted._scale(rows)
 
@@ -148,7 +157,7 @@ class ImagePreprocessor(ImageTransformer):
 
         Parameters
         ----------
-        X : array-like of shape (n, h, w, c)
+        X : array-like of shape (n, h, w, c) or (n, h * w * c)
             Scaled images, as `transform` returns them.
 
         Returns
@@ -165,21 +174,57 @@ class ImagePreprocessor(ImageTransformer):
         fitted = snapshot(self)
         rows, layout = _images.as_rows(X)
         rows = check_array(rows, dtype="numeric", input_name="X")
-        if rows.shape[1] != fitted.n_features_in_:
+        n_features = prod(fitted.image_shape_)
+        if rows.shape[1] != n_features:
             raise ValueError(
-                f"X must hold images of the fitted shape {fitted.image_shape_}, with {fitted.n_features_in_} "
-                f"features, got {rows.shape[1]} features. Pass images that transform has returned."
+                f"X must hold images of the fitted shape {fitted.image_shape_}, with {n_features} features, "
+                f"got {rows.shape[1]} features. Pass images that transform has returned."
             )
         _images.check_layout(layout, fitted.image_shape_)
         pixels = _images.unscale_pixels(rows, fitted.max_value_, fitted._fitted_dtype)
         return pixels.reshape(len(pixels), *fitted._fitted_layout)
 
+    @available_if(lambda self: self.flatten)
+    def get_feature_names_out(self, input_features: ArrayLike | None = None) -> np.ndarray:
+        """Return the names of the columns of flat rows. Only with `flatten`.
+
+        Parameters
+        ----------
+        input_features : array-like of str or None, default=None
+            Names of the columns. They must be `feature_names_in_`, if `fit` has seen names.
+
+        Returns
+        -------
+        feature_names_out : ndarray of shape (h * w * c,), str
+            The names of the input columns; "x0", "x1" and so on for images without names.
+        """
+        check_is_fitted(self)
+        fitted = snapshot(self)
+        rows = on_rows(fitted, fitted.image_shape_)
+        return OneToOneFeatureMixin.get_feature_names_out(rows, input_features)
+
+    def set_output(self, *, transform: str | None = None) -> Self:
+        """Set the container that `transform` and `fit_transform` return. Only with `flatten`.
+
+        Parameters
+        ----------
+        transform : {"default", "pandas", "polars"} or None, default=None
+            "default" is an array, None changes nothing. Ignored without `flatten`: no frame can hold images,
+            and so ``Pipeline.set_output`` reaches the other steps.
+
+        Returns
+        -------
+        self : ImagePreprocessor
+            The transformer.
+        """
+        if self.flatten:
+            return TransformerMixin.set_output(self, transform=transform)
+        return super().set_output(transform=transform)
+
     def _fit_rows(self, X):
         """Fit to `X`, and return it as validated flat rows."""
         X = _images.as_array(X)
-        rows, layout = _images.as_rows(X)
-        rows = validate_data(self, rows, dtype="numeric")
-        self.image_shape_ = _images.resolve_image_shape(self.n_features_in_, layout, self.image_shape)
+        rows, self.image_shape_, _ = validate_images(self, X)
         if self.max_value == "auto":
             self.max_value_ = _images.pixel_maximum(rows)
         else:
@@ -201,4 +246,5 @@ class ImagePreprocessor(ImageTransformer):
         _images.warn_of_scaled_pixels(rows, self.max_value_)
 
     def _scale(self, rows):
-        return _images.scale_pixels(rows, self.max_value_).reshape(-1, *self.image_shape_)
+        scaled = _images.scale_pixels(rows, self.max_value_)
+        return scaled if self.flatten else scaled.reshape(-1, *self.image_shape_)

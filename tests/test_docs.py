@@ -95,6 +95,7 @@ def test_every_page_is_linked():
 
 # Issued inside Keras when it saves a model.
 @pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
+@pytest.mark.filterwarnings("error::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "page", [page for page in PAGES if DOCS in page.parents], ids=lambda page: str(page.relative_to(ROOT))

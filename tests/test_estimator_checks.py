@@ -25,7 +25,7 @@ CLASSIFIER = CNNDigitClassifier(
 # The number of features is not a square in most checks, and some checks use integers.
 @pytest.mark.filterwarnings("ignore:.* features are not a square gray image:UserWarning")
 @pytest.mark.filterwarnings("ignore:X holds integer pixels:UserWarning")
-@parametrize_with_checks([ImagePreprocessor(), CLASSIFIER])
+@parametrize_with_checks([ImagePreprocessor(), ImagePreprocessor(flatten=True), CLASSIFIER])
 def test_estimator_checks(estimator, check):
     try:
         check(estimator)

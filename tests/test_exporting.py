@@ -99,6 +99,21 @@ def test_batches_of_any_size(pipeline, raw, path):
         assert_allclose(probabilities, together[:n_images], atol=1e-6)
 
 
+def test_embeddings_are_a_third_output_on_request(pipeline, raw, path):
+    export_onnx(pipeline, path)
+    assert [output.name for output in onnxruntime.InferenceSession(path).get_outputs()] == [
+        "label",
+        "probabilities",
+    ]
+    export_onnx(pipeline, path, embeddings=True)
+    session = onnxruntime.InferenceSession(path)
+    assert [output.name for output in session.get_outputs()] == ["label", "probabilities", "embeddings"]
+    labels, probabilities, embeddings = session.run(None, {"X": raw})
+    assert_array_equal(labels, pipeline.predict(raw))
+    assert_allclose(probabilities, pipeline.predict_proba(raw), rtol=0, atol=1e-6)
+    assert_allclose(embeddings, pipeline.transform(raw), rtol=0, atol=1e-6)
+
+
 @pytest.mark.parametrize("layout", [(8, 8, 1), (8, 8), (64,)])
 def test_input_has_the_fitted_layout(layout, raw, path):
     X = raw.reshape(len(raw), *layout)

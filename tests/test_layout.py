@@ -21,8 +21,9 @@ LAYERS = (
     ("plotting", "reporting", "_report", "exporting", "persistence", "_skops"),
     ("_fitted",),
     ("classifier", "preprocessing", "normalization", "network", "datasets"),
+    ("_prediction",),
     ENGINES,
-    ("_architecture", "_training", "_targets", "_checkpoint", "_schedules"),
+    ("_architecture", "_training", "_targets", "_checkpoint", "_schedules", "_convergence"),
     (
         "_base",
         "_images",

@@ -8,14 +8,15 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
+from sklearn.compose import ColumnTransformer
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import cross_val_score
-from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, StandardScaler
 
 from sk_mnist_cnn import ImagePreprocessor
-from tests.estimators import sparse_batches
+from tests.estimators import quick_classifier, sparse_batches
 
 LAYOUTS = {"hwc": (6, 8, 5, 1), "hw": (6, 8, 5), "flat": (6, 40), "rgb": (6, 4, 5, 2)}
 DTYPES = ["float16", "float32", "float64", "uint8", "uint16", "int64", "bool"]
@@ -159,7 +160,7 @@ def test_pixels_that_are_scaled_already_are_copied():
 def test_fit_and_transform_accept_different_layouts(fitted_on, given):
     X = pixels("uint8", LAYOUTS["hwc"])
     transformer = preprocessor(fitted_on).fit(X.reshape(LAYOUTS[fitted_on]))
-    assert transformer.n_features_in_ == 40
+    assert transformer.n_features_in_ == X.reshape(LAYOUTS[fitted_on]).shape[1]
     assert transformer.image_shape_ == (8, 5, 1)
     images = transformer.transform(X.reshape(LAYOUTS[given]))
     assert_array_equal(images, X / np.float32(255))
@@ -209,7 +210,7 @@ def test_raises_for_invalid_parameters(name, value, method, images):
     transformer = ImagePreprocessor(**{name: value})
     with pytest.raises(ValueError, match=rf"'{name}' parameter of ImagePreprocessor"):
         getattr(transformer, method)(images)
-    assert state(transformer) == {"image_shape": None, "max_value": "auto", name: value}
+    assert state(transformer) == {"image_shape": None, "max_value": "auto", "flatten": False, name: value}
 
 
 def test_parameters_are_not_overwritten(images):
@@ -438,7 +439,15 @@ def test_refit_replaces_all_fitted_attributes(frame, images):
     transformer = ImagePreprocessor().fit(frame).fit(pixels("float32", (6, 4, 4)))
     assert not hasattr(transformer, "feature_names_in_")
     assert transformer.image_shape_ == (4, 4, 1)
-    assert transformer.n_features_in_ == 16
+    assert transformer.n_features_in_ == 4
+
+
+@pytest.mark.parametrize("shape", [(28, 28), (28, 28, 1), (784,)])
+def test_single_image_without_the_axis_of_samples(images, shape):
+    transformer = ImagePreprocessor().fit(images)
+    remedy = "Reshape your data" if shape == (784,) else r"Pass X\[np.newaxis\]"
+    with pytest.raises(ValueError, match=remedy):
+        transformer.transform(images[0].reshape(shape))
 
 
 def test_pandas_column_names_are_stored_and_checked(frame, images):
@@ -503,6 +512,69 @@ def test_works_before_any_classifier():
     assert cross_val_score(model, X, y, cv=3).mean() > 0.8
 
 
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_flatten_gives_the_images_as_rows(layout):
+    X = pixels("uint8", LAYOUTS[layout])
+    transformer = preprocessor(layout, flatten=True)
+    rows = transformer.fit_transform(X)
+    assert rows.flags.c_contiguous
+    assert_array_equal(rows, preprocessor(layout).fit_transform(X).reshape(6, -1))
+    assert_array_equal(transformer.transform(X), rows)
+    assert_array_equal(transformer.inverse_transform(rows), X)
+    assert list(transformer.get_feature_names_out()) == [f"x{i}" for i in range(rows.shape[1])]
+
+
+@pytest.mark.parametrize("container", ["pandas", "polars"])
+def test_rows_are_returned_as_frames_with_the_names_of_the_columns(container, frame, images):
+    pytest.importorskip(container)
+    transformer = ImagePreprocessor(flatten=True).set_output(transform=container)
+    for X, names in ((frame, frame.columns), (images, [f"x{i}" for i in range(784)])):
+        for rows in (transformer.fit_transform(X), transformer.transform(X)):
+            assert type(rows).__module__.startswith(container)
+            assert list(rows.columns) == list(names)
+            assert_array_equal(rows.to_numpy(), images.reshape(6, 784) / np.float32(255))
+    with pytest.raises(ValueError, match="input_features"):
+        transformer.fit(frame).get_feature_names_out(frame.columns[::-1])
+
+
+def test_images_have_no_feature_names(images):
+    assert not hasattr(ImagePreprocessor().fit(images), "get_feature_names_out")
+    with pytest.raises(NotFittedError):
+        ImagePreprocessor(flatten=True).get_feature_names_out()
+
+
+def labeled_pixels():
+    """Sixty images of 8x8 pixels, bright or dark, and their labels."""
+    X, y = pixels("uint8", (60, 8, 8)), np.arange(60) % 2
+    X[y == 1] //= 4
+    return X, y
+
+
+@pytest.mark.parametrize("container", ["default", "pandas"])
+def test_column_transformer_before_the_classifier(container):
+    X, y = labeled_pixels()
+    table = pd.DataFrame(X.reshape(60, 64), columns=[f"pixel{i}" for i in range(64)]).assign(writer=range(60))
+    pixel_columns = [name for name in table.columns if name != "writer"]
+    columns = ColumnTransformer(
+        [("pixels", ImagePreprocessor(flatten=True), pixel_columns)], verbose_feature_names_out=False
+    )
+    model = make_pipeline(columns, quick_classifier(epochs=5)).set_output(transform=container)
+    assert model.fit(table, y).score(table, y) > 0.8
+    assert list(columns.get_feature_names_out()) == pixel_columns
+    assert model[-1].image_shape_ == (8, 8, 1)
+
+
+def test_feature_union_before_the_classifier():
+    X, y = labeled_pixels()
+    mirrored = make_pipeline(
+        FunctionTransformer(lambda images: images[:, :, ::-1]), ImagePreprocessor(flatten=True)
+    )
+    union = FeatureUnion([("as is", ImagePreprocessor(flatten=True)), ("mirrored", mirrored)])
+    model = make_pipeline(union, quick_classifier(epochs=5, image_shape=(16, 8)))
+    assert model.fit(X, y).score(X, y) > 0.8
+    assert model[:-1].transform(X).shape == (60, 128)
+
+
 def test_y_is_ignored(images):
     expected = ImagePreprocessor().fit_transform(images)
     for y in (np.arange(6), "anything"):
@@ -513,7 +585,7 @@ def test_y_is_ignored(images):
 def test_clone_and_repr_have_the_parameters(images):
     transformer = ImagePreprocessor(image_shape=(28, 28), max_value=255).fit(images)
     copied = clone(transformer)
-    assert copied.get_params() == {"image_shape": (28, 28), "max_value": 255}
+    assert copied.get_params() == {"image_shape": (28, 28), "max_value": 255, "flatten": False}
     assert not hasattr(copied, "image_shape_")
     assert repr(transformer) == "ImagePreprocessor(image_shape=(28, 28), max_value=255)"
 

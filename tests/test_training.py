@@ -54,6 +54,22 @@ def test_config_for_one_epoch_has_no_schedule_and_no_early_stopping():
     assert (config.epochs, config.monitor, config.learning_rate_schedule) == (1, None, "constant")
 
 
+@pytest.mark.parametrize(
+    ("n_images", "batch_size", "epochs"),
+    [(1, 128, 300), (100, 128, 300), (640, 128, 300), (1000, 128, 188), (100, 10, 150), (60_000, 128, 10)],
+)
+def test_auto_epochs_give_about_1500_batches(n_images, batch_size, epochs):
+    params = CNNDigitClassifier(epochs="auto", batch_size=batch_size).get_params()
+    config = TrainingConfig.from_params(params, seed=0)
+    assert config.resolve_epochs(n_images).epochs == epochs
+    assert config.for_one_epoch().resolve_epochs(n_images).epochs == 1
+
+
+def test_a_number_of_epochs_stays():
+    config = TrainingConfig.from_params(CNNDigitClassifier(epochs=3).get_params(), seed=0)
+    assert config.resolve_epochs(1).epochs == 3
+
+
 def test_states_are_alike_if_their_arrays_are():
     state = TrainingState(weights=(np.zeros((2, 3)),), history={"loss": [1.0, 0.5]})
     assert state.n_epochs == 2

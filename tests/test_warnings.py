@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from joblib import Parallel, delayed
 from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 
@@ -31,6 +32,7 @@ def assert_warns_here(call, message):
     """Assert that all warnings of a call have this text, and that the line is in this file."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
+        warnings.simplefilter("ignore", ConvergenceWarning)  # of one epoch
         call()
     assert caught
     for warning in caught:

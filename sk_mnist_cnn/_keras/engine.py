@@ -85,7 +85,8 @@ def check_config(config, n_images):
             "learning_rate_schedule must be 'constant' with an optimizer that has a LearningRateSchedule, "
             f"got {config.learning_rate_schedule!r}. Pass a number as the optimizer's learning_rate."
         )
-    learning_rates(config.learning_rate_schedule, 1, config.epochs * -(-n_images // config.batch_size))
+    n_epochs = config.resolve_epochs(n_images).epochs
+    learning_rates(config.learning_rate_schedule, 1, n_epochs * -(-n_images // config.batch_size))
     Augmentation.key(config.augmentation)
     copy_callbacks(config.callbacks)
 
@@ -109,8 +110,8 @@ def train(
     ----------
     architecture : Architecture
     config : TrainingConfig
-        Its seed determines the initial weights, and (seed, epoch) the order of the images, their augmentation
-        and the dropout masks.
+        With a number of epochs. Its seed determines the initial weights, and (seed, epoch) the order of the
+        images, their augmentation and the dropout masks.
     training : ImageDataset
     validation : ImageDataset or None
     start : TrainingState or None
@@ -193,7 +194,7 @@ def _refuse_overflow(architecture, weights, training):
     if all(np.abs(array).max(initial=0) < _LARGE_WEIGHT for array in weights):
         return
     rows = training.rows[training.indices[:PREDICTION_CHUNK]]
-    if not np.isfinite(predict_proba(architecture, weights, rows)).all():
+    if not np.isfinite(predict(architecture, weights, rows)).all():
         raise ValueError(
             "The weights became so large that predictions are not finite. Lower learning_rate, and check "
             "that the pixels are scaled to [0, 1], as ImagePreprocessor does."
@@ -233,29 +234,30 @@ def keras_model(architecture, config, weights):
 
 @survives_fork
 @_eager
-def predict_proba(architecture, weights, rows):
-    """Return class probabilities of flat rows, for networks that ONNX Runtime does not compute.
+def predict(architecture, weights, rows, output="probabilities"):
+    """Return an output of a network for flat rows, for networks that ONNX Runtime does not compute.
 
     Parameters
     ----------
     architecture : Architecture
     weights : tuple of ndarray
     rows : ndarray of shape (n, h * w * c)
+    output : {"probabilities", "embeddings"}, default="probabilities"
 
     Returns
     -------
-    ndarray of shape (n, n_classes)
+    ndarray of shape (n, architecture.output_size(output))
     """
     with _tracing_lock:
-        predict = _prediction_function(architecture)
+        compute = _prediction_function(architecture)
     tensors = [tf.constant(array) for array in weights]
-    probabilities = np.empty((len(rows), architecture.n_classes), architecture.input_dtype)
+    values = np.empty((len(rows), architecture.output_size(output)), architecture.input_dtype)
     for start in range(0, len(rows), PREDICTION_CHUNK):
         chunk = slice(start, start + PREDICTION_CHUNK)
         images = rows[chunk].astype(architecture.input_dtype, copy=False)
         images = tf.constant(images.reshape(-1, *architecture.image_shape))
-        probabilities[chunk] = predict(tensors, images).numpy()
-    return probabilities
+        values[chunk] = compute(tensors, images)[output].numpy()
+    return values
 
 
 _tracing_lock = threading.Lock()
@@ -263,12 +265,14 @@ _tracing_lock = threading.Lock()
 
 @functools.lru_cache(maxsize=32)
 def _prediction_function(architecture):
-    """Trace a function of the weights and of any number of images."""
+    """Trace a function of the weights and of any number of images, which returns a dict of outputs."""
     network = build_network(architecture, seed=0)
+    hidden, last = network.layers[-2:]
+    model = keras.Model(network.inputs[0], {"embeddings": hidden.output, "probabilities": last.output})
 
-    def probabilities(weights, images):
-        return network.stateless_call(weights, [], images, training=False)[0]
+    def outputs(weights, images):
+        return model.stateless_call(weights, [], images, training=False)[0]
 
     weights = [tf.TensorSpec(w.shape, w.dtype) for w in network.trainable_variables]
     images = tf.TensorSpec((None, *architecture.image_shape), architecture.input_dtype)
-    return tf.function(probabilities, autograph=False).get_concrete_function(weights, images)
+    return tf.function(outputs, autograph=False).get_concrete_function(weights, images)

@@ -9,6 +9,8 @@ from importlib.metadata import version
 import numpy as np
 from onnx import helper, numpy_helper
 
+from .._architecture import OUTPUTS
+
 # Of onnx 1.12 (2022): newer runtimes support it, and no activation below needs a later version.
 _OPSET, _IR_VERSION = 17, 8
 
@@ -19,7 +21,7 @@ def supports(architecture):
 
 
 def network(architecture, weights):
-    """Return the graph of a network, from images "X" to "probabilities" in float32.
+    """Return the graph of a network, from images "X" to "probabilities" and "embeddings" in float32.
 
     Parameters
     ----------
@@ -33,8 +35,9 @@ def network(architecture, weights):
     """
     graph = Graph()
     graph.declare_input("X", np.float32, architecture.image_shape)
-    probabilities = graph.add_network("X", architecture, weights)
-    graph.declare_output(probabilities, np.float32, (architecture.n_classes,))
+    graph.add_network("X", architecture, weights)
+    for output in OUTPUTS:
+        graph.declare_output(output, np.float32, (architecture.output_size(output),))
     return graph
 
 
@@ -50,6 +53,12 @@ class Graph:
         names = [x if isinstance(x, str) else self.constant(x) for x in inputs]
         self._nodes.append(helper.make_node(operator, names, [output], name=output, **attributes))
         return output
+
+    def _rename_last(self, name):
+        """Rename the node that was added last, and its output, before another node uses it."""
+        node = self._nodes[-1]
+        node.name = node.output[0] = name
+        return name
 
     def constant(self, value, name=None):
         """Append a constant, and return its name. A Python float is float32."""
@@ -69,7 +78,8 @@ class Graph:
     def add_network(self, images, architecture, weights):
         """Append the layers that Keras builds from `architecture`, without dropout.
 
-        Returns the name of the probabilities. Convolutions have images of shape (n, c, h, w), as in ONNX.
+        The nodes "embeddings" and "probabilities" have the shapes (n, size) of `architecture.output_size`.
+        Convolutions have images of shape (n, c, h, w), as in ONNX.
         """
         x, activate = images, _activation(architecture.activation)
         weights = (np.asarray(array, np.float32) for array in weights)
@@ -86,8 +96,9 @@ class Graph:
         for i, _ in enumerate(architecture.dense_units, 1):
             x = self.add("Gemm", x, next(weights), next(weights), output=f"dense_{i}")
             x = activate(self, x)
+        x = self._rename_last("embeddings")
         x = self.add("Gemm", x, next(weights), next(weights), output="logits")
-        return self.add("Softmax", x, axis=-1, output="probabilities")
+        self.add("Softmax", x, axis=-1, output="probabilities")
 
     def model(self):
         """Return the onnx.ModelProto of the graph."""

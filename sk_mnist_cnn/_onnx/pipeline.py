@@ -6,17 +6,21 @@ import onnx
 from .graph import Graph, element_type
 
 
-def pipeline_model(preprocessors, classifier):
-    """Return the onnx.ModelProto of fitted ImagePreprocessors and a classifier, checked by onnx."""
+def pipeline_model(preprocessors, classifier, outputs):
+    """Return the onnx.ModelProto of fitted ImagePreprocessors and a classifier, checked by onnx.
+
+    `outputs` are those of the network, which follow the label.
+    """
     graph = Graph()
     architecture = classifier._fitted_architecture
     images = _add_scaling(graph, preprocessors, architecture.image_shape)
-    probabilities = graph.add_network(images, architecture, classifier._weights)
+    graph.add_network(images, architecture, classifier._weights)
     labels = _labels(classifier.classes_)
-    position = graph.add("ArgMax", probabilities, axis=1, keepdims=0)
+    position = graph.add("ArgMax", "probabilities", axis=1, keepdims=0)
     label = graph.add("Gather", graph.constant(labels, "classes"), position, output="label")
     graph.declare_output(label, labels.dtype, ())
-    graph.declare_output(probabilities, np.float32, (architecture.n_classes,))
+    for output in outputs:
+        graph.declare_output(output, np.float32, (architecture.output_size(output),))
     model = graph.model()
     onnx.checker.check_model(model, full_check=True)
     return model

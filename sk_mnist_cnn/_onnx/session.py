@@ -27,11 +27,11 @@ PIXELS_PER_CALL = 16 * 28 * 28
 LARGEST_PIXEL = np.sqrt(np.finfo(np.float32).max)
 
 
-def predict_proba(architecture, weights, rows):
-    """Return class probabilities of flat rows, in float32.
+def predict(architecture, weights, rows, output="probabilities"):
+    """Return an output of a network for flat rows, in float32.
 
-    Every image is computed for itself, so that on one processor its probabilities are the same bits in any
-    batch and with any number of threads. They are NaN if a pixel is so large that float32 may overflow: ONNX
+    Every image is computed for itself, so that on one processor its values are the same bits in any batch
+    and with any number of threads. They are NaN if a pixel is so large that float32 may overflow: ONNX
     Runtime's max-pooling ignores NaN, and would hide that.
 
     Parameters
@@ -41,25 +41,26 @@ def predict_proba(architecture, weights, rows):
     weights : tuple of ndarray
         Not to be changed in place, since a session holds a copy of them.
     rows : ndarray of shape (n, h * w * c)
+    output : {"probabilities", "embeddings"}, default="probabilities"
 
     Returns
     -------
-    ndarray of shape (n, n_classes)
+    ndarray of shape (n, architecture.output_size(output))
     """
     session = _session(architecture, weights)
-    probabilities = np.empty((len(rows), architecture.n_classes), np.float32)
+    values = np.empty((len(rows), architecture.output_size(output)), np.float32)
     size = max(1, PIXELS_PER_CALL // rows.shape[1])
 
-    def predict(start):
+    def run(start):
         part = slice(start, start + size)
         with np.errstate(over="ignore"):
             pixels = rows[part].astype(np.float32, copy=False)
         images = pixels.reshape(-1, *architecture.image_shape)
-        (probabilities[part],) = session.run(["probabilities"], {"X": images})
-        probabilities[part][np.abs(pixels).max(axis=1) > LARGEST_PIXEL] = np.nan
+        (values[part],) = session.run([output], {"X": images})
+        values[part][np.abs(pixels).max(axis=1) > LARGEST_PIXEL] = np.nan
 
-    _for_each(range(0, len(rows), size), predict)
-    return probabilities
+    _for_each(range(0, len(rows), size), run)
+    return values
 
 
 def _for_each(items, function):

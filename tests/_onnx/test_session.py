@@ -11,6 +11,8 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
+import onnx
+import onnxruntime
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.utils.estimator_checks import (
@@ -92,34 +94,50 @@ class TestResults:
     )
     def test_probabilities_are_bit_identical_in_every_batch(self, arch, monkeypatch):
         weights, rows = random_weights(arch), random_rows(arch, 80)
-        expected = session.predict_proba(arch, weights, rows)
+        expected = session.predict(arch, weights, rows)
         for n_images in (1, 2, 3, 7, 15, 16, 17, 31, 32, 33, 64, 65):
-            probabilities = session.predict_proba(arch, weights, rows[-n_images:])
+            probabilities = session.predict(arch, weights, rows[-n_images:])
             assert_array_equal(probabilities, expected[-n_images:])
         monkeypatch.setattr(session, "PIXELS_PER_CALL", rows[:5].size)
-        assert_array_equal(session.predict_proba(arch, weights, rows[::-1]), expected[::-1])
+        assert_array_equal(session.predict(arch, weights, rows[::-1]), expected[::-1])
+
+    def test_embeddings_cost_probabilities_nothing(self, tmp_path, monkeypatch):
+        """ONNX Runtime executes the same operators with both outputs as with the probabilities alone."""
+        arch = architecture((28, 28, 1), **DEFAULT)
+        weights = random_weights(arch)
+        executed = []
+        for outputs in (("probabilities",), ("probabilities", "embeddings")):
+            monkeypatch.setattr(session.graph, "OUTPUTS", outputs)
+            options = onnxruntime.SessionOptions()
+            options.optimized_model_filepath = str(tmp_path / f"{len(outputs)}.onnx")
+            options.log_severity_level = 3
+            model = session.graph.network(arch, weights).model().SerializeToString()
+            onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+            nodes = onnx.load(options.optimized_model_filepath).graph.node
+            executed.append([node.op_type for node in nodes])
+        assert executed[0] == executed[1]
 
     @pytest.mark.parametrize("n_threads", [1, 2, 7])
     def test_probabilities_are_bit_identical_with_any_number_of_threads(self, n_threads, monkeypatch):
         arch = architecture((28, 28, 1), **DEFAULT)
         weights, rows = random_weights(arch), random_rows(arch, 300)
         monkeypatch.setattr(session, "allowed_threads", lambda: 3)
-        expected = session.predict_proba(arch, weights, rows)
+        expected = session.predict(arch, weights, rows)
         monkeypatch.setattr(session, "allowed_threads", lambda: n_threads)
-        assert_array_equal(session.predict_proba(arch, weights, rows), expected)
+        assert_array_equal(session.predict(arch, weights, rows), expected)
 
     @pytest.mark.parametrize("dtype", [np.uint8, np.float64, ">f4", np.float16, bool])
     def test_rows_of_other_dtypes(self, dtype):
         arch = architecture()
         weights, rows = random_weights(arch), np.rint(random_rows(arch, 20))
-        expected = session.predict_proba(arch, weights, rows)
-        assert_array_equal(session.predict_proba(arch, weights, rows.astype(dtype)), expected)
+        expected = session.predict(arch, weights, rows)
+        assert_array_equal(session.predict(arch, weights, rows.astype(dtype)), expected)
 
     @pytest.mark.parametrize("order", ["F", "strided", "mapped", "read-only"])
     def test_rows_in_other_memory_layouts(self, order, tmp_path):
         arch = architecture()
         weights, rows = random_weights(arch), random_rows(arch, 500)
-        expected = session.predict_proba(arch, weights, rows)
+        expected = session.predict(arch, weights, rows)
         if order == "F":
             rows = np.asfortranarray(rows)
         elif order == "strided":
@@ -129,7 +147,7 @@ class TestResults:
             rows = np.load(tmp_path / "rows.npy", mmap_mode="r")
         else:
             rows.flags.writeable = False
-        assert_array_equal(session.predict_proba(arch, weights, rows), expected)
+        assert_array_equal(session.predict(arch, weights, rows), expected)
 
     def test_agrees_with_keras(self, fitted, digits):
         expected = fitted.model_.predict(digits[0], verbose=0)
@@ -140,7 +158,7 @@ class TestResults:
         clf = small_classifier(dtype=dtype, epochs=1).fit(*digits)
         arch = architecture(**SMALL, dtype="float32")
         rows = digits[0].reshape(-1, 64)
-        expected = session.predict_proba(arch, clf._weights, rows)
+        expected = session.predict(arch, clf._weights, rows)
         assert_array_equal(clf.predict_proba(digits[0]), expected)
         assert_allclose(clf.model_.predict(digits[0], verbose=0), expected, rtol=0, atol=0.05)
 
@@ -162,9 +180,9 @@ class TestResults:
     def test_large_pixels_do_not_change_other_images(self):
         arch = architecture()
         weights, rows = random_weights(arch), random_rows(arch, 20)
-        expected = session.predict_proba(arch, weights, rows)
+        expected = session.predict(arch, weights, rows)
         rows[7, 5] = np.inf
-        probabilities = session.predict_proba(arch, weights, rows)
+        probabilities = session.predict(arch, weights, rows)
         assert np.isnan(probabilities[7]).all()
         assert_array_equal(np.delete(probabilities, 7, axis=0), np.delete(expected, 7, axis=0))
 
@@ -213,20 +231,20 @@ class TestSessions:
         arch = architecture()
         weights = random_weights(arch)
         for n_images in (1, 50):
-            session.predict_proba(arch, weights, random_rows(arch, n_images))
+            session.predict(arch, weights, random_rows(arch, n_images))
         assert len(created) == 1
-        session.predict_proba(arch, tuple(array.copy() for array in weights), random_rows(arch, 1))
+        session.predict(arch, tuple(array.copy() for array in weights), random_rows(arch, 1))
         assert len(created) == 2
 
     @pytest.mark.parametrize("position", [0, 3, -1])
     def test_sessions_are_dropped_with_any_of_the_arrays(self, created, position):
         arch = architecture()
         weights = list(random_weights(arch))
-        session.predict_proba(arch, weights, random_rows(arch, 1))
+        session.predict(arch, weights, random_rows(arch, 1))
         assert len(session._sessions) == 1
         weights[position] = weights[position].copy()
         assert len(session._sessions) == 0
-        session.predict_proba(arch, weights, random_rows(arch, 1))
+        session.predict(arch, weights, random_rows(arch, 1))
         assert len(created) == 2
 
     def test_sessions_are_dropped_with_the_estimator(self, digits, created):
@@ -249,7 +267,7 @@ class TestSessions:
         new = []
         for name in "abacabc":
             n_created = len(created)
-            session.predict_proba(arch, models[name], rows)
+            session.predict(arch, models[name], rows)
             new.append(len(created) - n_created)
             assert len(session._sessions) <= 2
         assert new == [1, 1, 0, 1, 0, 1, 1]
@@ -272,7 +290,7 @@ class TestSessions:
                 if i == 50:
                     before = resident()
                 weights = tuple(np.full(shape, 1 / (i + 9), np.float32) for shape in arch.weight_shapes)
-                session.predict_proba(arch, weights, rows[: 20_000 if i % 50 == 49 else i])
+                session.predict(arch, weights, rows[: 20_000 if i % 50 == 49 else i])
             print(resident() - before)
         """
         growth = int(run_script(script))
@@ -292,9 +310,9 @@ class TestSessions:
             arch = Architecture.resolve((28, 28, 1), 10, **layers, activation="relu", dtype="float32")
             weights = tuple(np.full(shape, 0.01, np.float32) for shape in arch.weight_shapes)
             rows = np.ones((1_000, 784), np.float32)
-            session.predict_proba(arch, weights, rows)
+            session.predict(arch, weights, rows)
             before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-            session.predict_proba(arch, weights, rows)
+            session.predict(arch, weights, rows)
             print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
         """
         assert int(run_script(script)) < 1_000  # page faults, one per image; without reuse there are 23
@@ -351,23 +369,23 @@ class TestThreads:
         monkeypatch.setattr(session, "allowed_threads", lambda: 3)
         arch = architecture()
         weights, rows = random_weights(arch), random_rows(arch, 2_000)
-        expected = session.predict_proba(arch, weights, rows)
+        expected = session.predict(arch, weights, rows)
 
         def start(*args):
             raise RuntimeError("can't start new thread")
 
         monkeypatch.setattr(session._thread, "start_new_thread", start)
-        assert_array_equal(session.predict_proba(arch, weights, rows), expected)
+        assert_array_equal(session.predict(arch, weights, rows), expected)
 
     def test_threads_can_share_models(self, created):
         arch = architecture()
         rows, models = random_rows(arch, 500), [random_weights(arch, seed) for seed in range(5)]
-        expected = [session.predict_proba(arch, weights, rows) for weights in models]
+        expected = [session.predict(arch, weights, rows) for weights in models]
         session._sessions.clear()
 
         def same_bits(i):
             model = i % len(models)
-            return np.array_equal(session.predict_proba(arch, models[model], rows), expected[model])
+            return np.array_equal(session.predict(arch, models[model], rows), expected[model])
 
         with ThreadPoolExecutor(8) as pool:
             assert all(pool.map(same_bits, range(200)))

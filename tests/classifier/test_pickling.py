@@ -60,7 +60,10 @@ FIT_AND_PREDICT = """
 import pickle
 with open({path!r}, "rb") as file:
     fitted, X, y = pickle.load(file)
+import warnings
 from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
+warnings.simplefilter("ignore", ConvergenceWarning)  # of few epochs
 probabilities = fitted.predict_proba(X)
 other = clone(fitted).set_params(epochs=1, dense_units=(4,))
 for filters in range(1, 5):  # TensorFlow would warn about the fifth network

@@ -1,0 +1,79 @@
+"""`fit` warns if the loss is near that of predicting the class frequencies."""
+
+import warnings
+
+import numpy as np
+import pytest
+from sklearn.exceptions import ConvergenceWarning
+
+from sk_mnist_cnn._convergence import warn_if_not_converged
+from sk_mnist_cnn._training import ImageDataset
+from tests.estimators import quick_classifier, small_classifier
+
+pytestmark = pytest.mark.filterwarnings("error::sklearn.exceptions.ConvergenceWarning")
+
+
+def data_set(labels, weights=None):
+    labels = np.array(labels)
+    weights = np.ones(len(labels)) if weights is None else np.array(weights, float)
+    return ImageDataset(np.zeros((len(labels), 4)), labels, weights, np.flatnonzero(weights))
+
+
+def warns(loss, images, n_classes, label_smoothing=0.0):
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        warn_if_not_converged(loss, images, n_classes, label_smoothing)
+    return len(caught) == 1 and caught[0].category is ConvergenceWarning
+
+
+@pytest.mark.parametrize("label_smoothing", [0, 0.1, 0.9])
+@pytest.mark.parametrize("weights", [None, [1, 2, 0, 1, 4]])
+def test_losses_are_those_of_smoothed_targets(weights, label_smoothing):
+    images = data_set([0, 1, 1, 2, 2], weights)
+    targets = (1 - label_smoothing) * np.eye(4)[images.labels] + label_smoothing / 4
+    frequencies = np.average(targets, axis=0, weights=images.weights)
+
+    def loss_of(predictions):
+        losses = -np.sum(targets * np.log(np.maximum(predictions, 1e-300)), axis=1)
+        return np.average(losses, weights=images.weights)
+
+    constant, perfect = loss_of(frequencies), loss_of(targets)
+    for share, expected in ((1.1, True), (0.91, True), (0.89, False), (0, False)):
+        assert warns(perfect + share * (constant - perfect), images, 4, label_smoothing) == expected
+
+
+def test_images_of_one_class_have_nothing_to_compare():
+    assert not warns(5.0, data_set([1, 1, 1]), 10)
+    assert not warns(5.0, data_set([1, 1, 0], weights=[1, 1, 0]), 10)
+
+
+def test_fit_warns_and_names_the_remedy(digits):
+    with pytest.warns(ConvergenceWarning, match=r'gives 2\.3, .* epochs="auto"') as warned:
+        fitted = small_classifier(epochs=1, learning_rate=1e-6).fit(*digits)
+    assert warned[0].filename == __file__
+    assert fitted.n_iter_ == 1
+
+
+def test_fit_that_learns_does_not_warn(digits):
+    quick_classifier(label_smoothing=0.8).fit(*digits)
+    quick_classifier(class_weight={0: 1000}).fit(*digits)
+
+
+def test_a_small_loss_of_rare_classes_can_be_that_of_their_frequencies():
+    images = data_set([0] * 99 + [1])
+    assert warns(0.055, images, 2)
+    assert not warns(0.045, images, 2)
+    assert not warns(0.055, data_set([0] * 50 + [1] * 50), 2)
+
+
+def test_random_labels_warn(digits):
+    X, y = digits
+    with pytest.warns(ConvergenceWarning):
+        small_classifier(epochs=1).fit(X, np.random.default_rng(0).permutation(y))
+
+
+def test_partial_fit_and_warm_starts_of_one_class_do_not_warn(digits):
+    X, y = digits
+    clf = small_classifier(learning_rate=1e-6, epochs=1, warm_start=True)
+    clf.partial_fit(X, y, classes=range(10))
+    assert clf.fit(X[y == 3], y[y == 3]).n_iter_ == 2
