@@ -37,8 +37,6 @@ ACTIVATIONS = (
     "tanh",
     "tanh_shrink",
 )
-# The class probabilities, and the activations that the last layer receives.
-OUTPUTS = ("probabilities", "embeddings")
 DTYPES = ("float32", "float64", "mixed_bfloat16", "mixed_float16")
 
 
@@ -135,7 +133,7 @@ class Architecture:
         return shapes
 
     def output_size(self, output):
-        """Return the number of values per image in one of `OUTPUTS`."""
+        """Return the size of the output "probabilities" or "embeddings", the last layer's input."""
         return self.n_classes if output == "probabilities" else self.weight_shapes[-2][0]
 
     @property

@@ -9,8 +9,6 @@ from importlib.metadata import version
 import numpy as np
 from onnx import helper, numpy_helper
 
-from .._architecture import OUTPUTS
-
 # Of onnx 1.12 (2022): newer runtimes support it, and no activation below needs a later version.
 _OPSET, _IR_VERSION = 17, 8
 
@@ -20,24 +18,25 @@ def supports(architecture):
     return architecture.dtype != "float64" and architecture.activation in ACTIVATIONS
 
 
-def network(architecture, weights):
-    """Return the graph of a network, from images "X" to "probabilities" and "embeddings" in float32.
+def network(architecture, weights, output="probabilities"):
+    """Return the graph of a network, from images "X" to one output in float32.
 
     Parameters
     ----------
     architecture : Architecture
     weights : sequence of ndarray
         Kernel and bias of each layer, in the order of the layers.
+    output : {"probabilities", "embeddings"}, default="probabilities"
 
     Returns
     -------
     Graph
+        ONNX Runtime does not execute its nodes behind the output.
     """
     graph = Graph()
     graph.declare_input("X", np.float32, architecture.image_shape)
     graph.add_network("X", architecture, weights)
-    for output in OUTPUTS:
-        graph.declare_output(output, np.float32, (architecture.output_size(output),))
+    graph.declare_output(output, np.float32, (architecture.output_size(output),))
     return graph
 
 

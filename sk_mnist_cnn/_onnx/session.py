@@ -1,4 +1,4 @@
-"""Predict with ONNX Runtime. Sessions belong to the process and are looked up by the arrays they run."""
+"""Predict with ONNX Runtime. Sessions belong to the process and are looked up by their output and arrays."""
 
 import _thread
 import contextlib
@@ -47,7 +47,7 @@ def predict(architecture, weights, rows, output="probabilities"):
     -------
     ndarray of shape (n, architecture.output_size(output))
     """
-    session = _session(architecture, weights)
+    session = _session(architecture, weights, output)
     values = np.empty((len(rows), architecture.output_size(output)), np.float32)
     size = max(1, PIXELS_PER_CALL // rows.shape[1])
 
@@ -93,7 +93,8 @@ def _for_each(items, function):
             raise error
 
 
-# Sessions by the identities of the arrays, with weak references to them, of which any drops the session.
+# Sessions by the output and the identities of the arrays, with weak references to the arrays, of which any
+# drops the session.
 _sessions: OrderedDict[tuple, tuple] = OrderedDict()
 _lock = threading.RLock()
 
@@ -101,11 +102,11 @@ _lock = threading.RLock()
 _inherited: list[tuple] = []
 
 
-def _session(architecture, weights):
-    key = tuple(map(id, weights))
+def _session(architecture, weights, output):
+    key = output, *map(id, weights)
     with _lock:
         session, references = _sessions.pop(key, None) or (
-            _create(architecture, weights),
+            _create(architecture, weights, output),
             [weakref.ref(array, _drop(key)) for array in weights],
         )
         _sessions[key] = session, references
@@ -114,13 +115,13 @@ def _session(architecture, weights):
     return session
 
 
-def _create(architecture, weights):
+def _create(architecture, weights, output):
     """Create a session that computes in the thread that calls it, and logs errors only."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.enable_mem_pattern = False  # costs memory for every size of a batch
     options.log_severity_level = 3
-    model = graph.network(architecture, weights).model().SerializeToString()
+    model = graph.network(architecture, weights, output).model().SerializeToString()
     return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
 
