@@ -4,7 +4,7 @@ NEWEST_PYTHON ?= $(or $(shell command -v python3.13),$(PYTHON))
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-slow fuzz test-all test-oldest lint docs bench scaling compatibility pictures clean
+.PHONY: demo test test-slow fuzz test-all test-oldest lint docs bench scaling learning-curves compatibility pictures clean
 
 demo: $(VENV)/demo.stamp
 	$(BIN)/python examples/plot_mnist_pipeline.py --output demo
@@ -47,6 +47,9 @@ bench: $(VENV)/bench.stamp
 
 scaling: $(VENV)/bench.stamp
 	$(BIN)/python -m tests.benchmarks.scaling
+
+learning-curves: $(VENV)/bench.stamp
+	$(BIN)/python -m tests.benchmarks.learning_curves
 
 # A virtual environment with extras of pyproject.toml; `demo` contains only the package.
 $(VENV)/demo.stamp: pyproject.toml | $(BIN)/python

@@ -8,7 +8,7 @@ OPTIMIZERS = ("adadelta", "adam", "adamw", "rmsprop", "sgd")
 AUGMENTATIONS = ("affine", "elastic", "shift")
 
 # `epochs="auto"` trains for about this number of batches, within these numbers of epochs.
-AUTO_BATCHES = 1500
+AUTO_BATCHES = 3000
 AUTO_EPOCHS = (10, 300)
 
 

@@ -84,8 +84,8 @@ class CNNDigitClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Trans
     batch_size : int, default=128
         Number of images per batch. Doubling `batch_size` halves the number of updates per epoch.
     epochs : int or "auto", default=10
-        Number of epochs. "auto" is ``min(300, max(10, ceil(1500 / ceil(n_samples / batch_size))))``, which
-        gives about 1500 batches, where `n_samples` is the number of training images without those for
+        Number of epochs. "auto" is ``min(300, max(10, ceil(3000 / ceil(n_samples / batch_size))))``, which
+        gives about 3000 batches, where `n_samples` is the number of training images without those for
         validation: 300 epochs for 100 images, 10 for the 60,000 of MNIST. See `n_iter_` for the number.
     validation_split : float in [0, 1), default=0.0
         Fraction of the training images used for validation instead: a shuffled and stratified split, which

@@ -83,3 +83,14 @@ def test_quick_scaling_study(tmp_path):
     assert [row["search"]["workers"] for row in results["two_workers"]] == [2, 2]
     assert "1,000 candidates of 4 networks" in (tmp_path / "scaling.rst").read_text()
     assert (tmp_path / "scaling.png").stat().st_size > 1000
+
+
+@pytest.mark.slow
+def test_quick_learning_curves(tmp_path):
+    command = [sys.executable, "-m", "tests.benchmarks.learning_curves", "--quick", "--output", tmp_path]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    runs = json.loads((tmp_path / "learning_curves.json").read_text())["runs"]
+    assert len(runs) == 9
+    assert all(0.1 < run["accuracy"] < 1 for run in runs)
+    assert "8x8 digits: test accuracy" in (tmp_path / "learning_curves.rst").read_text()
+    assert (tmp_path / "learning_curves.png").stat().st_size > 1000

@@ -56,9 +56,9 @@ def test_config_for_one_epoch_has_no_schedule_and_no_early_stopping():
 
 @pytest.mark.parametrize(
     ("n_images", "batch_size", "epochs"),
-    [(1, 128, 300), (100, 128, 300), (640, 128, 300), (1000, 128, 188), (100, 10, 150), (60_000, 128, 10)],
+    [(1, 128, 300), (100, 128, 300), (640, 128, 300), (1000, 32, 94), (3000, 128, 125), (60_000, 128, 10)],
 )
-def test_auto_epochs_give_about_1500_batches(n_images, batch_size, epochs):
+def test_auto_epochs_give_about_3000_batches(n_images, batch_size, epochs):
     params = CNNDigitClassifier(epochs="auto", batch_size=batch_size).get_params()
     config = TrainingConfig.from_params(params, seed=0)
     assert config.resolve_epochs(n_images).epochs == epochs

@@ -34,6 +34,7 @@ LONG_TRAINING = {
     "learning_rate_schedule": "one_cycle",
     "batch_size": 32,
     "dense_dropout": 0.2,
+    "label_smoothing": 0.1,
 }
 CLASSIFIERS = {
     "CNN, few images": (CNNDigitClassifier, {**LONG_TRAINING, "augmentation": "elastic"}),
