@@ -1,6 +1,7 @@
 """Code shared by the estimators: atomic fits, scikit-learn's callbacks, and the base of the transformers."""
 
 import contextlib
+from importlib.metadata import PackageNotFoundError, metadata
 from typing import Any, Self
 
 from sklearn.base import BaseEstimator, TransformerMixin
@@ -17,6 +18,26 @@ def _callback_support():
 
 
 CallbackSupportMixin: Any = _callback_support()
+
+
+class DocumentedEstimator(BaseEstimator):
+    """Base of all estimators: their HTML in notebooks links to their pages in the documentation."""
+
+    _doc_link_module = "sk_mnist_cnn"
+
+    @property
+    def _doc_link_template(self):
+        address = _documentation()
+        return address and address.rstrip("/") + "/api/generated/sk_mnist_cnn.{estimator_name}.html"
+
+
+def _documentation():
+    """Return the address of the documentation in the package's metadata; "" without one."""
+    try:
+        entries = metadata("sk_mnist_cnn").get_all("Project-URL", ())
+    except PackageNotFoundError:
+        return ""
+    return dict(entry.split(", ", 1) for entry in entries).get("Documentation", "")
 
 
 @contextlib.contextmanager
@@ -88,7 +109,7 @@ class FitObserver:
         self._fit.call_on_fit_task_end(**self._arguments, reconstruction_attributes={})
 
 
-class ImageTransformer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
+class ImageTransformer(CallbackSupportMixin, TransformerMixin, DocumentedEstimator):
     """Base of transformers that return images of three or four dimensions, which no frame can hold."""
 
     def set_output(self, *, transform: str | None = None) -> Self:

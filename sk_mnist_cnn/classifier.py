@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
+from sklearn.base import ClassifierMixin, _fit_context
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from . import _images
 from ._architecture import DTYPES, Architecture
-from ._base import CallbackSupportMixin, fitted_at_once, observed_fit, snapshot
+from ._base import CallbackSupportMixin, DocumentedEstimator, fitted_at_once, observed_fit, snapshot
 from ._checkpoint import Checkpoint, describe_run, resolve_seed
 from ._schedules import SCHEDULES
 from ._targets import (
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     import keras
 
 
-class CNNDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
+class CNNDigitClassifier(CallbackSupportMixin, ClassifierMixin, DocumentedEstimator):
     """Convolutional neural network for MNIST digits and other small images.
 
     Blocks of convolution and max-pooling, dropout, dense layers with dropout, and a softmax output, trained
