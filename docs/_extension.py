@@ -1,6 +1,7 @@
-"""Sphinx extension: a conditional directive, links to other projects, and a check of the output."""
+"""Sphinx extension: a conditional directive, links to other projects, page headers, a check of the output."""
 
 import re
+from html import escape
 from pathlib import Path
 
 from docutils import nodes
@@ -11,6 +12,9 @@ from sphinx.util.docutils import SphinxDirective
 # offline build. Keras has none.
 _EXTERNAL = {
     r"sklearn\..+": "https://scikit-learn.org/stable/modules/generated/{0}.html",
+    # Sections of scikit-learn's user guide, in the docstrings of inherited methods.
+    r"metadata_routing": "https://scikit-learn.org/stable/metadata_routing.html",
+    r"accuracy_score": "https://scikit-learn.org/stable/modules/model_evaluation.html#accuracy-score",
     r"numpy\..+": "https://numpy.org/doc/stable/reference/generated/{0}.html",
     r"matplotlib\..+": "https://matplotlib.org/stable/api/_as_gen/{0}.html",
     r"keras\.callbacks\.CSVLogger": "https://keras.io/api/callbacks/csv_logger/",
@@ -43,6 +47,16 @@ def link_external(app, env, node, contnode):
     return None
 
 
+def complete_header(app, page, template, context, doctree):
+    """Describe a page by its first paragraph, and offer no link to edit a page that is generated."""
+    if page.startswith(("gallery/", "api/generated/")):
+        context["theme_use_edit_page_button"] = False
+    paragraph = doctree and next(doctree.findall(nodes.paragraph), None)
+    if paragraph:
+        text = " ".join(paragraph.astext().split())
+        context["metatags"] += f'<meta name="description" content="{escape(text)}">'
+
+
 def reset_module_name(gallery_conf, script_vars):
     """Run gallery examples with another `__name__`, so that they do not write files."""
     script_vars["example_globals"]["__name__"] = "example"
@@ -65,5 +79,6 @@ def check_self_contained(app, exception):
 def setup(app):
     app.add_directive("if-exists", IfExists)
     app.connect("missing-reference", link_external)
+    app.connect("html-page-context", complete_header)
     app.connect("build-finished", check_self_contained)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

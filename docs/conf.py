@@ -2,6 +2,7 @@
 
 import os
 import sys
+import tomllib
 from importlib.metadata import version as installed_version
 from pathlib import Path
 
@@ -16,14 +17,19 @@ project = "sk_mnist_cnn"
 author = "The sk_mnist_cnn developers"
 copyright = f"2026, {author}, BSD-3-Clause license"
 version = release = installed_version("sk_mnist_cnn")
+# The addresses of the project are in pyproject.toml only.
+urls = tomllib.loads(Path(__file__).parents[1].joinpath("pyproject.toml").read_text())["project"].get(
+    "urls", {}
+)
 
 extensions = [
     "_extension",
-    "myst_parser",
+    "myst_nb",
     "numpydoc",
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
     "sphinx.ext.viewcode",
+    "sphinx_design",
     "sphinx_gallery.gen_gallery",
 ]
 exclude_patterns = [
@@ -47,6 +53,12 @@ numpydoc_show_class_members = False
 toc_object_entries_show_parents = "hide"
 myst_enable_extensions = ["colon_fence"]
 myst_heading_anchors = 3
+# The code of the pages is executed, and an error or a warning fails the build.
+nb_execution_in_temp = True
+nb_execution_raise_on_error = True
+nb_execution_timeout = 300
+nb_merge_streams = True
+nb_output_stderr = "remove-warn"
 
 sphinx_gallery_conf = {
     "examples_dirs": "../examples",
@@ -65,8 +77,12 @@ html_theme = "pydata_sphinx_theme"
 html_title = f"sk_mnist_cnn {version}"
 html_static_path = ["_static"]
 html_css_files = ["custom.css"]
-html_favicon = "_static/favicon.svg"
-html_context = {"default_mode": "auto"}
+html_baseurl = urls.get("Documentation", "")
+html_favicon = html_logo = "_static/favicon.svg"
+html_context = {
+    "default_mode": "auto",
+    "edit_page_url_template": urls.get("Source", "") + "/edit/main/docs/{{ file_name }}",
+}
 html_show_sourcelink = False
 # Top-level pages without subpages get no left sidebar.
 _top_level = ("index", "getting_started", "benchmarks", "from_*", "recipes", "faq", "glossary")
@@ -77,6 +93,13 @@ html_theme_options = {
     "footer_start": ["copyright"],
     "header_links_before_dropdown": 5,
     "navigation_with_keys": False,
-    "secondary_sidebar_items": {"**": ["page-toc"], "index": [], "from_notebook": [], "from_scikeras": []},
+    "logo": {"text": f"{project} {version}"},
+    "secondary_sidebar_items": {
+        "**": ["page-toc", "edit-this-page"],
+        "index": [],
+        "from_notebook": [],
+        "from_scikeras": [],
+    },
     "show_prev_next": True,
+    "use_edit_page_button": "Source" in urls,
 }

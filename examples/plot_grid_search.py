@@ -17,12 +17,15 @@ from sk_mnist_cnn import CNNDigitClassifier, ImagePreprocessor, load_mnist_sampl
 # Search over parameters of the pipeline: ``cnn__filters`` is the parameter ``filters`` of the step ``cnn``.
 mnist = load_mnist_sample()
 X, y = mnist.x_train[:2000], mnist.y_train[:2000]
-model = Pipeline(
-    [
-        ("images", ImagePreprocessor()),
-        ("cnn", CNNDigitClassifier(optimizer="adam", epochs=5, random_state=0)),
-    ]
+cnn = CNNDigitClassifier(
+    optimizer="adam",
+    learning_rate=0.003,
+    learning_rate_schedule="one_cycle",
+    batch_size=32,
+    epochs=6,
+    random_state=0,
 )
+model = Pipeline([("images", ImagePreprocessor()), ("cnn", cnn)])
 grid = {
     "cnn__filters": [(8, 16), (16, 32), (32, 64)],
     "cnn__conv_dropout": [0.0, 0.2],

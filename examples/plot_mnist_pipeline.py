@@ -38,9 +38,11 @@ epochs = 10 if full_data else 15
 model = Pipeline(
     [
         ("images", ImagePreprocessor()),
-        ("cnn", CNNDigitClassifier(epochs=epochs, validation_split=0.1, random_state=0, verbose=1)),
+        ("cnn", CNNDigitClassifier(epochs=epochs, validation_split=0.1, random_state=0)),
     ]
 )
+if __name__ == "__main__":
+    model.set_params(cnn__verbose=1)  # show the progress when run as a script
 model.fit(mnist.x_train, mnist.y_train)
 
 # %%

@@ -54,6 +54,7 @@ def objective(trial):
     clf = CNNDigitClassifier(
         filters=(16, 32),
         optimizer="adam",
+        batch_size=32,
         learning_rate=trial.suggest_float("learning_rate", 1e-4, 1e-1, log=True),
         conv_dropout=trial.suggest_float("conv_dropout", 0, 0.5),
         dense_dropout=trial.suggest_float("dense_dropout", 0, 0.7),

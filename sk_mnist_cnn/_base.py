@@ -2,6 +2,7 @@
 
 import contextlib
 import inspect
+from importlib.metadata import PackageNotFoundError, metadata
 from math import prod
 from typing import Any, Self
 
@@ -22,6 +23,15 @@ def _callback_support():
 
 
 CallbackSupportMixin: Any = _callback_support()
+
+
+def _documentation():
+    """Return the address of the documentation in the package's metadata; "" without one."""
+    try:
+        entries = metadata("sk_mnist_cnn").get_all("Project-URL", ())
+    except PackageNotFoundError:
+        return ""
+    return dict(entry.split(", ", 1) for entry in entries).get("Documentation", "")
 
 
 @contextlib.contextmanager
@@ -138,7 +148,17 @@ class FitObserver:
 
 
 class ImageEstimator(CallbackSupportMixin, BaseEstimator):
-    """Base of all estimators: its input are images, and it reads states that older releases have saved."""
+    """Base of all estimators: its input are images, and it reads states that older releases have saved.
+
+    Its HTML in notebooks links to its page in the documentation.
+    """
+
+    _doc_link_module = "sk_mnist_cnn"
+
+    @property
+    def _doc_link_template(self):
+        address = _documentation()
+        return address and address.rstrip("/") + "/api/generated/sk_mnist_cnn.{estimator_name}.html"
 
     def __setstate__(self, state):
         parameters = inspect.signature(type(self).__init__).parameters.values()

@@ -130,7 +130,8 @@ class CNNDigitClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Trans
         Determines the initial weights, the order of the images, the augmentation, the dropout masks and the
         validation split. An integer gives the same weights, bit for bit, at every call.
     verbose : int, default=0
-        0 is silent, 1 shows a progress bar per epoch, 2 prints one line per epoch.
+        0 is silent. 1 shows a progress bar with the epoch, the metrics and the time left in terminals and
+        notebooks, and prints one line per epoch in other outputs. 2 prints the lines of Keras, one per epoch.
 
     Attributes
     ----------

@@ -2,6 +2,7 @@
 
 import inspect
 import re
+import runpy
 from pathlib import Path
 
 import pytest
@@ -49,8 +50,8 @@ def public_objects():
 
 
 def paragraphs(page):
-    """Return a page without its code blocks. Directives, whose name is in braces, are kept."""
-    blocks = re.compile(r"^[ *-]*(`{3,})(\{?)[^\n]*\n.*?^ *\1 *$", re.DOTALL | re.MULTILINE)
+    """Return a page without its code. Directives other than code cells are kept."""
+    blocks = re.compile(r"^[ *-]*(`{3,})(\{(?!code-cell))?[^\n]*\n.*?^ *\1 *$", re.DOTALL | re.MULTILINE)
     return blocks.sub(lambda block: block[0] if block[2] else "", page)
 
 
@@ -101,12 +102,22 @@ def test_every_page_is_linked():
     "page", [page for page in PAGES if DOCS in page.parents], ids=lambda page: str(page.relative_to(ROOT))
 )
 def test_code_of_page_runs(page, tmp_path, monkeypatch, capsys):
-    """Run the blocks marked ``python`` from top to bottom; those marked ``py`` need files of the user."""
+    """Run the blocks marked ``python`` and the code cells; blocks marked ``py`` need files of the user."""
     monkeypatch.chdir(tmp_path)
-    code = re.findall(r"^```python\n(.*?)^```", page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+    blocks = re.compile(r"^```(?:python|\{code-cell\})\n(?::.*\n)*(.*?)^```", re.DOTALL | re.MULTILINE)
+    code = blocks.findall(page.read_text(encoding="utf-8"))
     namespace = {}
     for snippet in code:
         for word, module in OPTIONAL.items():
             if word in snippet:
                 pytest.importorskip(module)
         exec(compile(snippet, str(page), "exec"), namespace)
+
+
+def test_compatibility_page_lists_every_test_once():
+    sections = runpy.run_path(str(DOCS / "compatibility" / "checks.py"))["SECTIONS"]
+    modules = [item for section in sections.values() for item in section.items()]
+    for module, checks in modules:
+        source = (ROOT / "tests" / module).read_text(encoding="utf-8")
+        listed = sorted(test for _, _, tests in checks for test in tests)
+        assert listed == sorted(re.findall(r"^def test_(\w+)", source, re.MULTILINE))

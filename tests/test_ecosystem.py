@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from email.message import Message
 
 import joblib
 import numpy as np
@@ -42,7 +43,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 from sklearn.semi_supervised import SelfTrainingClassifier
 
-from sk_mnist_cnn import CNNDigitClassifier, ImagePreprocessor
+from sk_mnist_cnn import CNNDigitClassifier, ImagePreprocessor, MNISTNormalizer
 from tests.estimators import quick_classifier, quick_pipeline
 
 
@@ -494,6 +495,16 @@ def test_html_shows_whether_model_is_fitted(fitted_quick_pipeline, part):
 
 
 @pytest.mark.parametrize("is_fitted", [False, True], ids=["unfitted", "fitted"])
+@pytest.mark.parametrize("estimator", [CNNDigitClassifier(), ImagePreprocessor(), MNISTNormalizer()])
+def test_html_links_to_documentation(estimator, monkeypatch):
+    page = f"https://docs.example/stable/api/generated/sk_mnist_cnn.{type(estimator).__name__}.html"
+    package = Message()
+    monkeypatch.setattr("sk_mnist_cnn._base.metadata", lambda name: package)
+    assert page not in estimator._repr_html_()
+    package["Project-URL"] = "Documentation, https://docs.example/stable/"
+    assert f'href="{page}"' in estimator._repr_html_()
+
+
 def test_html_does_not_import_tensorflow(fitted_quick_pipeline, tmp_path, is_fitted):
     path = tmp_path / "model.joblib"
     joblib.dump(fitted_quick_pipeline if is_fitted else clone(fitted_quick_pipeline), path)

@@ -8,19 +8,13 @@ import json
 import platform
 import sys
 from importlib.metadata import PackageNotFoundError, version
-from itertools import groupby
 from pathlib import Path
 
 import pytest
+from checks import SECTIONS
 
 HERE = Path(__file__).parent
 TESTS = HERE.parents[1] / "tests"
-MODULES = {
-    "test_estimator_checks.py": "Estimator checks of scikit-learn",
-    "test_ecosystem.py": "Tools of scikit-learn",
-    "test_third_party.py": "Other packages",
-    "test_exporting.py": "ONNX",
-}
 REQUIRED = (
     "tensorflow",
     "keras",
@@ -51,10 +45,9 @@ The package is tested with the oldest and the newest supported version of each d
 
 {versions}
 
-## Tests
+## Tools
 
-Each row is a test with the tool itself. Parametrized variants of a test are combined.
-
+Each row names a tool, and what the tests check with the tool itself.
 {checks}
 """
 
@@ -94,34 +87,34 @@ def installed(names):
 def write_page():
     """Write the page from all saved outcomes."""
     runs = {path.stem: json.loads(path.read_text()) for path in sorted(HERE.glob("*.json"), reverse=True)}
-    heading = "| | " + " | ".join(runs) + " |\n| --- |" + " --- |" * len(runs)
     names = ["Python", *REQUIRED, *OPTIONAL]
-    versions = [
-        _row(name, [run["versions"].get(name) or "not installed" for run in runs.values()]) for name in names
-    ]
-    tests = sorted({test for run in runs.values() for test in run["tests"]}, key=_place)
-    checks = []
-    for module, group in groupby(tests, key=lambda test: test.split("::")[0]):
-        checks.append(f"\n### {MODULES[module]}\n\n{heading}")
-        for test in group:
-            title = test.split("::test_")[1].replace("_", " ")
-            checks.append(_row(title, [run["tests"].get(test, "not run") for run in runs.values()]))
-    page = PAGE.format(versions="\n".join([heading, *versions]), checks="\n".join(checks))
+    versions = [[name, *(run["versions"].get(name) or "-" for run in runs.values())] for name in names]
+    checks = ""
+    for section, modules in SECTIONS.items():
+        rows = [
+            [tool, words, *(_outcome(run["tests"], module, tests) for run in runs.values())]
+            for module, checked in modules.items()
+            for tool, words, tests in checked
+        ]
+        checks += f"\n### {section}\n\n{_table(['tool', 'what is checked', *runs], rows)}\n"
+    page = PAGE.format(versions=_table(["", *runs], versions), checks=checks.rstrip())
     HERE.with_suffix(".md").write_text(page, encoding="utf-8")
 
 
-def _place(test):
-    module, name = test.split("::")
-    return list(MODULES).index(module), name
+def _outcome(outcomes, module, tests):
+    """Return the worst outcome of several tests. Skipped tests only count if all are skipped."""
+    found = {outcomes.get(f"{module}::test_{test}", "not run") for test in tests}
+    return next(outcome for outcome in ("failed", "not run", "passed", "skipped") if outcome in found)
 
 
-def _row(name, cells):
-    return f"| {name} | {' | '.join(cells)} |"
+def _table(header, body):
+    lines = [header, ["---"] * len(header), *body]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 
 
 if __name__ == "__main__":
     outcomes = Outcomes()
-    files = [str(TESTS / module) for module in MODULES]
+    files = [str(TESTS / module) for modules in SECTIONS.values() for module in modules]
     status = pytest.main([*files, "-q", "-m", "", "-p", "no:randomly"], plugins=[outcomes])
     versions = {"Python": platform.python_version(), **installed(REQUIRED + OPTIONAL)}
     run = {"versions": versions, "tests": outcomes.tests}

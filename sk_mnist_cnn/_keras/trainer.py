@@ -4,7 +4,6 @@ scikeras builds, compiles and fits it. All variables are set before every traini
 twice. `_keras.engine` decides which trainer a fit uses.
 """
 
-import sys
 from dataclasses import replace
 from numbers import Real
 
@@ -16,6 +15,7 @@ from .backend import BaseWrapper, default_floatx, keras
 from .input_pipeline import InputPipeline
 from .layers import ScheduledModel, SmoothedCrossentropy, VariableDropout
 from .network import assign, build_network, initial_weights, read
+from .progress import progress_callback
 
 # Batches trained in one call into TensorFlow, where no callback is called for every batch.
 STEPS_PER_EXECUTION = 16
@@ -97,11 +97,14 @@ class Trainer(BaseWrapper):
         if validation is not None:
             options["validation_data"] = self._validation_pipeline.load(validation, config.batch_size)
         self.model_.schedule(rates, n_done * len(data))
-        self.verbose = config.verbose if config.verbose != 1 or _is_interactive() else 0
-        self._set_callbacks(callbacks)
+        self.verbose = 2 if config.verbose > 1 else 0
+        progress = progress_callback(config.epochs, n_done, len(data)) if config.verbose == 1 else None
+        self._set_callbacks([*callbacks, progress] if progress else callbacks)
         try:
             self.fit(data, None, **options)
         finally:
+            if progress:
+                progress.close()
             self._set_callbacks(None)
             self._pipeline.clear()
             self._validation_pipeline.clear()
@@ -202,8 +205,3 @@ def _same(one, other):
     if isinstance(one, list) and isinstance(other, list):
         return len(one) == len(other) and all(map(_same, one, other))
     return one is other or (isinstance(one, str | int | float | bool) and one == other)
-
-
-def _is_interactive():
-    """Return whether output is shown in a terminal or a notebook, so that a progress bar is useful."""
-    return sys.stdout.isatty() or "ipykernel" in sys.modules

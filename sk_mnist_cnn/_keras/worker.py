@@ -6,6 +6,7 @@ of the engine take and return arrays, so that a new process can run them instead
 
 import contextlib
 import functools
+import multiprocessing
 import os
 import pickle
 import signal
@@ -18,6 +19,7 @@ from multiprocessing.connection import Connection
 from joblib import wrap_non_picklable_objects
 
 _forked = False
+_serving = False
 _lock = threading.Lock()
 _worker = None
 
@@ -57,6 +59,11 @@ def refuse_fork(what):
             f"{what} is not available in a process forked after TensorFlow was used. Start the process by "
             '"spawn" or "forkserver" instead.'
         )
+
+
+def is_worker_process():
+    """Return whether another process, which may have several workers, has started this one."""
+    return _serving or multiprocessing.parent_process() is not None
 
 
 def _run_in_worker(name, args, kwargs):
@@ -101,8 +108,10 @@ class _Worker:
 
 def _serve(descriptor):
     """Answer calls until the connection is closed."""
+    global _serving
     from . import engine
 
+    _serving = True
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the caller
     connection = Connection(descriptor)
     with contextlib.suppress(EOFError, ConnectionError):

@@ -1,4 +1,4 @@
-"""Trainers are reset when they are reused, and print the progress of training."""
+"""Trainers are reset when they are reused."""
 
 import random
 import subprocess
@@ -52,22 +52,6 @@ def test_does_not_change_global_random_state(digits):
     assert (random.getstate(), np.random.get_state()[1].tolist()) == before  # noqa: NPY002
     assert_array_equal(tf.random.uniform((3,)).numpy(), expected)
     assert not is_op_determinism_enabled()
-
-
-@pytest.mark.parametrize(("verbose", "n_lines"), [(0, 0), (1, 0), (2, 4)])
-def test_prints_one_line_per_epoch_or_nothing_without_terminal(digits, capsys, verbose, n_lines):
-    small_classifier(epochs=2, verbose=verbose).fit(*digits)
-    shown = capsys.readouterr()
-    assert len(shown.out.splitlines()) == n_lines
-    assert not shown.err
-
-
-def test_shows_progress_bar_in_terminal(digits, capsys, monkeypatch):
-    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
-    small_classifier(epochs=2, verbose=1).fit(*digits)
-    shown = capsys.readouterr().out
-    assert "Epoch 2/2" in shown
-    assert "accuracy" in shown
 
 
 TWO_DEVICES = """

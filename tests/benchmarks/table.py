@@ -17,7 +17,7 @@ def as_text(case):
 
 
 def as_rst(results):
-    """Return one table per case, without headings."""
+    """Return one section with a table per case."""
     parts = [measured_with(results.machine), METHOD, *map(_rst_case, results.cases)]
     return "\n\n".join([".. This file is written by tests/benchmarks.", *parts]) + "\n"
 
@@ -30,16 +30,17 @@ def measured_with(machine):
     )
 
 
-def rst_table(title, rows):
-    """Return a list-table; its first row is the header."""
-    lines = [f".. list-table:: {title}", "   :header-rows: 1", ""]
+def rst_table(title, rows, description=""):
+    """Return a heading, a description and a table; the first row is the header."""
+    lines = [title, "~" * len(title), "", *([description, ""] if description else [])]
+    lines += [".. list-table::", "   :header-rows: 1", "   :class: numbers", ""]
     for row in rows:
         lines += [f"   {'  -' if i else '* -'} {cell}".rstrip() for i, cell in enumerate(row)]
     return "\n".join(lines)
 
 
 def _rst_case(case):
-    return f"{case.description}\n\n{rst_table(f'{case.title}, {case.unit}', [HEADER, *_rows(case)])}"
+    return rst_table(f"{case.title}, {case.unit}", [HEADER, *_rows(case)], case.description)
 
 
 def _rows(case):

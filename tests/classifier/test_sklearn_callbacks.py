@@ -42,6 +42,16 @@ def test_progress_bar_shows_pipeline_steps(monkeypatch, capfd):
         assert step in shown
 
 
+@pytest.mark.parametrize(("depth", "shows_classifier"), [(1, False), (None, True)])
+def test_progress_bar_of_search_over_pipelines(monkeypatch, capfd, depth, shows_classifier):
+    monkeypatch.setenv("COLUMNS", "120")
+    X, y = load_digits(return_X_y=True)
+    model = make_pipeline(ImagePreprocessor(), classifier(epochs=1))
+    search = GridSearchCV(model, {"cnndigitclassifier__dense_dropout": [0.1]}, cv=2)
+    search.set_callbacks(callback.ProgressBar(max_propagation_depth=depth)).fit(X[:200], y[:200])
+    assert ("CNNDigitClassifier - fit" in capfd.readouterr().out) == shows_classifier
+
+
 def test_failed_fit_tears_down_callbacks(data):
     monitor = callback.ScoringMonitor(scoring="accuracy")
     unfitted = classifier(optimizer="sgd", learning_rate=1e30).set_callbacks(monitor)

@@ -1,0 +1,137 @@
+"""Progress of a training with `verbose=1`, on standard output.
+
+A terminal or a notebook shows one bar that is updated in place. Other outputs, such as files, get one line
+per epoch.
+"""
+
+import sys
+from time import monotonic
+
+from tqdm import tqdm
+
+from .backend import keras
+from .worker import is_worker_process
+
+_METRICS = "loss", "accuracy", "val_loss", "val_accuracy"
+_TRAINING = "{desc} |{bar}| {remaining} left{postfix}"
+_FINISHED = "{desc} |{bar}| {elapsed}{postfix}"
+
+
+def progress_callback(n_epochs, n_done, n_batches):
+    """Return the callback that suits standard output.
+
+    Parameters
+    ----------
+    n_epochs : int
+        Number of epochs of this fit.
+    n_done : int
+        Number of them trained before, in a run that is resumed.
+    n_batches : int
+        Number of batches per epoch.
+    """
+    if _in_notebook():
+        return ProgressBar(n_epochs, n_done, n_batches, _NotebookOutput())
+    if _in_terminal():
+        return ProgressBar(n_epochs, n_done, n_batches, sys.stdout)
+    return ProgressLines(n_epochs - n_done)
+
+
+class ProgressBar(keras.callbacks.Callback):
+    """Show a bar over all batches of a fit, with the epoch, the time left and the metrics."""
+
+    def __init__(self, n_epochs, n_done, n_batches, file):
+        super().__init__()
+        self._n_batches, self._metrics = n_batches, {}
+        self._bar = _Bar(
+            total=n_epochs * n_batches,
+            initial=n_done * n_batches,
+            file=file,
+            bar_format=_TRAINING,
+            ascii=None if file is sys.stdout else False,
+            dynamic_ncols=True,
+            smoothing=0,
+            delay=1e-6,  # not drawn before the first epoch
+            miniters=1,
+        )
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._trained = self._bar.n
+        self._bar.set_description_str(f"Epoch {epoch + 1}/{self.params['epochs']}")
+
+    def on_train_batch_end(self, batch, logs=None):
+        self._advance(min(batch + 1, self._n_batches), logs)
+
+    def on_epoch_end(self, epoch, logs=None):
+        self._advance(self._n_batches, logs)
+
+    def on_train_end(self, logs=None):
+        self._bar.bar_format = _FINISHED
+
+    def close(self):
+        """Leave the bar as it is, also after an error."""
+        self._bar.close()
+
+    def _advance(self, n_trained, logs):
+        self._metrics.update(logs)
+        self._bar.set_postfix_str(", ".join(self._described("loss", "accuracy")), refresh=False)
+        self._bar.update(self._trained + n_trained - self._bar.n)
+
+    def _described(self, *names):
+        """Yield each metric with the validation metric of the last epoch."""
+        for name in names:
+            validation = self._metrics.get(f"val_{name}")
+            after = "" if validation is None else f" (val {validation:.3f})"
+            yield f"{name} {self._metrics[name]:.3f}{after}"
+
+
+class ProgressLines(keras.callbacks.Callback):
+    """Print one line per epoch, with the metrics and the time left."""
+
+    def __init__(self, n_remaining):
+        super().__init__()
+        self._n_remaining = n_remaining
+        self._n_trained = 0
+
+    def on_train_begin(self, logs=None):
+        self._start = monotonic()
+
+    def on_epoch_end(self, epoch, logs=None):
+        self._n_trained += 1
+        elapsed = monotonic() - self._start
+        left = elapsed / self._n_trained * (self._n_remaining - self._n_trained)
+        metrics = "".join(f" - {name}: {logs[name]:.4f}" for name in _METRICS if name in logs)
+        times = f"{tqdm.format_interval(elapsed)}, {tqdm.format_interval(left)} left"
+        print(f"Epoch {epoch + 1}/{self.params['epochs']}{metrics} - {times}", flush=True)
+
+    def close(self):
+        """Do nothing: every line is complete."""
+
+
+class _Bar(tqdm):
+    monitor_interval = 0  # without a thread
+
+
+class _NotebookOutput:
+    """File whose last line is the content of one output of a notebook cell."""
+
+    def __init__(self):
+        from IPython.display import display
+
+        self._handle = display({"text/plain": ""}, raw=True, display_id=True)
+
+    def write(self, text):
+        if line := text.strip("\r\n "):
+            self._handle.update({"text/plain": line}, raw=True)
+
+    def flush(self):
+        pass
+
+
+def _in_terminal():
+    # The bars of several processes would overwrite each other.
+    return sys.stdout.isatty() and not is_worker_process()
+
+
+def _in_notebook():
+    ipython = sys.modules.get("IPython")
+    return ipython is not None and hasattr(ipython.get_ipython(), "kernel")
