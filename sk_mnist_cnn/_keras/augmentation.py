@@ -10,10 +10,11 @@ from .._training import AUGMENTATIONS
 from .backend import keras, tf
 from .distortion import random_affine, random_elastic
 
+_SHIFT = 2 / 28
 _DISTORTIONS = {
-    "affine": partial(random_affine, shift=2, degrees=10, zoom=0.1),
-    "elastic": partial(random_elastic, shift=2, degrees=10, zoom=0.1, strength=0.02),
-    "shift": partial(random_affine, shift=2, degrees=0, zoom=0.0),
+    "affine": partial(random_affine, shift=_SHIFT, degrees=10, zoom=0.1),
+    "elastic": partial(random_elastic, shift=_SHIFT, degrees=10, zoom=0.1, strength=0.02),
+    "shift": partial(random_affine, shift=_SHIFT, degrees=0, zoom=0.0),
 }
 
 # Number of images, and of seeds, in the check whether a layer mixes images.

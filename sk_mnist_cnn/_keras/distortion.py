@@ -16,8 +16,9 @@ def random_affine(images, shift, degrees, zoom, seed):
     Parameters
     ----------
     images : tensor of shape (n, h, w, c)
-    shift : int
-        Largest shift, in pixels. Without rotation and zoom, shifts are integers, so that nothing is blurred.
+    shift : float
+        Largest shift, as a fraction of the images' width and height. Without rotation and zoom, shifts are
+        whole pixels, so that nothing is blurred.
     degrees : float
         Largest rotation about the center.
     zoom : float
@@ -63,16 +64,21 @@ def random_elastic(images, shift, degrees, zoom, strength, seed):
 
 def _draw_affine(images, shift, degrees, zoom, seed, *, exact=False):
     """Draw the coefficients of x, of y and of 1 that give the position where each output pixel is read."""
-    n_images, height, width = tf.unstack(tf.shape(images)[:3])
-    draws = tf.random.stateless_uniform((4, n_images), seed, -1, 1)
-    dx, dy = tf.unstack(tf.round((shift + 0.5) * draws[:2]) if exact else shift * draws[:2])
+    height, width = images.shape[1:3]
+    draws = tf.random.stateless_uniform((4, tf.shape(images)[0]), seed, -1, 1)
+    dx, dy = (_shifts(shift * size, draws[i], exact) for i, size in enumerate((width, height)))
     angle, size = draws[2] * (degrees * np.pi / 180), 1 + zoom * draws[3]
     cos, sin = tf.cos(angle) / size, tf.sin(angle) / size
-    center_x, center_y = (tf.cast(n - 1, tf.float32) / 2 for n in (width, height))
+    center_x, center_y = (width - 1) / 2, (height - 1) / 2
     return (
         (cos, -sin, center_x + dx - cos * center_x + sin * center_y),
         (sin, cos, center_y + dy - sin * center_x - cos * center_y),
     )
+
+
+def _shifts(largest, draws, exact):
+    """Return uniform shifts in pixels for draws in [-1, 1]; if `exact`, whole numbers."""
+    return tf.round((round(largest) + 0.5) * draws) if exact else largest * draws
 
 
 def _affine_positions(coefficients, height, width):

@@ -69,9 +69,9 @@ def main(arguments=None):
     options.output.mkdir(parents=True, exist_ok=True)
     planned = runs(options.quick)
     workers = Parallel(n_jobs=options.jobs, return_as="generator")
-    for run, accuracy in zip(planned, workers(delayed(test_accuracy)(run) for run in planned), strict=True):
-        print(f"{run} {accuracy:.4f}", flush=True)
-        results["runs"].append({**asdict(run), "accuracy": accuracy})
+    for run, value in zip(planned, workers(delayed(accuracy)(run) for run in planned), strict=True):
+        print(f"{run} {value:.4f}", flush=True)
+        results["runs"].append({**asdict(run), "accuracy": value})
     text = json.dumps(results, indent=1) + "\n"
     (options.output / "learning_curves.json").write_text(text, encoding="utf-8")
     learning_report.write(results, options.output)
@@ -105,7 +105,7 @@ def runs(quick):
     return planned
 
 
-def test_accuracy(run):
+def accuracy(run):
     """Return the accuracy on the test images of a classifier trained on a stratified draw."""
     X_train, X_test, y_train, y_test = LOADERS[run.data]()
     if run.images < len(X_train):
