@@ -31,11 +31,12 @@ def network(architecture, weights, output="probabilities"):
     Returns
     -------
     Graph
-        ONNX Runtime does not execute its nodes behind the output.
     """
     graph = Graph()
     graph.declare_input("X", np.float32, architecture.image_shape)
-    graph.add_network("X", architecture, weights)
+    graph.add_embeddings("X", architecture, weights)
+    if output == "probabilities":
+        graph.add_probabilities(weights)
     graph.declare_output(output, np.float32, (architecture.output_size(output),))
     return graph
 
@@ -53,12 +54,6 @@ class Graph:
         self._nodes.append(helper.make_node(operator, names, [output], name=output, **attributes))
         return output
 
-    def _rename_last(self, name):
-        """Rename the node that was added last, and its output, before another node uses it."""
-        node = self._nodes[-1]
-        node.name = node.output[0] = name
-        return name
-
     def constant(self, value, name=None):
         """Append a constant, and return its name. A Python float is float32."""
         value = np.float32(value) if isinstance(value, float) else value
@@ -74,11 +69,10 @@ class Graph:
         """Declare the output of any node as an output of the model."""
         self._outputs.append(_batch(name, dtype, shape))
 
-    def add_network(self, images, architecture, weights):
-        """Append the layers that Keras builds from `architecture`, without dropout.
+    def add_embeddings(self, images, architecture, weights):
+        """Append the layers that Keras builds from `architecture` but the last one, without dropout.
 
-        The nodes "embeddings" and "probabilities" have the shapes (n, size) of `architecture.output_size`.
-        Convolutions have images of shape (n, c, h, w), as in ONNX.
+        Convolutions have images of shape (n, c, h, w), as in ONNX. The last node becomes "embeddings".
         """
         x, activate = images, _activation(architecture.activation)
         weights = (np.asarray(array, np.float32) for array in weights)
@@ -95,9 +89,13 @@ class Graph:
         for i, _ in enumerate(architecture.dense_units, 1):
             x = self.add("Gemm", x, next(weights), next(weights), output=f"dense_{i}")
             x = activate(self, x)
-        x = self._rename_last("embeddings")
-        x = self.add("Gemm", x, next(weights), next(weights), output="logits")
-        self.add("Softmax", x, axis=-1, output="probabilities")
+        self._nodes[-1].name = self._nodes[-1].output[0] = "embeddings"
+
+    def add_probabilities(self, weights):
+        """Append the last layer, from "embeddings" to "probabilities"."""
+        kernel, bias = (np.asarray(array, np.float32) for array in weights[-2:])
+        logits = self.add("Gemm", "embeddings", kernel, bias, output="logits")
+        self.add("Softmax", logits, axis=-1, output="probabilities")
 
     def model(self):
         """Return the onnx.ModelProto of the graph."""

@@ -14,7 +14,8 @@ def pipeline_model(preprocessors, classifier, outputs):
     graph = Graph()
     architecture = classifier._fitted_architecture
     images = _add_scaling(graph, preprocessors, architecture.image_shape)
-    graph.add_network(images, architecture, classifier._weights)
+    graph.add_embeddings(images, architecture, classifier._weights)
+    graph.add_probabilities(classifier._weights)
     labels = _labels(classifier.classes_)
     position = graph.add("ArgMax", "probabilities", axis=1, keepdims=0)
     label = graph.add("Gather", graph.constant(labels, "classes"), position, output="label")

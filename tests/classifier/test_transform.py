@@ -7,6 +7,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn import config_context
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
+from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import FeatureUnion, make_pipeline
@@ -130,6 +131,13 @@ def test_works_before_other_estimators(data):
     linear.fit(X, y)
     assert linear[0].transform(X).shape == (len(X), 32)
     assert linear.score(X, y) > 0.8
+
+
+def test_a_frozen_classifier_transforms_and_is_not_fitted_again(fitted, digits):
+    X, y = digits
+    model = make_pipeline(FrozenEstimator(fitted), KNeighborsClassifier()).fit(X[:300], y[:300])
+    assert_array_equal(model[:-1].transform(X), fitted.transform(X))
+    assert model.score(X, y) > 0.8
 
 
 def test_a_pipeline_that_ends_in_the_classifier_transforms(fitted_pipeline, digits):
