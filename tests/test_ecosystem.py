@@ -494,7 +494,6 @@ def test_html_shows_whether_model_is_fitted(fitted_quick_pipeline, part):
     assert "<span>Not fitted</span>" in clone(model)._repr_html_()
 
 
-@pytest.mark.parametrize("is_fitted", [False, True], ids=["unfitted", "fitted"])
 @pytest.mark.parametrize("estimator", [CNNDigitClassifier(), ImagePreprocessor(), MNISTNormalizer()])
 def test_html_links_to_documentation(estimator, monkeypatch):
     page = f"https://docs.example/stable/api/generated/sk_mnist_cnn.{type(estimator).__name__}.html"
@@ -505,6 +504,7 @@ def test_html_links_to_documentation(estimator, monkeypatch):
     assert f'href="{page}"' in estimator._repr_html_()
 
 
+@pytest.mark.parametrize("is_fitted", [False, True], ids=["unfitted", "fitted"])
 def test_html_does_not_import_tensorflow(fitted_quick_pipeline, tmp_path, is_fitted):
     path = tmp_path / "model.joblib"
     joblib.dump(fitted_quick_pipeline if is_fitted else clone(fitted_quick_pipeline), path)

@@ -25,6 +25,10 @@ REQUIRED = (
     "numpy",
     "pandas",
     "matplotlib",
+    "scipy",
+    "pillow",
+    "joblib",
+    "tqdm",
 )
 OPTIONAL = (
     "polars",
@@ -47,7 +51,7 @@ The package is tested with the oldest and the newest supported version of each d
 
 ## Tools
 
-Each row names a tool, and what the tests check with the tool itself.
+Each row is a tool, and the behavior that is tested with it.
 {checks}
 """
 
@@ -96,7 +100,7 @@ def write_page():
             for module, checked in modules.items()
             for tool, words, tests in checked
         ]
-        checks += f"\n### {section}\n\n{_table(['tool', 'what is checked', *runs], rows)}\n"
+        checks += f"\n### {section}\n\n{_table(['tool', 'tested behavior', *runs], rows)}\n"
     page = PAGE.format(versions=_table(["", *runs], versions), checks=checks.rstrip())
     HERE.with_suffix(".md").write_text(page, encoding="utf-8")
 

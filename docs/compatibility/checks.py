@@ -1,4 +1,4 @@
-"""The rows of the compatibility page: a tool, what is checked, and the tests that check it."""
+"""The rows of the compatibility page: a tool, the tested behavior, and the names of the tests."""
 
 SECTIONS = {
     "scikit-learn": {

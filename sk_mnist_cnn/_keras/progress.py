@@ -17,46 +17,48 @@ _TRAINING = "{desc} |{bar}| {remaining} left{postfix}"
 _FINISHED = "{desc} |{bar}| {elapsed}{postfix}"
 
 
-def progress_callback(n_epochs, n_done, n_batches):
+def progress_callback(n_epochs, n_batches):
     """Return the callback that suits standard output.
 
     Parameters
     ----------
     n_epochs : int
-        Number of epochs of this fit.
-    n_done : int
-        Number of them trained before, in a run that is resumed.
+        Number of epochs of this fit, including those before an interruption.
     n_batches : int
         Number of batches per epoch.
     """
     if _in_notebook():
-        return ProgressBar(n_epochs, n_done, n_batches, _NotebookOutput())
+        return ProgressBar(n_epochs, n_batches, _NotebookOutput())
     if _in_terminal():
-        return ProgressBar(n_epochs, n_done, n_batches, sys.stdout)
-    return ProgressLines(n_epochs - n_done)
+        return ProgressBar(n_epochs, n_batches, sys.stdout)
+    return ProgressLines()
 
 
 class ProgressBar(keras.callbacks.Callback):
     """Show a bar over all batches of a fit, with the epoch, the time left and the metrics."""
 
-    def __init__(self, n_epochs, n_done, n_batches, file):
+    def __init__(self, n_epochs, n_batches, file):
         super().__init__()
-        self._n_batches, self._metrics = n_batches, {}
-        self._bar = _Bar(
-            total=n_epochs * n_batches,
-            initial=n_done * n_batches,
-            file=file,
-            bar_format=_TRAINING,
-            ascii=None if file is sys.stdout else False,
-            dynamic_ncols=True,
-            smoothing=0,
-            delay=1e-6,  # not drawn before the first epoch
-            miniters=1,
-        )
+        self._n_epochs, self._n_batches, self._metrics = n_epochs, n_batches, {}
+        self._bar = None
+        self._options = {
+            "total": n_epochs * n_batches,
+            "file": file,
+            "bar_format": _TRAINING,
+            "ascii": None if file is sys.stdout else False,
+            "dynamic_ncols": True,
+            "smoothing": 0,
+            "miniters": 1,
+        }
 
     def on_epoch_begin(self, epoch, logs=None):
-        self._trained = self._bar.n
-        self._bar.set_description_str(f"Epoch {epoch + 1}/{self.params['epochs']}")
+        description = f"Epoch {epoch + 1}/{self.params['epochs']}"
+        n_epochs_before = epoch - (self.params["epochs"] - self._n_epochs)
+        self._n_before = n_epochs_before * self._n_batches
+        if self._bar is None:
+            self._bar = _Bar(desc=description, initial=self._n_before, **self._options)
+        else:
+            self._bar.set_description_str(description)
 
     def on_train_batch_end(self, batch, logs=None):
         self._advance(min(batch + 1, self._n_batches), logs)
@@ -65,20 +67,24 @@ class ProgressBar(keras.callbacks.Callback):
         self._advance(self._n_batches, logs)
 
     def on_train_end(self, logs=None):
-        self._bar.bar_format = _FINISHED
+        if self._bar is not None:  # None if a callback has skipped all epochs
+            self._bar.bar_format = _FINISHED
 
     def close(self):
         """Leave the bar as it is, also after an error."""
-        self._bar.close()
+        if self._bar is not None:
+            self._bar.close()
 
     def _advance(self, n_trained, logs):
         self._metrics.update(logs)
-        self._bar.set_postfix_str(", ".join(self._described("loss", "accuracy")), refresh=False)
-        self._bar.update(self._trained + n_trained - self._bar.n)
+        self._bar.set_postfix_str(", ".join(self._described_metrics()), refresh=False)
+        self._bar.update(self._n_before + n_trained - self._bar.n)
 
-    def _described(self, *names):
+    def _described_metrics(self):
         """Yield each metric with the validation metric of the last epoch."""
-        for name in names:
+        for name in ("loss", "accuracy"):
+            if name not in self._metrics:  # removed by another callback
+                continue
             validation = self._metrics.get(f"val_{name}")
             after = "" if validation is None else f" (val {validation:.3f})"
             yield f"{name} {self._metrics[name]:.3f}{after}"
@@ -87,18 +93,13 @@ class ProgressBar(keras.callbacks.Callback):
 class ProgressLines(keras.callbacks.Callback):
     """Print one line per epoch, with the metrics and the time left."""
 
-    def __init__(self, n_remaining):
-        super().__init__()
-        self._n_remaining = n_remaining
-        self._n_trained = 0
-
     def on_train_begin(self, logs=None):
-        self._start = monotonic()
+        self._start, self._n_trained = monotonic(), 0
 
     def on_epoch_end(self, epoch, logs=None):
         self._n_trained += 1
         elapsed = monotonic() - self._start
-        left = elapsed / self._n_trained * (self._n_remaining - self._n_trained)
+        left = elapsed / self._n_trained * (self.params["epochs"] - epoch - 1)
         metrics = "".join(f" - {name}: {logs[name]:.4f}" for name in _METRICS if name in logs)
         times = f"{tqdm.format_interval(elapsed)}, {tqdm.format_interval(left)} left"
         print(f"Epoch {epoch + 1}/{self.params['epochs']}{metrics} - {times}", flush=True)

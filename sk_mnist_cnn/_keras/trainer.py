@@ -98,7 +98,7 @@ class Trainer(BaseWrapper):
             options["validation_data"] = self._validation_pipeline.load(validation, config.batch_size)
         self.model_.schedule(rates, n_done * len(data))
         self.verbose = 2 if config.verbose > 1 else 0
-        progress = progress_callback(config.epochs, n_done, len(data)) if config.verbose == 1 else None
+        progress = progress_callback(config.epochs, len(data)) if config.verbose == 1 else None
         self._set_callbacks([*callbacks, progress] if progress else callbacks)
         try:
             self.fit(data, None, **options)

@@ -37,9 +37,10 @@ def lines(capsys):
     return [LINE.fullmatch(line) for line in shown.out.splitlines()]
 
 
-class Interrupt(keras.callbacks.Callback):
-    def on_epoch_end(self, epoch, logs=None):
-        raise KeyboardInterrupt
+class InterruptSecondEpoch(keras.callbacks.Callback):
+    def on_epoch_begin(self, epoch, logs=None):
+        if epoch == 1:
+            raise KeyboardInterrupt
 
 
 class StopAfterFirstEpoch(keras.callbacks.Callback):
@@ -96,7 +97,7 @@ def test_continues_the_epochs_of_a_warm_start(few, capsys, terminal):
 def test_starts_where_an_interrupted_run_ended(few, tmp_path, terminal):
     params = {"epochs": 4, "checkpoint": tmp_path / "training.ckpt"}
     with pytest.raises(KeyboardInterrupt):
-        small_classifier(**params, callbacks=[Interrupt()]).fit(*few)
+        small_classifier(**params, callbacks=[InterruptSecondEpoch()]).fit(*few)
     small_classifier(**params, verbose=1).fit(*few)
     resuming, first, *_ = terminal()
     assert resuming.startswith("Resuming after epoch 1")
@@ -106,13 +107,25 @@ def test_starts_where_an_interrupted_run_ended(few, tmp_path, terminal):
 
 def test_shows_where_training_stopped(few, terminal):
     small_classifier(epochs=4, verbose=1, callbacks=[StopAfterFirstEpoch()]).fit(*few)
-    assert re.match(r"Epoch 1/4 \|█+ +\| \d\d:\d\d, loss", terminal()[-1])
+    assert re.match(r"Epoch 1/4 \|█+\S? +\| \d\d:\d\d, loss", terminal()[-1])
 
 
 def test_ends_the_line_after_an_error(few, capsys, terminal):
     with pytest.raises(KeyboardInterrupt):
-        small_classifier(epochs=4, verbose=1, callbacks=[Interrupt()]).fit(*few)
+        small_classifier(epochs=4, verbose=1, callbacks=[InterruptSecondEpoch()]).fit(*few)
     assert capsys.readouterr().out.endswith("\n")
+
+
+class SkipAllEpochs(keras.callbacks.Callback):
+    def on_train_begin(self, logs=None):
+        self.model._initial_epoch = 99
+
+
+@pytest.mark.usefixtures("terminal")
+def test_draws_nothing_if_all_epochs_are_skipped(few, capsys):
+    with pytest.raises(ValueError, match="at least one epoch"):
+        small_classifier(verbose=1, callbacks=[SkipAllEpochs()]).fit(*few)
+    assert capsys.readouterr() == ("", "")
 
 
 @pytest.mark.parametrize("verbose", [1, 2])
