@@ -106,7 +106,7 @@ class ImageTransformer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         """
         return self
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
         tags.transformer_tags.preserves_dtype = []

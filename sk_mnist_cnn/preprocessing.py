@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from numbers import Real
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -54,6 +54,11 @@ class ImagePreprocessor(ImageTransformer):
     >>> images.shape, images.dtype, float(images.max())
     ((5, 28, 28, 1), dtype('float32'), 1.0)
     """
+
+    image_shape_: tuple[int, int, int]
+    max_value_: float
+    n_features_in_: int
+    feature_names_in_: NDArray[np.object_]
 
     _parameter_constraints = {
         "image_shape": ["array-like", None],
@@ -143,7 +148,7 @@ class ImagePreprocessor(ImageTransformer):
         fitted._check_scale(rows)
         return fitted._scale(rows)
 
-    def inverse_transform(self, X: ArrayLike) -> np.ndarray:
+    def inverse_transform(self, X: ArrayLike) -> NDArray[Any]:
         """Return images in the layout, scale and dtype seen in `fit`.
 
         Parameters
