@@ -4,7 +4,7 @@ NEWEST_PYTHON ?= $(or $(shell command -v python3.13),$(PYTHON))
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-slow fuzz test-all test-oldest lint docs bench scaling compatibility pictures clean
+.PHONY: demo test test-slow fuzz test-all test-oldest lint docs dist bench scaling compatibility pictures clean
 
 demo: $(VENV)/demo.stamp
 	$(BIN)/python examples/plot_mnist_pipeline.py --output demo
@@ -29,6 +29,11 @@ lint: $(VENV)/lint.stamp
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.readthedocs .readthedocs.yaml
+	$(BIN)/check-jsonschema --builtin-schema vendor.citation-file-format CITATION.cff
+	$(BIN)/zizmor --offline --quiet .
 
 compatibility:
 	$(MAKE) .venv-newest/test-all.stamp VENV=.venv-newest PYTHON=$(NEWEST_PYTHON)
@@ -39,6 +44,12 @@ compatibility:
 docs: $(VENV)/docs.stamp
 	$(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build/html
 
+dist: $(VENV)/release.stamp
+	rm -rf dist
+	$(BIN)/python -m build
+	$(BIN)/twine check --strict dist/*
+	$(BIN)/check-wheel-contents dist/*.whl
+
 pictures: $(VENV)/test-all.stamp
 	$(BIN)/python -m tests.pictures
 
@@ -48,17 +59,20 @@ bench: $(VENV)/bench.stamp
 scaling: $(VENV)/bench.stamp
 	$(BIN)/python -m tests.benchmarks.scaling
 
-# A virtual environment with extras of pyproject.toml; `demo` contains only the package.
+# A virtual environment with dependency groups of pyproject.toml; `demo` contains only the package.
 $(VENV)/demo.stamp: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --editable .
 	touch $@
 
+comma := ,
 $(VENV)/%.stamp: pyproject.toml | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --editable ".[$*]"
+	$(BIN)/python -m pip install --quiet --editable . $(addprefix --group ,$(subst $(comma), ,$*))
 	touch $@
 
+# The pip that comes with Python 3.11 and 3.12 does not know dependency groups.
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
 
 clean:
 	rm -rf .venv .venv-oldest .venv-newest demo dist build docs/_build docs/gallery docs/api/generated
