@@ -33,7 +33,7 @@ lint: $(VENV)/lint.stamp
 	$(BIN)/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.readthedocs .readthedocs.yaml
 	$(BIN)/check-jsonschema --builtin-schema vendor.citation-file-format CITATION.cff
-	$(BIN)/zizmor --offline --quiet .
+	$(BIN)/zizmor --offline --quiet .github
 
 compatibility:
 	$(MAKE) .venv-newest/test-all.stamp VENV=.venv-newest PYTHON=$(NEWEST_PYTHON)
@@ -59,9 +59,14 @@ bench: $(VENV)/bench.stamp
 scaling: $(VENV)/bench.stamp
 	$(BIN)/python -m tests.benchmarks.scaling
 
-# A virtual environment with dependency groups of pyproject.toml; `demo` contains only the package.
+# A virtual environment with the package and dependency groups of pyproject.toml. `demo` contains only the
+# package, `release` only the tools.
 $(VENV)/demo.stamp: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --editable .
+	touch $@
+
+$(VENV)/release.stamp: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --group release
 	touch $@
 
 comma := ,
