@@ -4,7 +4,8 @@ NEWEST_PYTHON ?= $(or $(shell command -v python3.13),$(PYTHON))
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-slow fuzz test-all test-oldest lint docs bench scaling learning-curves compatibility pictures clean
+.PHONY: demo test test-slow fuzz test-all test-oldest lint docs dist bench scaling learning-curves
+.PHONY: compatibility pictures clean
 
 demo: $(VENV)/demo.stamp
 	$(BIN)/python examples/plot_mnist_pipeline.py --output demo
@@ -29,6 +30,11 @@ lint: $(VENV)/lint.stamp
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.readthedocs .readthedocs.yaml
+	$(BIN)/check-jsonschema --builtin-schema vendor.citation-file-format CITATION.cff
+	$(BIN)/zizmor --offline --quiet .github
 
 compatibility:
 	$(MAKE) .venv-newest/test-all.stamp VENV=.venv-newest PYTHON=$(NEWEST_PYTHON)
@@ -38,6 +44,12 @@ compatibility:
 
 docs: $(VENV)/docs.stamp
 	$(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build/html
+
+dist: $(VENV)/release.stamp
+	rm -rf dist
+	$(BIN)/python -m build
+	$(BIN)/twine check --strict dist/*
+	$(BIN)/check-wheel-contents dist/*.whl
 
 pictures: $(VENV)/test-all.stamp
 	$(BIN)/python -m tests.pictures
@@ -51,17 +63,25 @@ scaling: $(VENV)/bench.stamp
 learning-curves: $(VENV)/bench.stamp
 	$(BIN)/python -m tests.benchmarks.learning_curves
 
-# A virtual environment with extras of pyproject.toml; `demo` contains only the package.
+# A virtual environment with the package and dependency groups of pyproject.toml. `demo` contains only the
+# package, `release` only the tools.
 $(VENV)/demo.stamp: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --editable .
 	touch $@
 
-$(VENV)/%.stamp: pyproject.toml | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --editable ".[$*]"
+$(VENV)/release.stamp: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --group release
 	touch $@
 
+comma := ,
+$(VENV)/%.stamp: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --editable . $(addprefix --group ,$(subst $(comma), ,$*))
+	touch $@
+
+# The pip that comes with Python 3.11 and 3.12 does not know dependency groups.
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
 
 clean:
 	rm -rf .venv .venv-oldest .venv-newest demo dist build docs/_build docs/gallery docs/api/generated

@@ -1,29 +1,15 @@
 """Convolutional neural network for MNIST digits and other small images, as a scikit-learn estimator."""
 
-from importlib import import_module
-from importlib.metadata import version
+import typing as _typing
+from importlib import import_module as _import_module
+from importlib.metadata import version as _version
 
 from ._keras import worker as _worker  # noqa: F401  # registers its fork handler
 from .classifier import CNNDigitClassifier
 from .datasets import load_mnist, load_mnist_sample
 from .preprocessing import ImagePreprocessor
 
-__version__ = version("sk_mnist_cnn")
-
-# Public names whose modules are slow to import, and are imported at first access.
-_LATE = {
-    "EvaluationReport": "reporting",
-    "FilterDisplay": "plotting",
-    "MNISTNormalizer": "normalization",
-    "MisclassifiedDisplay": "plotting",
-    "SaliencyDisplay": "plotting",
-    "TrainingHistoryDisplay": "plotting",
-    "build_cnn": "network",
-    "evaluation_report": "reporting",
-    "export_onnx": "exporting",
-    "load_model": "persistence",
-    "save_model": "persistence",
-}
+__version__: str = _version("sk_mnist_cnn")
 
 __all__ = [
     "CNNDigitClassifier",
@@ -43,12 +29,35 @@ __all__ = [
     "save_model",
 ]
 
+# Public names whose modules are slow to import. Type checkers read the imports; at run time, `__getattr__`
+# imports a module when one of its names is used for the first time.
+if _typing.TYPE_CHECKING:
+    from .exporting import export_onnx
+    from .network import build_cnn
+    from .normalization import MNISTNormalizer
+    from .persistence import load_model, save_model
+    from .plotting import FilterDisplay, MisclassifiedDisplay, SaliencyDisplay, TrainingHistoryDisplay
+    from .reporting import EvaluationReport, evaluation_report
+else:
+    _LATE = {
+        "EvaluationReport": "reporting",
+        "FilterDisplay": "plotting",
+        "MNISTNormalizer": "normalization",
+        "MisclassifiedDisplay": "plotting",
+        "SaliencyDisplay": "plotting",
+        "TrainingHistoryDisplay": "plotting",
+        "build_cnn": "network",
+        "evaluation_report": "reporting",
+        "export_onnx": "exporting",
+        "load_model": "persistence",
+        "save_model": "persistence",
+    }
 
-def __getattr__(name):
-    if name in _LATE:
-        return getattr(import_module(f".{_LATE[name]}", __name__), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    def __getattr__(name: str) -> object:
+        if name in _LATE:
+            return getattr(_import_module(f".{_LATE[name]}", __name__), name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
-def __dir__():
-    return sorted({*globals(), *_LATE})
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

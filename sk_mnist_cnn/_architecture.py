@@ -2,42 +2,14 @@
 
 from dataclasses import dataclass
 from numbers import Integral
+from typing import get_args
 
 import numpy as np
 
-ACTIVATIONS = (
-    "celu",
-    "elu",
-    "exponential",
-    "gelu",
-    "hard_shrink",
-    "hard_sigmoid",
-    "hard_silu",
-    "hard_swish",
-    "hard_tanh",
-    "leaky_relu",
-    "linear",
-    "log_sigmoid",
-    "log_softmax",
-    "mish",
-    "relu",
-    "relu6",
-    "selu",
-    "sigmoid",
-    "silu",
-    "soft_shrink",
-    "softmax",
-    "softplus",
-    "softsign",
-    "sparse_plus",
-    "sparse_sigmoid",
-    "sparsemax",
-    "squareplus",
-    "swish",
-    "tanh",
-    "tanh_shrink",
-)
-DTYPES = ("float32", "float64", "mixed_bfloat16", "mixed_float16")
+from ._choices import ActivationName, DtypeName
+
+ACTIVATIONS: tuple[ActivationName, ...] = get_args(ActivationName)
+DTYPES: tuple[DtypeName, ...] = get_args(DtypeName)
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ def as_path(path):
         If it is neither a str nor a PathLike.
     """
     if not isinstance(path, str | os.PathLike):
-        raise TypeError(f"`path` must be a str or a PathLike, got {path!r}. Pass the path of a file.")
+        raise TypeError(f"path must be a str or a PathLike, got {path!r}. Pass the path of a file.")
     return Path(path).expanduser()
 
 
@@ -41,7 +41,7 @@ def as_destination(path):
     path = as_path(path)
     if not is_destination(path):
         raise FileNotFoundError(
-            f"`path` must be a file in an existing directory, got {str(path)!r}. "
+            f"path must be a file in an existing directory, got {str(path)!r}. "
             "Create the directory, or pass another file name."
         )
     return path

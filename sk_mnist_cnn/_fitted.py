@@ -1,5 +1,8 @@
 """Read fitted estimators for displays and reports: their steps, their networks and their predictions."""
 
+from collections.abc import Mapping
+from typing import Any, Protocol
+
 import numpy as np
 import scipy.sparse as sp
 from sklearn.pipeline import Pipeline
@@ -11,6 +14,13 @@ from ._targets import encode_labels
 from .classifier import CNNDigitClassifier
 
 
+class Estimator(Protocol):
+    """An estimator, for type checkers: scikit-learn itself has no type hints."""
+
+    def get_params(self, deep: bool = True) -> Mapping[str, Any]:
+        """Return the parameters."""
+
+
 def fitted_steps(estimator):
     """Return the fitted steps of a (nested) Pipeline or search as a flat list; the classifier is last."""
     if hasattr(estimator, "best_estimator_"):
@@ -18,6 +28,11 @@ def fitted_steps(estimator):
     if isinstance(estimator, Pipeline):
         return [inner for _, step in estimator.steps for inner in fitted_steps(step)]
     return [] if estimator in (None, "passthrough") else [estimator]
+
+
+def fitted_classes(estimator):
+    """Return the labels of a fitted classifier."""
+    return estimator.classes_
 
 
 def network_attribute(estimator, name):
@@ -33,7 +48,7 @@ def network_attribute(estimator, name):
     if value is None:
         raise ValueError(
             "estimator must be a fitted CNNDigitClassifier, or a Pipeline or search (with refit=True) that "
-            f"ends in one, to have {name}, got {estimator!r}."
+            f"ends in one, to have {name}, got {estimator!r}. Pass such an estimator."
         )
     return value
 

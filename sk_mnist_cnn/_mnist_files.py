@@ -56,7 +56,7 @@ def read_mnist(path, expected):
     """
     if not path.exists():
         raise FileNotFoundError(
-            f"`path` must exist, got {str(path)!r}. Correct it, or pass None for a download."
+            f"path must exist, got {str(path)!r}. Correct it, or pass None for a download."
         )
     if path.is_dir():
         return _read_directory(path, expected)
@@ -66,7 +66,7 @@ def read_mnist(path, expected):
 
 def _must_be_mnist(path):
     return as_value_error(
-        f"`path` must be the original MNIST, got {str(path)!r}",
+        f"path must be the original MNIST, got {str(path)!r}",
         "Pass an intact mnist.npz or directory of IDX files, or None for a download.",
     )
 
@@ -75,7 +75,7 @@ def _read_directory(directory, expected):
     paths = {name: _find_idx(directory, idx_name) for name, idx_name in _IDX_NAMES.items()}
     if missing := [_IDX_NAMES[name] for name, path in paths.items() if path is None]:
         raise FileNotFoundError(
-            "`path` must be an mnist.npz or a directory of MNIST's four IDX files, got "
+            "path must be an mnist.npz or a directory of MNIST's four IDX files, got "
             f"{str(directory)!r}, which lacks {missing}. Add them, gzipped ('.gz') or not."
         )
     arrays = {}

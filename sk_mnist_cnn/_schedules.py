@@ -55,11 +55,13 @@ def learning_rates(schedule, peak, n_steps):
     try:
         rates = np.array([float(schedule(step)) for step in range(n_steps)])
     except TypeError as error:
-        raise ValueError("learning_rate_schedule must return a number for every batch.") from error
+        raise ValueError(
+            f"learning_rate_schedule must return a number for every batch, got {error}. Return a float."
+        ) from error
     if not np.all(np.isfinite(rates) & (rates >= 0)):
         worst = np.flatnonzero(~(np.isfinite(rates) & (rates >= 0)))[0]
         raise ValueError(
             "learning_rate_schedule must return a finite learning rate >= 0 for every batch, "
-            f"got {rates[worst]} for batch {worst} of {n_steps}."
+            f"got {rates[worst]} for batch {worst} of {n_steps}. Correct the function."
         )
     return np.float32(rates)

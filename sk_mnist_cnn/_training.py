@@ -1,11 +1,14 @@
 """Plain data: the input of training (`TrainingConfig`, `ImageDataset`) and its result (`TrainingState`)."""
 
 from dataclasses import dataclass, field, replace
+from typing import get_args
 
 import numpy as np
 
-OPTIMIZERS = ("adadelta", "adam", "adamw", "rmsprop", "sgd")
-AUGMENTATIONS = ("affine", "elastic", "shift")
+from ._choices import AugmentationName, OptimizerName
+
+OPTIMIZERS: tuple[OptimizerName, ...] = get_args(OptimizerName)
+AUGMENTATIONS: tuple[AugmentationName, ...] = get_args(AugmentationName)
 
 # `epochs="auto"` trains for about this number of batches, within these numbers of epochs.
 AUTO_BATCHES = 3000

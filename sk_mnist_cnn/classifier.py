@@ -1,15 +1,15 @@
 """`CNNDigitClassifier`: the scikit-learn estimator. `_keras` trains its networks, and `_onnx` predicts."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict, replace
 from functools import partial
 from numbers import Integral, Real
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Literal, Self, get_args
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import ClassifierMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, _fit_context
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
@@ -18,9 +18,9 @@ from . import _images
 from ._architecture import DTYPES, Architecture
 from ._base import ImageEstimator, fitted_at_once, observed_fit, snapshot, validate_images
 from ._checkpoint import Checkpoint, describe_run, resolve_seed
+from ._choices import ActivationName, AugmentationName, DtypeName, OptimizerName, ScheduleName
 from ._convergence import warn_if_not_converged
 from ._prediction import predict
-from ._schedules import SCHEDULES
 from ._targets import (
     as_labels,
     check_classes,
@@ -184,6 +184,14 @@ class CNNDigitClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Trans
     True
     """
 
+    classes_: NDArray[Any]
+    n_features_in_: int
+    feature_names_in_: NDArray[np.object_]
+    image_shape_: tuple[int, int, int]
+    history_: dict[str, list[float]]
+    n_iter_: int
+    best_validation_score_: float
+
     _parameter_constraints = {
         "filters": ["array-like"],
         "kernel_size": [Integral, "array-like"],
@@ -194,7 +202,7 @@ class CNNDigitClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Trans
         "activation": [str],
         "optimizer": [StrOptions(set(OPTIMIZERS)), HasMethods(["get_config", "apply_gradients"])],
         "learning_rate": [StrOptions({"auto"}), Interval(Real, 0, None, closed="neither")],
-        "learning_rate_schedule": [StrOptions({"constant", *SCHEDULES}), callable],
+        "learning_rate_schedule": [StrOptions(set(get_args(ScheduleName))), callable],
         "batch_size": [Interval(Integral, 1, None, closed="left")],
         "epochs": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
         "validation_split": [Interval(Real, 0, 1, closed="left")],
@@ -221,23 +229,23 @@ class CNNDigitClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Trans
         conv_dropout: float = 0.2,
         dense_units: ArrayLike = (120, 84),
         dense_dropout: float = 0.5,
-        activation: str = "relu",
-        optimizer: "str | keras.optimizers.Optimizer" = "adadelta",
-        learning_rate: float | str = "auto",
-        learning_rate_schedule: str | Callable[[int], float] = "constant",
+        activation: ActivationName = "relu",
+        optimizer: "OptimizerName | keras.optimizers.Optimizer" = "adadelta",
+        learning_rate: float | Literal["auto"] = "auto",
+        learning_rate_schedule: ScheduleName | Callable[[int], float] = "constant",
         batch_size: int = 128,
-        epochs: int | str = 10,
+        epochs: int | Literal["auto"] = 10,
         validation_split: float = 0.0,
-        early_stopping: bool | str = False,
+        early_stopping: bool | Literal["val_loss", "val_accuracy"] = False,
         n_iter_no_change: int = 5,
-        augmentation: "str | keras.Layer | Sequence[keras.Layer] | None" = None,
+        augmentation: "AugmentationName | keras.Layer | Sequence[keras.Layer] | None" = None,
         label_smoothing: float = 0.0,
-        class_weight: dict | str | None = None,
+        class_weight: Mapping[Any, float] | Literal["balanced"] | None = None,
         callbacks: "Sequence[keras.callbacks.Callback] | None" = None,
         warm_start: bool = False,
         image_shape: Sequence[int] | None = None,
-        checkpoint: str | os.PathLike | None = None,
-        dtype: str = "float32",
+        checkpoint: str | os.PathLike[str] | None = None,
+        dtype: DtypeName = "float32",
         random_state: int | np.random.RandomState | None = None,
         verbose: int = 0,
     ):
@@ -358,7 +366,7 @@ class CNNDigitClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Trans
             fitted._partial_fit(X, y, classes, sample_weight)
         return self
 
-    def predict_proba(self, X: ArrayLike) -> np.ndarray:
+    def predict_proba(self, X: ArrayLike) -> NDArray[np.floating[Any]]:
         """Predict class probabilities.
 
         Parameters
@@ -378,7 +386,7 @@ class CNNDigitClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Trans
         """
         return self._predict(X, "probabilities")
 
-    def predict_log_proba(self, X: ArrayLike) -> np.ndarray:
+    def predict_log_proba(self, X: ArrayLike) -> NDArray[np.floating[Any]]:
         """Predict logarithms of class probabilities.
 
         Parameters
@@ -394,7 +402,7 @@ class CNNDigitClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Trans
         probabilities = self.predict_proba(X)
         return np.log(np.maximum(probabilities, np.finfo(probabilities.dtype).tiny))
 
-    def predict(self, X: ArrayLike) -> np.ndarray:
+    def predict(self, X: ArrayLike) -> NDArray[Any]:
         """Predict labels.
 
         Parameters
@@ -411,7 +419,7 @@ class CNNDigitClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Trans
         positions = fitted.predict_proba(X).argmax(axis=1)
         return fitted.classes_[positions]
 
-    def transform(self, X: ArrayLike) -> np.ndarray:
+    def transform(self, X: ArrayLike) -> NDArray[np.floating[Any]]:
         """Compute embeddings: the activations of the last hidden layer.
 
         Parameters
@@ -575,7 +583,7 @@ class CNNDigitClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Trans
         optimizer, name = self._optimizer_state or ((), "")
         return TrainingState(self._weights, optimizer, name, self.history_)
 
-    def __sklearn_is_fitted__(self):
+    def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "_weights")
 
     def __setstate__(self, state):
@@ -583,11 +591,11 @@ class CNNDigitClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Trans
         names = {"_network": "_architecture"}
         super().__setstate__({names.get(name, name): value for name, value in state.items()})
 
-    def __dir__(self):
+    def __dir__(self) -> list[str]:
         # scikit-learn's HTML and dir() evaluate every name listed here, and `model_` would build a network.
         return [name for name in object.__dir__(self) if name != "model_" and hasattr(self, name)]
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = []
         return tags

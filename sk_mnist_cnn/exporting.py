@@ -7,13 +7,12 @@ from sklearn.utils.validation import check_is_fitted
 
 from ._base import snapshot
 from ._files import as_destination, replacing
+from ._fitted import Estimator
 from .classifier import CNNDigitClassifier
 from .preprocessing import ImagePreprocessor
 
 
-def export_onnx(
-    estimator: CNNDigitClassifier | Pipeline, path: str | os.PathLike, *, embeddings: bool = False
-) -> None:
+def export_onnx(estimator: Estimator, path: str | os.PathLike[str], *, embeddings: bool = False) -> None:
     """Write a fitted classifier or pipeline to an ONNX file, which can be run without Python.
 
     The input "X" is a batch of any size. The outputs are "label", as `predict` returns them, and
@@ -83,7 +82,7 @@ def _exportable_steps(estimator):
     if not isinstance(classifier, CNNDigitClassifier):
         fitted = "best_estimator_" if hasattr(classifier, "best_estimator_") else "fitted CNNDigitClassifier"
         raise TypeError(
-            f"`estimator` must be a CNNDigitClassifier, or a Pipeline that ends in one, got {estimator!r}. "
+            f"estimator must be a CNNDigitClassifier, or a Pipeline that ends in one, got {estimator!r}. "
             f"Pass its {fitted}."
         )
     preprocessors = []
@@ -92,7 +91,7 @@ def _exportable_steps(estimator):
             preprocessors.append(step)
         elif step not in (None, "passthrough"):
             raise ValueError(
-                "`estimator` must have no steps before its classifier but ImagePreprocessor, got "
+                "estimator must have no steps before its classifier but ImagePreprocessor, got "
                 f"{type(step).__name__} as its step {name!r}. Export what follows it, "
                 f"export_onnx(pipeline[{position}:], path), and apply this step before the file."
             )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from numpy.typing import ArrayLike
 
 from ._architecture import Architecture
+from ._choices import ActivationName, DtypeName
 from ._keras.worker import refuse_fork
 
 if TYPE_CHECKING:
@@ -23,8 +24,8 @@ def build_cnn(
     conv_dropout: float = 0.2,
     dense_units: ArrayLike = (120, 84),
     dense_dropout: float = 0.5,
-    activation: str = "relu",
-    dtype: str = "float32",
+    activation: ActivationName = "relu",
+    dtype: DtypeName = "float32",
     seed: int | None = None,
 ) -> "keras.Sequential":
     """Build the convolutional network with its initial weights.

@@ -14,12 +14,13 @@ import os
 from collections.abc import Sequence
 from functools import cache, partial
 from importlib.metadata import version
+from typing import Any
 
 import numpy as np
-from sklearn.base import BaseEstimator
 from sklearn.utils.metadata_routing import MetadataRequest
 
 from ._files import as_destination, as_path, as_value_error, read_members, replacing, write_members
+from ._fitted import Estimator
 from ._skops.checks import check_parameters, checked, walk
 from ._skops.reader import TRUSTED_TYPES, check_schema, is_plain, read_plain
 from ._warnings import warn
@@ -35,7 +36,7 @@ _PRIVATE_TYPES = (
 )
 
 
-def save_model(estimator: BaseEstimator, path: str | os.PathLike) -> None:
+def save_model(estimator: Estimator, path: str | os.PathLike[str]) -> None:
     """Save an estimator, fitted or not, to a file that can be loaded without running code.
 
     Parameters
@@ -75,10 +76,10 @@ def save_model(estimator: BaseEstimator, path: str | os.PathLike) -> None:
     """
     skops_io, target = _skops_io(), as_destination(path)
     if not hasattr(estimator, "get_params") or isinstance(estimator, type):
-        raise TypeError(f"`estimator` must be a scikit-learn estimator, got {estimator!r}. Pass an instance.")
+        raise TypeError(f"estimator must be a scikit-learn estimator, got {estimator!r}. Pass an instance.")
     check_parameters(estimator)
     with as_value_error(
-        f"`estimator` must hold only what can be loaded again, got {type(estimator).__name__}",
+        f"estimator must hold only what can be loaded again, got {type(estimator).__name__}",
         "Remove it, or replace it by a named function or an estimator.",
     ):
         data = _add_versions(skops_io.dumps(_without_cycles(estimator)))
@@ -91,7 +92,7 @@ def save_model(estimator: BaseEstimator, path: str | os.PathLike) -> None:
         file.write(data)
 
 
-def load_model(path: str | os.PathLike, *, trusted: Sequence[str | type] | None = None) -> BaseEstimator:
+def load_model(path: str | os.PathLike[str], *, trusted: Sequence[str | type] | None = None) -> Any:
     """Load a model that was saved by `save_model`.
 
     A file that was saved with another version of sk_mnist_cnn or scikit-learn gives a UserWarning.
@@ -144,7 +145,7 @@ def load_model(path: str | os.PathLike, *, trusted: Sequence[str | type] | None 
     data = as_path(path).read_bytes()
     intact = partial(
         as_value_error,
-        f"`path` must be an intact file saved by save_model, got {str(path)!r}",
+        f"path must be an intact file saved by save_model, got {str(path)!r}",
         "Use another copy, or save the model again.",
     )
     with intact():
@@ -156,7 +157,7 @@ def load_model(path: str | os.PathLike, *, trusted: Sequence[str | type] | None 
         untrusted = sorted(set(skops_io.get_untrusted_types(data=data)) - names)
     if untrusted:
         raise ValueError(
-            f"`trusted` must name the types of other packages in the file, which are {untrusted}. "
+            f"trusted must name the types of other packages in the file, which are {untrusted}. "
             "If you have reviewed them and trust the file, pass their names as a list."
         )
     with intact():
@@ -168,7 +169,7 @@ def _names_of(trusted):
     if not isinstance(trusted, list | tuple | set | None) or not all(
         isinstance(item, str | type) for item in trusted or ()
     ):
-        raise TypeError(f"`trusted` must be a list of names or types or None, got {trusted!r}. Pass a list.")
+        raise TypeError(f"trusted must be a list of names or types or None, got {trusted!r}. Pass a list.")
     return {item if isinstance(item, str) else f"{item.__module__}.{item.__name__}" for item in trusted or ()}
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from math import prod
 from numbers import Real
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -59,6 +59,11 @@ class ImagePreprocessor(ImageTransformer):
     >>> images.shape, images.dtype, float(images.max())
     ((5, 28, 28, 1), dtype('float32'), 1.0)
     """
+
+    image_shape_: tuple[int, int, int]
+    max_value_: float
+    n_features_in_: int
+    feature_names_in_: NDArray[np.object_]
 
     _parameter_constraints = {
         "image_shape": ["array-like", None],
@@ -152,7 +157,7 @@ class ImagePreprocessor(ImageTransformer):
         fitted._check_scale(rows)
         return fitted._scale(rows)
 
-    def inverse_transform(self, X: ArrayLike) -> np.ndarray:
+    def inverse_transform(self, X: ArrayLike) -> NDArray[Any]:
         """Return images in the layout, scale and dtype seen in `fit`.
 
         Parameters
@@ -185,7 +190,7 @@ class ImagePreprocessor(ImageTransformer):
         return pixels.reshape(len(pixels), *fitted._fitted_layout)
 
     @available_if(lambda self: self.flatten)
-    def get_feature_names_out(self, input_features: ArrayLike | None = None) -> np.ndarray:
+    def get_feature_names_out(self, input_features: ArrayLike | None = None) -> NDArray[np.object_]:
         """Return the names of the columns of flat rows. Only with `flatten`.
 
         Parameters

@@ -4,18 +4,17 @@ import os
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike
-from sklearn.base import BaseEstimator
+from numpy.typing import ArrayLike, NDArray
 from sklearn.metrics import confusion_matrix, log_loss
 from sklearn.utils import check_consistent_length, column_or_1d
 from sklearn.utils.validation import check_is_fitted
 
 from ._files import as_destination, replacing
-from ._fitted import find_images, fitted_steps, predict_labels_and_proba
+from ._fitted import Estimator, find_images, fitted_steps, predict_labels_and_proba
 from ._report.metrics import average_scores, bin_by_confidence, rank_confusions, score_classes
 from ._report.text import write_text
 from ._targets import encode_labels
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
 
 
 def evaluation_report(
-    estimator: BaseEstimator,
+    estimator: Estimator,
     X: ArrayLike,
     y: ArrayLike,
     *,
@@ -87,7 +86,9 @@ def evaluation_report(
     check_is_fitted(estimator)
     classes = getattr(estimator, "classes_", None)
     if classes is None:
-        raise ValueError(f"estimator must be a fitted classifier, with classes_, got {estimator!r}.")
+        raise ValueError(
+            f"estimator must be a fitted classifier, with classes_, got {estimator!r}. Pass a classifier."
+        )
     y = column_or_1d(y)
     check_consistent_length(X, y)
     y_true = classes[encode_labels(y, classes, "y")]
@@ -173,19 +174,30 @@ class EvaluationReport:
     EvaluationReport(n_samples=3, accuracy=0.6667)
     """
 
+    n_samples: int
+    accuracy: float
+    log_loss: float | None
+    calibration_error: float | None
+    reliability: pd.DataFrame | None
+    per_class: pd.DataFrame
+    averages: pd.DataFrame
+    confusion: pd.DataFrame
+    confusion_pairs: pd.DataFrame
+    misclassified: NDArray[np.intp]
+
     def __init__(
         self,
-        y_true: np.ndarray,
-        y_pred: np.ndarray,
+        y_true: NDArray[Any],
+        y_pred: NDArray[Any],
         *,
-        classes: np.ndarray,
-        y_proba: np.ndarray | None = None,
-        images: np.ndarray | None = None,
-        history: dict | None = None,
+        classes: NDArray[Any],
+        y_proba: NDArray[Any] | None = None,
+        images: NDArray[Any] | None = None,
+        history: dict[str, list[float]] | None = None,
         model: str = "",
         name: str | None = None,
         date: datetime | None = None,
-        versions: dict | None = None,
+        versions: dict[str, str] | None = None,
     ) -> None:
         self.y_true = y_true
         self.y_pred = y_pred
@@ -227,7 +239,7 @@ class EvaluationReport:
         """
         return write_text(self)
 
-    def to_dict(self) -> dict:
+    def to_dict(self) -> dict[str, Any]:
         """Return the scores as plain data, for logs and programs.
 
         Returns
@@ -250,7 +262,7 @@ class EvaluationReport:
             "misclassified": self.misclassified.tolist(),
         }
 
-    def to_html(self, path: str | os.PathLike) -> None:
+    def to_html(self, path: str | os.PathLike[str]) -> None:
         """Write the report as a self-contained HTML page with figures, which works offline.
 
         Parameters
@@ -272,7 +284,7 @@ class EvaluationReport:
             file.write(write_page(self).encode("utf-8"))
 
     def plot_confusion_matrix(
-        self, *, normalize: str | None = None, ax: "Axes | None" = None
+        self, *, normalize: Literal["true", "pred", "all"] | None = None, ax: "Axes | None" = None
     ) -> "ConfusionMatrixDisplay":
         """Draw the confusion matrix as in the HTML page: zeros are blank, and small counts are visible.
 
@@ -298,15 +310,15 @@ class EvaluationReport:
 
         return plot_confusion_matrix(self.confusion.to_numpy(), self.classes, normalize=normalize, ax=ax)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         names = "accuracy", "log_loss", "calibration_error"
         scores = [f"{name}={getattr(self, name):.4f}" for name in names if getattr(self, name) is not None]
         return f"EvaluationReport({', '.join([f'n_samples={self.n_samples}', *scores])})"
 
-    def __str__(self):
+    def __str__(self) -> str:
         return self.to_text()
 
-    def _repr_html_(self):
+    def _repr_html_(self) -> str:
         from ._report.html import write_scores
 
         return write_scores(self)

@@ -1,6 +1,6 @@
 """Searches on Dask and Ray, and data larger than memory.
 
-Dask and Ray come with the extra `test-all`; the tests of a missing one are skipped.
+Dask and Ray come with the dependency group `test-all`; the tests of a missing one are skipped.
 """
 
 import os

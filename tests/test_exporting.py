@@ -240,7 +240,7 @@ def test_raises_for_other_steps(pipeline, raw, path):
     ids=["another classifier", "a preprocessor", "no classifier", "a class", "a path"],
 )
 def test_raises_for_other_estimators(estimator, path):
-    with pytest.raises(TypeError, match=r"(?s)`estimator` must be .* Pass its fitted CNNDigitClassifier"):
+    with pytest.raises(TypeError, match=r"(?s)estimator must be .* Pass its fitted CNNDigitClassifier"):
         export_onnx(estimator, path)
 
 
@@ -258,9 +258,9 @@ def test_raises_for_unfitted_estimators(estimator, path):
 
 
 def test_raises_for_invalid_paths(pipeline, tmp_path):
-    with pytest.raises(TypeError, match="`path` must be a str or a PathLike, got 3"):
+    with pytest.raises(TypeError, match="path must be a str or a PathLike, got 3"):
         export_onnx(pipeline, 3)
-    with pytest.raises(FileNotFoundError, match="`path` must be a file in an existing directory"):
+    with pytest.raises(FileNotFoundError, match="path must be a file in an existing directory"):
         export_onnx(pipeline, tmp_path / "missing" / "model.onnx")
     with pytest.raises(FileNotFoundError, match="in an existing directory"):
         export_onnx(pipeline, tmp_path)

@@ -51,13 +51,13 @@ def test_as_path_expands_the_home_directory(monkeypatch, tmp_path):
 @pytest.mark.parametrize("given", [None, 5, b"a", ["a"]])
 @pytest.mark.parametrize("check", [as_path, as_destination])
 def test_raises_for_other_types(check, given):
-    with pytest.raises(TypeError, match=r"`path` must be a str or a PathLike, got .* Pass the path"):
+    with pytest.raises(TypeError, match=r"path must be a str or a PathLike, got .* Pass the path"):
         check(given)
 
 
 def test_destination_needs_an_existing_directory(tmp_path):
     for path in (tmp_path / "missing" / "a", tmp_path):
-        with pytest.raises(FileNotFoundError, match="`path` must be a file in an existing directory"):
+        with pytest.raises(FileNotFoundError, match="path must be a file in an existing directory"):
             as_destination(path)
     assert as_destination(tmp_path / "a") == tmp_path / "a"
 
@@ -171,9 +171,9 @@ def test_a_killed_writer_leaves_the_old_file_and_a_directory_that_can_be_removed
     ],
 )
 def test_exceptions_become_value_errors_with_rule_and_remedy(error, detail):
-    with pytest.raises(ValueError) as raised, as_value_error("`path` must be whole", "Copy it again."):
+    with pytest.raises(ValueError) as raised, as_value_error("path must be whole", "Copy it again."):
         raise error
-    assert str(raised.value) == f"`path` must be whole: {detail}. Copy it again."
+    assert str(raised.value) == f"path must be whole: {detail}. Copy it again."
     assert raised.value.__cause__ is error
 
 

@@ -34,6 +34,7 @@ LAYERS = (
         "_threads",
         "_warnings",
         "_fingerprint",
+        "_choices",
         "_keras.worker",
     ),
 )
@@ -204,7 +205,7 @@ class C:
 
 
 def code_lines(source):
-    """Return the numbers of the lines that hold code: no docstrings, comments or blank lines."""
+    """Return the numbers of the lines of code: no docstrings, comments, types of attributes, blank lines."""
     spacing = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT}
     lines = set()
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
@@ -215,10 +216,12 @@ def code_lines(source):
         if documented and ast.get_docstring(node) is not None:
             docstring = node.body[0]
             lines.difference_update(range(docstring.lineno, docstring.end_lineno + 1))
+        if isinstance(node, ast.AnnAssign) and node.value is None:
+            lines.difference_update(range(node.lineno, node.end_lineno + 1))
     return lines
 
 
-def test_code_lines_exclude_docstrings_comments_and_blank_lines():
+def test_code_lines_exclude_docstrings_comments_types_and_blank_lines():
     source = """'''Module.'''
 
 x = [  # comment
@@ -230,8 +233,12 @@ def f():
     1.
     '''
     return 1
+
+class C:
+    n: int
+    m: int = 1
 """
-    assert code_lines(source) == {3, 4, 5, 7, 11}
+    assert code_lines(source) == {3, 4, 5, 7, 11, 13, 15}
 
 
 @pytest.mark.parametrize("module", [module for module in MODULES if module != "classifier"])

@@ -244,7 +244,7 @@ def test_failed_write_keeps_the_old_file(path, monkeypatch):
         ),
         (
             FunctionTransformer(kw_args={"matrix": csr_array(np.eye(2))}),
-            "`estimator` must hold only what can be loaded again, got FunctionTransformer: .*sparse matrix",
+            "estimator must hold only what can be loaded again, got FunctionTransformer: .*sparse matrix",
         ),
     ],
     ids=["lambda", "partial", "search", "sparse"],
@@ -274,22 +274,22 @@ def test_raises_for_keras_objects(path):
 
 
 def test_raises_for_wrong_arguments(path):
-    with pytest.raises(TypeError, match="`estimator` must be a scikit-learn estimator, got"):
+    with pytest.raises(TypeError, match="estimator must be a scikit-learn estimator, got"):
         save_model({}, path)
-    with pytest.raises(TypeError, match=r"`estimator` must be .* Pass an instance"):
+    with pytest.raises(TypeError, match=r"estimator must be .* Pass an instance"):
         save_model(CNNDigitClassifier, path)
-    with pytest.raises(TypeError, match="`path` must be a str or a PathLike, got 3"):
+    with pytest.raises(TypeError, match="path must be a str or a PathLike, got 3"):
         save_model(CNNDigitClassifier(), 3)
-    with pytest.raises(FileNotFoundError, match="`path` must be a file in an existing directory"):
+    with pytest.raises(FileNotFoundError, match="path must be a file in an existing directory"):
         save_model(CNNDigitClassifier(), path / "below")
-    with pytest.raises(FileNotFoundError, match="`path` must be a file in an existing directory"):
+    with pytest.raises(FileNotFoundError, match="path must be a file in an existing directory"):
         save_model(CNNDigitClassifier(), path.parent)
-    with pytest.raises(TypeError, match="`path` must be a str or a PathLike, got None"):
+    with pytest.raises(TypeError, match="path must be a str or a PathLike, got None"):
         load_model(None)
     with pytest.raises(FileNotFoundError, match=r"model\.skops"):
         load_model(path)
     for trusted in (True, "sk_mnist_cnn.Type"):
-        with pytest.raises(TypeError, match="`trusted` must be a list"):
+        with pytest.raises(TypeError, match="trusted must be a list"):
             load_model(path, trusted=trusted)
 
 
@@ -598,7 +598,7 @@ def test_types_of_other_packages_are_named_and_not_imported(good, tmp_path, monk
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delitem(sys.modules, "foreign_to_us", raising=False)
     forge_schema(good, lambda schema: {**node("foreign_to_us", "Foreign"), "protocol": schema["protocol"]})
-    refuses(good, r"(?s)`trusted` must name .*'foreign_to_us.Foreign'.*pass their names")
+    refuses(good, r"(?s)trusted must name .*'foreign_to_us.Foreign'.*pass their names")
     assert not marker.exists()
     assert type(load_model(good, trusted=["foreign_to_us.Foreign"])).__name__ == "Foreign"
     assert marker.exists(), "the payload does not work, so the test proves nothing"
@@ -618,7 +618,7 @@ def test_types_of_other_packages_are_named_and_not_imported(good, tmp_path, monk
 )
 def test_raises_for_functions_inside_trusted_estimators(function, name, path):
     save_model(FunctionTransformer(function), path)
-    refuses(path, f"(?s)`trusted` must name .*{name}")
+    refuses(path, f"(?s)trusted must name .*{name}")
     assert isinstance(load_model(path, trusted=[name]), FunctionTransformer)
 
 
@@ -641,7 +641,7 @@ def test_raises_for_calls_in_a_schema(good, marker):
     ]
     for hostile in calls:
         forge_schema(good, lambda schema, hostile=hostile: parameter_nodes(schema).update(func=hostile))
-        refuses(good, "`trusted` must name the types of other packages in the file, which are")
+        refuses(good, "trusted must name the types of other packages in the file, which are")
 
 
 def test_nothing_is_decompressed(good):

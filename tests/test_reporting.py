@@ -564,9 +564,9 @@ class TestPage:
 
     @pytest.mark.parametrize("name", ["missing/report.html", "."])
     def test_raises_without_directory(self, tmp_path, name):
-        with pytest.raises(FileNotFoundError, match=r"`path` must .* got"):
+        with pytest.raises(FileNotFoundError, match=r"path must .* got"):
             create_report([0, 1], [0, 1]).to_html(tmp_path / name)
 
     def test_raises_for_other_types_than_paths(self):
-        with pytest.raises(TypeError, match="`path` must be a str or a PathLike, got 3"):
+        with pytest.raises(TypeError, match="path must be a str or a PathLike, got 3"):
             create_report([0, 1], [0, 1]).to_html(3)

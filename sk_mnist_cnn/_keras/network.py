@@ -87,7 +87,7 @@ def compiled_model(architecture, weights, optimizer, **dropout_rates):
     model.set_weights(weights)
     loss = keras.losses.SparseCategoricalCrossentropy(dtype=architecture.input_dtype)
     model.compile(optimizer, loss, metrics=["accuracy"], auto_scale_loss=False)
-    model.optimizer.build(model.trainable_variables)
+    model.optimizer.build(model.trainable_variables)  # Keras cannot load a saved model without its state
     return model
 
 

@@ -81,7 +81,9 @@ def _patch_masks(height, width, patch_size):
     if patch_size == "auto":
         patch_size = max(2, min(height, width) // 7)
     if not isinstance(patch_size, Integral) or patch_size < 1:
-        raise ValueError(f'patch_size must be an integer >= 1 or "auto", got {patch_size!r}.')
+        raise ValueError(
+            f'patch_size must be an integer >= 1 or "auto", got {patch_size!r}. Pass the size in pixels.'
+        )
     rows, columns = _window_masks(height, patch_size), _window_masks(width, patch_size)
     return (rows[:, np.newaxis, :, np.newaxis] & columns[:, np.newaxis, :]).reshape(-1, height, width)
 

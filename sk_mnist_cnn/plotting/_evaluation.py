@@ -33,7 +33,9 @@ def plot_confusion_matrix(counts, labels, *, normalize=None, ax=None):
         "all": counts.sum(),
     }
     if normalize not in sums:
-        raise ValueError(f'normalize must be "true", "pred", "all" or None, got {normalize!r}.')
+        raise ValueError(
+            f'normalize must be "true", "pred", "all" or None, got {normalize!r}. Pass None for counts.'
+        )
     values = counts if normalize is None else counts / np.maximum(sums[normalize], 1)
     n_classes = len(labels)
     if ax is None:

@@ -1,13 +1,14 @@
 """`FilterDisplay`: the filters of the first convolutional layer, or its feature maps of one image."""
 
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import numpy as np
 from matplotlib.axes import Axes
-from numpy.typing import ArrayLike
-from sklearn.base import BaseEstimator
+from matplotlib.colorbar import Colorbar
+from matplotlib.figure import Figure
+from numpy.typing import ArrayLike, NDArray
 
-from .._fitted import as_images, fitted_image_shape, network_attribute, transform_before_network
+from .._fitted import Estimator, as_images, fitted_image_shape, network_attribute, transform_before_network
 from ._image_grid import imshow_params, plot_image_grid
 
 
@@ -54,11 +55,23 @@ class FilterDisplay:
     (4, 4, 4)
     """
 
-    def __init__(self, kernels: np.ndarray, *, feature_maps: np.ndarray | None = None) -> None:
+    ax_: Axes
+    figure_: Figure
+    im_: NDArray[np.object_]
+    text_: NDArray[np.object_]
+    colorbar_: Colorbar | None
+
+    def __init__(self, kernels: NDArray[Any], *, feature_maps: NDArray[Any] | None = None) -> None:
         self.kernels = kernels
         self.feature_maps = feature_maps
 
-    def plot(self, *, ax: Axes | None = None, im_kw: dict | None = None, text_kw: dict | None = None) -> Self:
+    def plot(
+        self,
+        *,
+        ax: Axes | None = None,
+        im_kw: dict[str, Any] | None = None,
+        text_kw: dict[str, Any] | None = None,
+    ) -> Self:
         """Draw one image per filter, all with the same color scale.
 
         Weights of three channels are drawn as RGB; those of any other number of channels are averaged.
@@ -93,16 +106,14 @@ class FilterDisplay:
             im_kw=imshow_params(im_kw, **scale),
             text_kw=text_kw,
         )
-        self.figure_ = self.ax_.figure
+        self.figure_ = cast("Figure", self.ax_.figure)
         self.colorbar_ = None
         if unit:
             self.colorbar_ = self.figure_.colorbar(self.im_[0], ax=self.ax_, label=unit, shrink=0.8)
         return self
 
     @classmethod
-    def from_estimator(
-        cls, estimator: BaseEstimator, image: ArrayLike | None = None, **plot_params: Any
-    ) -> Self:
+    def from_estimator(cls, estimator: Estimator, image: ArrayLike | None = None, **plot_params: Any) -> Self:
         """Draw the filters of a classifier's first layer, or its feature maps of an image.
 
         Parameters
@@ -128,7 +139,8 @@ class FilterDisplay:
         model = network_attribute(estimator, "model_")
         if not any(layer.name == "conv_1" for layer in model.layers):
             raise ValueError(
-                "estimator must have a convolutional layer, got one that was fitted with filters=()."
+                "estimator must have a convolutional layer, got one that was fitted with filters=(). "
+                "Fit it with at least one entry in filters."
             )
         layer, feature_maps = model.get_layer("conv_1"), None
         kernels = np.moveaxis(np.asarray(layer.kernel), -1, 0)

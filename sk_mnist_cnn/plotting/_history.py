@@ -7,10 +7,11 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.cbook import normalize_kwargs
+from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from sklearn.base import BaseEstimator
+from numpy.typing import NDArray
 
-from .._fitted import network_attribute
+from .._fitted import Estimator, network_attribute
 
 # The color-blind safe palette of M. Okabe and K. Ito.
 _COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -52,11 +53,20 @@ class TrainingHistoryDisplay:
     ['loss', 'accuracy']
     """
 
-    def __init__(self, histories: Mapping) -> None:
+    axes_: NDArray[np.object_]
+    ax_: Axes
+    figure_: Figure
+    lines_: NDArray[np.object_]
+
+    def __init__(self, histories: Mapping[Any, Mapping[str, Sequence[float]]]) -> None:
         self.histories = histories
 
     def plot(
-        self, *, metrics: str | Sequence[str] | None = None, ax: Any = None, line_kw: dict | None = None
+        self,
+        *,
+        metrics: str | Sequence[str] | None = None,
+        ax: Axes | Sequence[Axes] | NDArray[np.object_] | None = None,
+        line_kw: dict[str, Any] | None = None,
     ) -> Self:
         """Draw the curves: solid for training data, dashed for validation data.
 
@@ -92,7 +102,7 @@ class TrainingHistoryDisplay:
                 )
         if ax is None:
             _, ax = plt.subplots(1, len(metrics), figsize=(1 + 4 * len(metrics), 4), layout="constrained")
-        self.axes_ = np.ravel(ax)
+        self.axes_ = np.ravel(np.asarray(ax))
         if len(self.axes_) != len(metrics):
             raise ValueError(
                 f"ax must have one axes for each of the metrics {metrics}, got {len(self.axes_)} axes. "
@@ -109,7 +119,7 @@ class TrainingHistoryDisplay:
         return self
 
     @classmethod
-    def from_estimator(cls, estimator: BaseEstimator, *, name: str | None = None, **plot_params: Any) -> Self:
+    def from_estimator(cls, estimator: Estimator, *, name: str | None = None, **plot_params: Any) -> Self:
         """Draw the training history of a classifier.
 
         Parameters
@@ -129,7 +139,9 @@ class TrainingHistoryDisplay:
         return cls.from_estimators({name: estimator}, **plot_params)
 
     @classmethod
-    def from_estimators(cls, estimators: Mapping | Sequence[tuple], **plot_params: Any) -> Self:
+    def from_estimators(
+        cls, estimators: Mapping[Any, Estimator] | Sequence[tuple[str, Estimator]], **plot_params: Any
+    ) -> Self:
         """Draw the training histories of several classifiers, to compare them.
 
         Parameters

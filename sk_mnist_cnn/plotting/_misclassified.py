@@ -2,15 +2,15 @@
 
 from collections.abc import Sequence
 from numbers import Integral
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 from matplotlib.axes import Axes
-from numpy.typing import ArrayLike
-from sklearn.base import BaseEstimator
+from matplotlib.figure import Figure
+from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_consistent_length, column_or_1d
 
-from .._fitted import as_images, predict_labels_and_proba, proba_of_predicted
+from .._fitted import Estimator, as_images, fitted_classes, predict_labels_and_proba, proba_of_predicted
 from ._image_grid import imshow_params, labels_with_proba, plot_image_grid, rescale_pixels
 
 
@@ -60,14 +60,20 @@ class MisclassifiedDisplay:
     (9,)
     """
 
+    ax_: Axes
+    figure_: Figure
+    im_: NDArray[np.object_]
+    text_: NDArray[np.object_]
+    indices_: NDArray[np.intp]
+
     def __init__(
         self,
-        images: np.ndarray,
-        y_true: np.ndarray,
-        y_pred: np.ndarray,
+        images: NDArray[Any],
+        y_true: NDArray[Any],
+        y_pred: NDArray[Any],
         *,
-        y_proba: np.ndarray | None = None,
-        indices: np.ndarray | None = None,
+        y_proba: NDArray[Any] | None = None,
+        indices: NDArray[Any] | None = None,
     ) -> None:
         self.images = images
         self.y_true = y_true
@@ -79,10 +85,10 @@ class MisclassifiedDisplay:
         self,
         *,
         n_images: int = 25,
-        sort: str | None = "confidence",
+        sort: Literal["confidence"] | None = "confidence",
         ax: Axes | None = None,
-        im_kw: dict | None = None,
-        text_kw: dict | None = None,
+        im_kw: dict[str, Any] | None = None,
+        text_kw: dict[str, Any] | None = None,
     ) -> Self:
         """Draw the images in a grid.
 
@@ -111,9 +117,13 @@ class MisclassifiedDisplay:
             If `n_images` or `sort` is not valid.
         """
         if not isinstance(n_images, Integral) or n_images < 1:
-            raise ValueError(f"n_images must be an integer >= 1, got {n_images!r}.")
+            raise ValueError(
+                f"n_images must be an integer >= 1, got {n_images!r}. Pass the largest number to draw."
+            )
         if sort not in ("confidence", None):
-            raise ValueError(f'sort must be "confidence" or None (the order of the data), got {sort!r}.')
+            raise ValueError(
+                f'sort must be "confidence" or None, got {sort!r}. Pass None for the order of the data.'
+            )
         order = np.arange(len(self.images))
         if sort and self.y_proba is not None:
             order = np.argsort(-self.y_proba, kind="stable")
@@ -140,7 +150,7 @@ class MisclassifiedDisplay:
     @classmethod
     def from_estimator(
         cls,
-        estimator: BaseEstimator,
+        estimator: Estimator,
         X: ArrayLike,
         y: ArrayLike,
         *,
@@ -171,7 +181,7 @@ class MisclassifiedDisplay:
         """
         y_pred, y_proba = predict_labels_and_proba(estimator, X)
         if y_proba is not None:
-            y_proba = proba_of_predicted(y_proba, y_pred, estimator.classes_)
+            y_proba = proba_of_predicted(y_proba, y_pred, fitted_classes(estimator))
         images = as_images(X, image_shape, estimator)
         return cls.from_predictions(images, y, y_pred, y_proba=y_proba, **plot_params)
 

@@ -1,16 +1,17 @@
 """`SaliencyDisplay`: the contribution of each pixel to a class. `_attribution` computes it."""
 
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import Any, Literal, Self, cast
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colorbar import Colorbar
 from matplotlib.colors import LinearSegmentedColormap
-from numpy.typing import ArrayLike
-from sklearn.base import BaseEstimator
+from matplotlib.figure import Figure
+from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_consistent_length, column_or_1d
 
-from .._fitted import as_images, network_attribute, transform_before_network
+from .._fitted import Estimator, as_images, fitted_classes, network_attribute, transform_before_network
 from .._targets import encode_labels
 from ._attribution import gradient_saliency, occlusion_saliency
 from ._image_grid import imshow_params, labels_with_proba, plot_image_grid, rescale_pixels
@@ -65,13 +66,20 @@ class SaliencyDisplay:
     (4, 8, 8)
     """
 
+    ax_: Axes
+    figure_: Figure
+    im_: NDArray[np.object_]
+    saliency_im_: NDArray[np.object_]
+    text_: NDArray[np.object_]
+    colorbar_: Colorbar
+
     def __init__(
         self,
-        images: np.ndarray,
-        saliency: np.ndarray,
-        labels: np.ndarray,
+        images: NDArray[Any],
+        saliency: NDArray[Any],
+        labels: NDArray[Any],
         *,
-        y_proba: np.ndarray | None = None,
+        y_proba: NDArray[Any] | None = None,
     ) -> None:
         self.images = images
         self.saliency = saliency
@@ -82,9 +90,9 @@ class SaliencyDisplay:
         self,
         *,
         ax: Axes | None = None,
-        im_kw: dict | None = None,
-        saliency_im_kw: dict | None = None,
-        text_kw: dict | None = None,
+        im_kw: dict[str, Any] | None = None,
+        saliency_im_kw: dict[str, Any] | None = None,
+        text_kw: dict[str, Any] | None = None,
     ) -> Self:
         """Draw each image with a heat map of its saliency, divided by its largest absolute value.
 
@@ -122,7 +130,7 @@ class SaliencyDisplay:
             ],
             dtype=object,
         )
-        self.figure_ = self.ax_.figure
+        self.figure_ = cast("Figure", self.ax_.figure)
         self.colorbar_ = self.figure_.colorbar(
             self.saliency_im_[0],
             ax=self.ax_,
@@ -134,12 +142,12 @@ class SaliencyDisplay:
     @classmethod
     def from_estimator(
         cls,
-        estimator: BaseEstimator,
+        estimator: Estimator,
         X: ArrayLike,
-        y: Any = None,
+        y: ArrayLike | None = None,
         *,
-        method: str = "gradient",
-        patch_size: int | str = "auto",
+        method: Literal["gradient", "occlusion"] = "gradient",
+        patch_size: int | Literal["auto"] = "auto",
         background: float = 0,
         image_shape: Sequence[int] | None = None,
         **plot_params: Any,
@@ -190,17 +198,20 @@ class SaliencyDisplay:
            ECCV.
         """
         if method not in ("gradient", "occlusion"):
-            raise ValueError(f'method must be "gradient" or "occlusion", got {method!r}.')
+            raise ValueError(
+                f'method must be "gradient" or "occlusion", got {method!r}. Pass "occlusion" for classifiers '
+                "that are not a CNNDigitClassifier."
+            )
         if not hasattr(estimator, "predict_proba"):
             raise ValueError(
                 f"estimator must have predict_proba, got {estimator!r}. Use a classifier with probabilities."
             )
         probabilities = np.asarray(estimator.predict_proba(X))
-        class_indices = probabilities.argmax(axis=1)
+        class_indices, classes = probabilities.argmax(axis=1), fitted_classes(estimator)
         if y is not None:
             y = np.full(len(probabilities), y) if np.ndim(y) == 0 else column_or_1d(y)
             check_consistent_length(probabilities, y)
-            class_indices = encode_labels(y, estimator.classes_, "y")
+            class_indices = encode_labels(y, classes, "y")
         if method == "gradient":
             model = network_attribute(estimator, "model_")
             images = as_images(transform_before_network(estimator, X), model.input_shape[1:])
@@ -211,6 +222,6 @@ class SaliencyDisplay:
         return cls(
             rescale_pixels(images),
             saliency,
-            estimator.classes_[class_indices],
+            classes[class_indices],
             y_proba=probabilities[np.arange(len(class_indices)), class_indices],
         ).plot(**plot_params)

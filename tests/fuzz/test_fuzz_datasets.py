@@ -50,7 +50,7 @@ def check(path, mutant, arrays, argument):
     try:
         loaded = load_mnist(argument)
     except ValueError as error:
-        assert re.match(rf"`path` must be the original MNIST, got '{path}'", str(error))  # noqa: PT017
+        assert re.match(rf"path must be the original MNIST, got '{path}'", str(error))  # noqa: PT017
         return False
     assert all(np.array_equal(loaded[name], array) for name, array in arrays.items())
     return True

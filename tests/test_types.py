@@ -1,0 +1,179 @@
+"""The types that users' type checkers see: mypy and pyright check a script, and the choices of parameters."""
+
+import inspect
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import get_args, get_type_hints
+
+import keras
+import pytest
+from sklearn.utils._param_validation import StrOptions
+
+import sk_mnist_cnn
+from sk_mnist_cnn import CNNDigitClassifier, ImagePreprocessor, MNISTNormalizer
+from sk_mnist_cnn._architecture import ACTIVATIONS
+
+ROOT = Path(__file__).parents[1]
+
+# Everything that README and user guide show first, with the types that it must have.
+SCRIPT = """
+from typing import Any, assert_type
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+from sklearn.metrics import classification_report
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import Pipeline
+
+from sk_mnist_cnn import (
+    CNNDigitClassifier,
+    EvaluationReport,
+    FilterDisplay,
+    ImagePreprocessor,
+    MisclassifiedDisplay,
+    MNISTNormalizer,
+    SaliencyDisplay,
+    TrainingHistoryDisplay,
+    build_cnn,
+    evaluation_report,
+    export_onnx,
+    load_mnist,
+    load_mnist_sample,
+    load_model,
+    save_model,
+)
+
+mnist = load_mnist_sample()
+assert_type(mnist.x_train, NDArray[np.uint8])
+assert_type(mnist.y_train, NDArray[np.int64])
+X, y = load_mnist(return_X_y=True)
+assert_type(X, NDArray[np.uint8])
+assert_type(load_mnist_sample(as_frame=True).x_train, pd.DataFrame)
+
+model = Pipeline([("images", ImagePreprocessor()), ("cnn", CNNDigitClassifier(random_state=0))])
+model.fit(mnist.x_train, mnist.y_train)
+print(classification_report(mnist.y_test, model.predict(mnist.x_test)))
+search = GridSearchCV(model, {"cnn__conv_dropout": [0.0, 0.2]}, cv=3)
+search.fit(mnist.x_train[:2000], mnist.y_train[:2000])
+
+classifier = CNNDigitClassifier([16, 32], optimizer="adam", learning_rate=0.003, augmentation="affine")
+classifier.fit(X, y).partial_fit(X, y)
+loss: list[float] = classifier.history_["loss"]
+labels: NDArray[Any] = classifier.predict(X)
+images = ImagePreprocessor(max_value="auto").transform(X)
+assert_type(images, NDArray[np.float32])
+assert_type(MNISTNormalizer().transform([X[0]]), NDArray[np.uint8])
+
+report = evaluation_report(model, mnist.x_test, mnist.y_test)
+assert_type(report, EvaluationReport)
+assert_type(report.accuracy, float)
+assert_type(report.per_class, pd.DataFrame)
+assert_type(report.to_text(), str)
+report.to_html("report.html")
+
+display = MisclassifiedDisplay.from_estimator(search, mnist.x_test, mnist.y_test, n_images=9)
+assert_type(display, MisclassifiedDisplay)
+assert_type(display.ax_, Axes)
+assert_type(display.figure_, Figure)
+SaliencyDisplay.from_estimator(model, mnist.x_test[:4], method="occlusion").figure_.savefig("saliency.png")
+FilterDisplay.from_estimator(model).plot(im_kw={"cmap": "gray"})
+TrainingHistoryDisplay.from_estimators({"first": model, "second": model})
+
+save_model(model, "model.skops")
+print(load_model("model.skops").predict(mnist.x_test))
+export_onnx(model, "model.onnx")
+build_cnn((28, 28, 1), 10, activation="relu", dtype="float32")
+"""
+
+# Each line is an error.
+MISTAKES = """
+from sk_mnist_cnn import load_mnist_smaple
+import sk_mnist_cnn; sk_mnist_cnn.CNNDigitClasifier
+import sk_mnist_cnn as package; package.import_module
+from sk_mnist_cnn import CNNDigitClassifier as C1; C1(learning_rate="fast")
+from sk_mnist_cnn import CNNDigitClassifier as C2; C2(dtype="float16")
+from sk_mnist_cnn import CNNDigitClassifier as C3; C3(epoch=3)
+from sk_mnist_cnn import build_cnn as b; b((28, 28, 1), 10, activation="rleu")
+from sk_mnist_cnn import evaluation_report as e; e(3, [[0]], [0])
+from sk_mnist_cnn import load_mnist_sample as load; load().x_trian
+from sk_mnist_cnn import SaliencyDisplay as S; S.from_estimator(C3(), [[0]], method="lime")
+"""
+
+# scikit-learn has no type hints, so users of `mypy --strict` must ignore that.
+OPTIONS = {"mypy": ["--strict", "--disable-error-code=import-untyped"], "pyright": []}
+
+
+def run(checker, *arguments, folder):
+    """Run a type checker in a folder, and return its messages and its exit code."""
+    pytest.importorskip(checker)
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])  # pyright looks for python
+    environment = os.environ | {"PATH": path, "PYTHONPATH": str(ROOT), "MYPYPATH": str(ROOT)}
+    command = [sys.executable, "-m", checker, *arguments]
+    result = subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, encoding="utf-8", check=False
+    )
+    return result.stdout + result.stderr, result.returncode
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("checker", OPTIONS)
+def test_users_script_has_no_errors(checker, tmp_path):
+    (tmp_path / "script.py").write_text(SCRIPT, encoding="utf-8")
+    messages, exit_code = run(checker, *OPTIONS[checker], "script.py", folder=tmp_path)
+    assert exit_code == 0, messages
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("checker", OPTIONS)
+def test_every_mistake_is_an_error(checker, tmp_path):
+    (tmp_path / "mistakes.py").write_text(MISTAKES, encoding="utf-8")
+    messages, _ = run(checker, *OPTIONS[checker], "mistakes.py", folder=tmp_path)
+    found = {int(line) for line in re.findall(r"mistakes\.py:(\d+):.* error:", messages)}
+    mistakes = {number for number, line in enumerate(MISTAKES.splitlines(), 1) if line}
+    assert found == mistakes, messages
+
+
+@pytest.mark.slow
+def test_types_of_public_names_are_complete(tmp_path):
+    messages, _ = run("pyright", "--verifytypes", "sk_mnist_cnn", "--ignoreexternal", folder=tmp_path)
+    assert float(re.search(r"completeness score: ([\d.]+)%", messages)[1]) >= 95, messages
+
+
+def test_dir_lists_the_public_names():
+    assert [name for name in dir(sk_mnist_cnn) if not name.startswith("_")] == sk_mnist_cnn.__all__
+    assert {name for name in vars(sk_mnist_cnn) if not name.startswith("_")} <= {
+        *sk_mnist_cnn.__all__,
+        *(path.stem for path in Path(sk_mnist_cnn.__file__).parent.iterdir()),
+    }
+
+
+def test_late_names_are_public_and_imported_for_type_checkers():
+    imports = re.findall(r"^    from \.(\w+) import (.+)$", inspect.getsource(sk_mnist_cnn), re.MULTILINE)
+    assert {name: module for module, names in imports for name in names.split(", ")} == sk_mnist_cnn._LATE
+
+
+def test_misspelt_name_raises():
+    with pytest.raises(AttributeError, match="no attribute 'CNNDigitClasifier'"):
+        _ = sk_mnist_cnn.CNNDigitClasifier
+
+
+def literals(hint):
+    """Return the strings among the values of all `Literal` in a type hint."""
+    return {item for arg in get_args(hint) for item in ([arg] if isinstance(arg, str) else literals(arg))}
+
+
+@pytest.mark.parametrize("estimator", [CNNDigitClassifier, ImagePreprocessor, MNISTNormalizer])
+def test_literals_are_the_choices_of_parameters(estimator):
+    hints = get_type_hints(estimator.__init__, localns={"keras": keras})
+    choices = {
+        name: {choice for rule in rules if isinstance(rule, StrOptions) for choice in rule.options}
+        for name, rules in estimator._parameter_constraints.items()
+    }
+    choices |= {"activation": {*ACTIVATIONS}} if "activation" in choices else {}
+    assert {name: literals(hints[name]) for name in choices} == choices
