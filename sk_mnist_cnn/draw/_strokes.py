@@ -45,8 +45,8 @@ def draw(strokes: list[np.ndarray]) -> np.ndarray:
     for stroke in strokes:
         path = [tuple(point) for point in ((stroke - corner) * scale + 1.5 * _PEN).tolist()]
         pen.line(path, fill=0, width=_PEN, joint="curve")
-        for point in (path[0], path[-1]):
-            pen.circle(point, _PEN / 2, fill=0)
+        for x, y in (path[0], path[-1]):
+            pen.ellipse((x - _PEN / 2, y - _PEN / 2, x + _PEN / 2, y + _PEN / 2), fill=0)
     return np.asarray(picture)
 
 
