@@ -64,7 +64,6 @@ sphinx_gallery_conf = {
     "examples_dirs": "../examples",
     "gallery_dirs": "gallery",
     "filename_pattern": r"/plot_",
-    "ignore_pattern": r"draw_a_digit\.py",
     "backreferences_dir": "gallery/backreferences",
     "doc_module": ("sk_mnist_cnn",),
     "reset_argv": "_extension.reset_module_name",

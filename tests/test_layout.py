@@ -18,7 +18,7 @@ ENGINES = ("_keras", "_onnx")
 # folder means all modules in it, except those that are named in another layer.
 LAYERS = (
     ("__init__",),
-    ("plotting", "reporting", "_report", "exporting", "persistence", "_skops"),
+    ("draw", "plotting", "reporting", "_report", "exporting", "persistence", "_skops"),
     ("_fitted",),
     ("classifier", "preprocessing", "normalization", "network", "datasets"),
     ("_prediction",),
@@ -53,7 +53,7 @@ COSTLY = {
     "onnx": ("_onnx",),
     "onnxruntime": ("_onnx",),
     "matplotlib": ("plotting", "_report"),
-    "PIL": ("_pictures",),
+    "PIL": ("_pictures", "draw"),
     "skops": ("persistence", "_skops"),
 }
 

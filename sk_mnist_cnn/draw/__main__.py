@@ -1,0 +1,101 @@
+"""Command line of the drawing page: reserve a port, load or train a model, and serve the page."""
+
+import argparse
+import threading
+import webbrowser
+from importlib.util import find_spec
+from pathlib import Path
+
+from sklearn.base import BaseEstimator
+from sklearn.pipeline import make_pipeline
+
+from ..classifier import CNNDigitClassifier
+from ..datasets import load_mnist_sample
+from ..persistence import load_model, save_model
+from ..preprocessing import ImagePreprocessor
+from ._recognizer import Recognizer
+from ._server import DrawingServer
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line."""
+    options = _parse(arguments)
+    with _open_server(options.port) as server:
+        try:
+            model = load_or_train(options.model)
+            server.recognizer = Recognizer(model)
+        except (ImportError, OSError, ValueError) as error:
+            raise SystemExit(f"Cannot use --model {options.model}: {error}") from error
+        mnist = load_mnist_sample()
+        print(f"{model.score(mnist.x_test, mnist.y_test):.1%} of the test digits are recognized.")
+        print(f"Draw at {server.address} (press Ctrl+C to stop)", flush=True)
+        if not options.no_browser:
+            threading.Thread(target=webbrowser.open, args=[server.address], daemon=True).start()
+        try:
+            server.serve_forever()
+        except KeyboardInterrupt:
+            print("Stopped.")
+
+
+def load_or_train(path: Path | None) -> BaseEstimator:
+    """Return the model at `path`, or train one, and save it there unless `path` is None."""
+    if path is not None and path.is_file():
+        return load_model(path)
+    print("Training on the digits shipped with the package, which takes about half a minute ...", flush=True)
+    model = train()
+    if path is not None:
+        save_model(model, path)
+        print(f"The model is saved as {path}.")
+    return model
+
+
+def train() -> BaseEstimator:
+    """Train a model on the shipped digits."""
+    classifier = CNNDigitClassifier(
+        optimizer="adam",
+        learning_rate=0.003,
+        learning_rate_schedule="one_cycle",
+        augmentation="affine",
+        random_state=0,
+    )
+    mnist = load_mnist_sample()
+    return make_pipeline(ImagePreprocessor(), classifier).fit(mnist.x_train, mnist.y_train)
+
+
+def _parse(arguments):
+    parser = argparse.ArgumentParser(
+        prog="python -m sk_mnist_cnn.draw",
+        description="Serve a web page on 127.0.0.1 that recognizes the digits you draw on it.",
+    )
+    parser.add_argument(
+        "--model",
+        type=Path,
+        help="model file of save_model; if it does not exist, a model is trained and saved there "
+        "(default: train a model and do not save it)",
+    )
+    parser.add_argument(
+        "--port", type=int, default=7860, help="port on 127.0.0.1, or 0 for any free port (%(default)s)"
+    )
+    parser.add_argument("--no-browser", action="store_true", help="do not open the page in a browser")
+    options = parser.parse_args(arguments)
+    if not 0 <= options.port < 2**16:
+        parser.error(f"--port must be between 0 and 65535, got {options.port}")
+    if options.model is not None and not options.model.absolute().parent.is_dir():
+        parser.error(f"the folder of --model must exist, got {options.model}")
+    if options.model is not None and not options.model.exists() and find_spec("skops") is None:
+        parser.error('--model needs skops to save a new model: pip install "sk_mnist_cnn[demo]"')
+    return options
+
+
+def _open_server(port):
+    """Return a server that listens on `port`, or else on a free port."""
+    try:
+        return DrawingServer(port)
+    except OSError as error:
+        server = DrawingServer(0)
+        print(f"Port {port} cannot be used ({error.strerror}). Using port {server.server_port}.", flush=True)
+        return server
+
+
+if __name__ == "__main__":
+    main()

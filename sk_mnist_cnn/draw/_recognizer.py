@@ -1,0 +1,174 @@
+"""`Recognizer`: answers for drawings, the evidence for them, and learning from corrections."""
+
+import copy
+import threading
+from typing import Any, NamedTuple
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.pipeline import Pipeline
+
+from .._fitted import transform_before_network
+from ..classifier import CNNDigitClassifier
+from ..datasets import load_mnist_sample
+from ..normalization import MNISTNormalizer
+from ..plotting._attribution import occlusion_saliency
+from ._novelty import KnownDigits
+from ._strokes import are_side_by_side, check_strokes, draw
+
+# Each limit alone is exceeded by about 1 % of the shipped test digits; docs/guide/drawing.md has the numbers.
+MAX_DISTANCE = 0.17
+MAX_ENTROPY = 1.0  # in nats
+
+# Training after a correction: rounds of `partial_fit` on the corrected drawings and on known digits.
+_N_ROUNDS = 10
+_LEARNED = 0.8  # probability of the true digits that ends it; their entropy is then below MAX_ENTROPY
+_N_KNOWN = 512
+_N_CORRECTED = 32
+_TRAINING = {
+    "optimizer": "adam",
+    "learning_rate": 0.0005,
+    "batch_size": 128,
+    "augmentation": "affine",
+    "class_weight": None,
+    "callbacks": None,
+    "verbose": 0,
+}
+_MAX_UNDO = 20
+
+
+class State(NamedTuple):
+    """A model, and the corrected drawings that it was trained on."""
+
+    model: Pipeline
+    images: np.ndarray  # of shape (n, 28, 28)
+    digits: np.ndarray  # of shape (n,)
+
+
+class Recognizer:
+    """Recognize drawn digits with a model, which learns from corrections.
+
+    The model that is passed stays as it is.
+
+    Parameters
+    ----------
+    model : Pipeline that ends in a CNNDigitClassifier
+        Fitted on images of the digits 0 to 9, of 28x28 pixels from 0 to 255.
+
+    Raises
+    ------
+    ValueError
+        If `model` is another estimator, or has other classes.
+    """
+
+    def __init__(self, model: BaseEstimator) -> None:
+        if not isinstance(model, Pipeline) or not isinstance(model[-1], CNNDigitClassifier):
+            raise ValueError(
+                f"model must be a Pipeline that ends in a CNNDigitClassifier, got {model!r}; put an "
+                "ImagePreprocessor before the classifier, or pass the best_estimator_ of a search."
+            )
+        if [str(label) for label in model.classes_] != list("0123456789"):
+            raise ValueError(
+                f"model must have the classes 0 to 9, got {model.classes_.tolist()}; fit it on all digits."
+            )
+        mnist = load_mnist_sample()
+        self._sample = mnist.x_train, mnist.y_train
+        self._known = KnownDigits(*self._sample)
+        self._states = [State(model, np.zeros((0, 28, 28), np.uint8), np.zeros(0, int))]
+        self._random = np.random.default_rng(0)
+        self._lock = threading.Lock()
+
+    @property
+    def n_corrections(self) -> int:
+        """Number of corrections that the model was trained on."""
+        return len(self._states[-1].digits)
+
+    def answer(self, strokes: object) -> dict[str, Any]:
+        """Recognize a drawing.
+
+        Parameters
+        ----------
+        strokes : list of strokes
+            As `check_strokes` takes them.
+
+        Returns
+        -------
+        answer : dict
+            The probability of each digit, the drawing in MNIST's format, and `doubt`: None, "not a digit" or
+            "two digits".
+        """
+        checked = check_strokes(strokes)
+        return self._answer(self._states[-1], checked, _to_mnist(checked))
+
+    def evidence(self, strokes: object) -> dict[str, Any]:
+        """Return the contribution of each pixel to the answer, divided by its largest absolute value."""
+        images = _to_mnist(check_strokes(strokes))[np.newaxis]
+        model = self._states[-1].model
+        digit = model.predict_proba(images).argmax(axis=1)
+        saliency = occlusion_saliency(model, images, images[..., np.newaxis], digit, 0, "auto")[0]
+        largest = np.abs(saliency).max()
+        return {"saliency": np.round(saliency / (largest or 1), 3).tolist()}
+
+    def correct(self, strokes: object, digit: object) -> dict[str, Any]:
+        """Train the model on a drawing with its true digit, and return the new answer."""
+        checked = check_strokes(strokes)
+        if type(digit) is not int or not 0 <= digit <= 9:
+            raise ValueError(f"digit must be an integer from 0 to 9, got {digit!r}.")
+        image = _to_mnist(checked)
+        with self._lock:
+            model, images, digits = self._states[-1]
+            other = np.any(images != image, axis=(1, 2))  # a second correction replaces the first
+            images, digits = np.concatenate([images[other], [image]]), np.append(digits[other], digit)
+            state = State(self._train(model, images, digits), images, digits)
+            self._states.append(state)
+            del self._states[1:-_MAX_UNDO]
+        return self._answer(state, checked, image)
+
+    def undo(self) -> None:
+        """Forget the last correction, if there is one."""
+        with self._lock:
+            if len(self._states) > 1:
+                self._states.pop()
+
+    def reset(self) -> None:
+        """Forget all corrections."""
+        with self._lock:
+            del self._states[1:]
+
+    def _answer(self, state, strokes, image):
+        probabilities = state.model.predict_proba(image[np.newaxis])[0].astype(float)
+        return {
+            "image": image.tolist(),
+            "probabilities": probabilities.tolist(),
+            "doubt": self._doubt(state, strokes, image, probabilities),
+        }
+
+    def _doubt(self, state, strokes, image, probabilities):
+        entropy = -np.sum(probabilities * np.log(np.maximum(probabilities, 1e-12)))
+        digit = int(probabilities.argmax())
+        corrected = KnownDigits(state.images, state.digits)
+        distance = min(known.distance(image, digit) for known in (self._known, corrected))
+        if distance <= MAX_DISTANCE and entropy <= MAX_ENTROPY:
+            return None
+        return "two digits" if are_side_by_side(strokes) else "not a digit"
+
+    def _train(self, model, images, digits):
+        """Return a copy of the model, trained until it recognizes the corrected drawings."""
+        model = copy.deepcopy(model)
+        classifier = model[-1].set_params(**_TRAINING)
+        known_images, known_digits = self._sample
+        repeats = np.resize(np.arange(len(digits)), max(_N_CORRECTED, len(digits)))
+        for _ in range(_N_ROUNDS):
+            known = self._random.choice(len(known_digits), _N_KNOWN, replace=False)
+            X = np.concatenate([known_images[known], images[repeats]])
+            y = np.concatenate([known_digits[known], digits[repeats]])
+            classifier.partial_fit(
+                transform_before_network(model, X), model.classes_[y], classes=model.classes_
+            )
+            if model.predict_proba(images)[np.arange(len(digits)), digits].min() >= _LEARNED:
+                break
+        return model
+
+
+def _to_mnist(strokes):
+    return MNISTNormalizer(invert=True).transform([draw(strokes)])[0]

@@ -1,0 +1,162 @@
+"""HTTP server of the drawing page: three static files, and JSON answers of a `Recognizer`.
+
+It listens on 127.0.0.1 only. Pages of other sites, which run in the same browser, get no answer: the name in
+the header Host must be local, and the header Origin must be the server itself.
+"""
+
+import json
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib import resources
+from urllib.parse import urlsplit
+
+from ._recognizer import Recognizer
+
+MAX_BODY = 256 * 1024  # bytes of a request; a drawn digit has about 5,000
+_LOCAL_NAMES = ("127.0.0.1", "localhost")
+_FILES = {  # path: file and content type
+    "/": ("index.html", "text/html"),
+    "/style.css": ("style.css", "text/css"),
+    "/script.js": ("script.js", "text/javascript"),
+}
+_HEADERS = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
+    "img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+class DrawingServer(ThreadingHTTPServer):
+    """Serve the drawing page on 127.0.0.1. `recognizer` must be set before requests are served.
+
+    Parameters
+    ----------
+    port : int
+        0 is any free port.
+
+    Raises
+    ------
+    OSError
+        If the port cannot be used.
+    """
+
+    recognizer: Recognizer
+    daemon_threads = True
+
+    def __init__(self, port: int) -> None:
+        self.pages = {path: _read_page(name) for path, (name, _) in _FILES.items()}
+        super().__init__(("127.0.0.1", port), _Handler)
+
+    @property
+    def address(self) -> str:
+        """The URL of the page."""
+        return f"http://127.0.0.1:{self.server_port}/"
+
+
+class _RequestError(Exception):
+    """A request that cannot be answered."""
+
+    def __init__(self, status: HTTPStatus, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: DrawingServer
+    protocol_version = "HTTP/1.1"
+    server_version, sys_version = "sk_mnist_cnn", ""
+    timeout = 60  # seconds without data after which a connection is closed
+    wbufsize = -1  # headers and body are sent together, without waiting for the browser in between
+
+    def do_GET(self) -> None:
+        """Send a file of the page."""
+        try:
+            self._check_sender()
+            if self.path not in _FILES:
+                raise _RequestError(HTTPStatus.NOT_FOUND, "There is no such page.")
+            self._send(HTTPStatus.OK, _FILES[self.path][1], self.server.pages[self.path])
+        except _RequestError as error:
+            self._send_error(error)
+
+    def do_POST(self) -> None:
+        """Call the recognizer, and send its result with the number of corrections."""
+        try:
+            self._check_sender()
+            body = self._read_json()
+            result = self._call_recognizer(body)
+            result["corrections"] = self.server.recognizer.n_corrections
+            self._send(HTTPStatus.OK, "application/json", json.dumps(result).encode())
+        except _RequestError as error:
+            self._send_error(error)
+
+    def _check_sender(self):
+        host, origin = self.headers.get("Host", ""), self.headers.get("Origin")
+        if host.partition(":")[0] not in _LOCAL_NAMES:
+            raise _RequestError(HTTPStatus.FORBIDDEN, "The page must be opened as 127.0.0.1 or localhost.")
+        if origin is not None and urlsplit(origin)[:2] != ("http", host):
+            raise _RequestError(HTTPStatus.FORBIDDEN, "Other sites get no answer.")
+
+    def _read_json(self):
+        """Return the body of the request, a JSON object."""
+        if self.headers.get_content_type() != "application/json":
+            raise _RequestError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "The body must be application/json.")
+        length = self.headers.get("Content-Length", "")
+        if not (length.isascii() and length.isdigit()):
+            raise _RequestError(HTTPStatus.LENGTH_REQUIRED, "The header Content-Length must be a number.")
+        if len(length) > 9 or int(length) > MAX_BODY:
+            raise _RequestError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The drawing is too long. Clear it.")
+        try:
+            body = json.loads(self.rfile.read(int(length)))
+        except (ValueError, RecursionError) as error:
+            raise _RequestError(HTTPStatus.BAD_REQUEST, "The body must be JSON.") from error
+        if not isinstance(body, dict):
+            raise _RequestError(HTTPStatus.BAD_REQUEST, "The body must be a JSON object.")
+        return body
+
+    def _call_recognizer(self, body):
+        recognizer = self.server.recognizer
+        strokes, digit = body.get("strokes"), body.get("digit")
+        try:
+            match self.path:
+                case "/answer":
+                    return recognizer.answer(strokes)
+                case "/evidence":
+                    return recognizer.evidence(strokes)
+                case "/correct":
+                    return recognizer.correct(strokes, digit)
+                case "/undo":
+                    recognizer.undo()
+                case "/reset":
+                    recognizer.reset()
+                case "/corrections":
+                    pass
+                case _:
+                    raise _RequestError(HTTPStatus.NOT_FOUND, "There is no such action.")
+        except ValueError as error:
+            raise _RequestError(HTTPStatus.BAD_REQUEST, str(error)) from error
+        return {}
+
+    def _send(self, status, content_type, body):
+        self.send_response(status)
+        for name, value in _HEADERS.items():
+            self.send_header(name, value)
+        self.send_header("Content-Type", f"{content_type}; charset=utf-8")
+        self.send_header("Content-Length", str(len(body)))
+        if self.close_connection:
+            self.send_header("Connection", "close")
+        self.end_headers()
+        self.wfile.write(body)
+
+    def _send_error(self, error):
+        self.close_connection = True  # the body may not have been read
+        self._send(error.status, "application/json", json.dumps({"error": str(error)}).encode())
+
+    def log_message(self, *args: object) -> None:
+        """Print nothing."""
+
+
+def _read_page(name):
+    return resources.files(__package__).joinpath("page", name).read_bytes()

@@ -1,0 +1,22 @@
+import numpy as np
+import pytest
+from sklearn.pipeline import make_pipeline
+
+from sk_mnist_cnn import CNNDigitClassifier, ImagePreprocessor, load_mnist_sample
+from sk_mnist_cnn.draw._recognizer import Recognizer
+
+
+@pytest.fixture(scope="package")
+def quick_model():
+    """A pipeline fitted on 2,000 of the shipped digits; labels are strings. Never refitted."""
+    mnist = load_mnist_sample()
+    classifier = CNNDigitClassifier(
+        (8, 16), dense_units=(64,), optimizer="adam", learning_rate=0.003, epochs=8, random_state=0
+    )
+    labels = mnist.y_train[:2000].astype(np.str_)
+    return make_pipeline(ImagePreprocessor(), classifier).fit(mnist.x_train[:2000], labels)
+
+
+@pytest.fixture
+def recognizer(quick_model):
+    return Recognizer(quick_model)

@@ -1,0 +1,185 @@
+"""The server without a browser: files, answers, and requests that it must refuse."""
+
+import http.client
+import json
+import threading
+
+import pytest
+
+from sk_mnist_cnn.draw import __main__ as command
+from sk_mnist_cnn.draw._recognizer import Recognizer
+from sk_mnist_cnn.draw._server import MAX_BODY, DrawingServer
+from sk_mnist_cnn.persistence import save_model
+from tests.draw.strokes import DIGITS, NO_DIGITS
+
+JSON = {"Content-Type": "application/json"}
+
+
+@pytest.fixture(scope="module")
+def server(quick_model):
+    with DrawingServer(0) as server:
+        server.recognizer = Recognizer(quick_model)
+        thread = threading.Thread(target=server.serve_forever, args=[0.01])
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def request_(server):
+    """Send one request, and return the status, the headers and the body of the response."""
+
+    def send(method, path, body=None, headers=()):
+        connection = http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=60)
+        try:
+            connection.request(method, path, body, dict(headers))
+            response = connection.getresponse()
+            return response.status, response.headers, response.read()
+        finally:
+            connection.close()
+
+    return send
+
+
+@pytest.fixture
+def post(request_):
+    def send(path, **data):
+        status, _, body = request_("POST", path, json.dumps(data), JSON)
+        return status, json.loads(body)
+
+    return send
+
+
+@pytest.mark.parametrize(
+    ("path", "content_type"),
+    [("/", "text/html"), ("/style.css", "text/css"), ("/script.js", "text/javascript")],
+)
+def test_sends_the_files_of_the_page(request_, path, content_type):
+    status, headers, body = request_("GET", path)
+    assert status == 200
+    assert headers.get_content_type() == content_type
+    assert "default-src 'none'" in headers["Content-Security-Policy"]
+    assert body
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/other", "/../__init__.py", "/%2e%2e/__init__.py", "//etc/passwd", "/page/index.html", "/answer"],
+)
+def test_sends_no_other_files(request_, path):
+    assert request_("GET", path)[0] == 404
+
+
+def test_answers(post):
+    status, answer = post("/answer", strokes=DIGITS[1])
+    assert status == 200
+    assert max(range(10), key=answer["probabilities"].__getitem__) == 1
+    status, evidence = post("/evidence", strokes=DIGITS[1])
+    assert status == 200
+    assert len(evidence["saliency"]) == 28
+
+
+def test_counts_corrections(post):
+    assert post("/corrections") == (200, {"corrections": 0})
+    status, answer = post("/correct", strokes=NO_DIGITS["A"], digit=4)
+    assert (status, answer["corrections"]) == (200, 1)
+    assert post("/undo") == (200, {"corrections": 0})
+    assert post("/correct", strokes=NO_DIGITS["A"], digit=4)[1]["corrections"] == 1
+    assert post("/reset") == (200, {"corrections": 0})
+
+
+@pytest.mark.parametrize("host", ["example.com", "127.0.0.1.example.com", "localhost.example.com:80", ""])
+@pytest.mark.parametrize(("method", "path"), [("GET", "/"), ("POST", "/answer")])
+def test_refuses_names_of_other_hosts(request_, method, path, host):
+    assert request_(method, path, "{}", {**JSON, "Host": host})[0] == 403
+
+
+@pytest.mark.parametrize("origin", ["http://example.com", "null", "https://127.0.0.1", "http://127.0.0.1:1"])
+def test_refuses_other_sites(request_, origin):
+    assert request_("POST", "/reset", "{}", {**JSON, "Origin": origin})[0] == 403
+
+
+@pytest.mark.parametrize("name", ["127.0.0.1", "localhost"])
+def test_accepts_its_own_pages(request_, server, name):
+    host = f"{name}:{server.server_port}"
+    headers = {**JSON, "Host": host, "Origin": f"http://{host}"}
+    assert request_("POST", "/corrections", "{}", headers)[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "headers", "expected"),
+    [
+        ("/other", "{}", JSON, 404),
+        ("/answer", "{}", {"Content-Type": "text/plain"}, 415),
+        ("/answer", "{}", {}, 415),
+        ("/answer", "", {**JSON, "Content-Length": "x"}, 411),
+        ("/answer", "", {**JSON, "Content-Length": "-1"}, 411),
+        ("/answer", "", {**JSON, "Content-Length": str(MAX_BODY + 1)}, 413),
+        ("/answer", "", {**JSON, "Content-Length": "9" * 5000}, 413),
+        ("/answer", "{", JSON, 400),
+        ("/answer", "[" * 100_000, JSON, 400),
+        ("/answer", "[]", JSON, 400),
+        ("/answer", "{}", JSON, 400),
+        ("/answer", '{"strokes": [[[NaN, 0]]]}', JSON, 400),
+        ("/correct", '{"strokes": [[[0, 0]]], "digit": 10}', JSON, 400),
+    ],
+)
+def test_refuses_requests_with_a_reason(request_, path, body, headers, expected):
+    status, response, content = request_("POST", path, body, headers)
+    assert status == expected
+    assert response["Connection"] == "close"
+    assert json.loads(content)["error"]
+
+
+def test_listens_on_this_computer_only(server):
+    assert server.server_address[0] == "127.0.0.1"
+
+
+@pytest.fixture
+def no_serving(monkeypatch):
+    """Let the command end where it would serve the page."""
+    monkeypatch.setattr(DrawingServer, "serve_forever", lambda self: None)
+
+
+@pytest.mark.usefixtures("no_serving")
+def test_command_takes_a_free_port_before_it_loads_the_model(server, quick_model, tmp_path, capsys):
+    pytest.importorskip("skops")
+    save_model(quick_model, tmp_path / "model.skops")
+    taken = str(server.server_port)
+    command.main(["--no-browser", "--port", taken, "--model", str(tmp_path / "model.skops")])
+    first, *_, last = capsys.readouterr().out.splitlines()
+    assert first.startswith(f"Port {taken} cannot be used")
+    port = first.rstrip(".").split()[-1]
+    assert port != taken
+    assert f"http://127.0.0.1:{port}/" in last
+
+
+@pytest.mark.usefixtures("no_serving")
+def test_command_trains_and_saves_a_missing_model(quick_model, tmp_path, capsys, monkeypatch):
+    pytest.importorskip("skops")
+    monkeypatch.setattr(command, "train", lambda: quick_model)
+    path = tmp_path / "model.skops"
+    arguments = ["--no-browser", "--port", "0", "--model", str(path)]
+    command.main(arguments)
+    assert path.is_file()
+    monkeypatch.setattr(command, "train", lambda: pytest.fail("trained again"))
+    command.main(arguments)
+    assert "Draw at" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--port", "70000"], ["--port", "-1"], ["--model", "no/such/folder/model.skops"]]
+)
+def test_command_refuses_arguments_before_it_trains(arguments, capsys):
+    with pytest.raises(SystemExit) as stop:
+        command.main(arguments)
+    assert stop.value.code == 2
+    assert arguments[0] in capsys.readouterr().err
+
+
+def test_command_names_a_model_that_it_cannot_use(tmp_path):
+    path = tmp_path / "model.skops"
+    path.write_bytes(b"no model")
+    with pytest.raises(SystemExit, match=r"Cannot use --model .*model\.skops"):
+        command.main(["--no-browser", "--port", "0", "--model", str(path)])
