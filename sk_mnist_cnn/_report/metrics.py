@@ -5,6 +5,7 @@ import pandas as pd
 from sklearn.metrics import precision_recall_fscore_support
 
 _N_BINS = 15  # as in Guo et al. (2017)
+_COVERAGES = (1.0, 0.99, 0.98, 0.95, 0.9, 0.8, 0.7, 0.5)
 
 
 def score_classes(true, predicted, labels):
@@ -39,3 +40,24 @@ def bin_by_confidence(true, y_proba):
     bins = pd.cut(confidence, np.linspace(0, 1, _N_BINS + 1), include_lowest=True)
     groups = samples.groupby(bins, observed=False)
     return pd.concat([groups.size().rename("count"), groups.mean()], axis=1)
+
+
+def trace_coverage(correct, y_proba):
+    """Return coverage and accuracy if all samples below a threshold are refused, for each threshold."""
+    confidence, group = np.unique(-y_proba.max(axis=1).astype(float), return_inverse=True)
+    answered = np.cumsum(np.bincount(group))
+    n_correct = np.cumsum(np.bincount(group, weights=correct))
+    return pd.DataFrame(
+        {
+            "coverage": answered / len(correct),
+            "accuracy": n_correct / answered,
+            "threshold": -confidence,
+            "errors": answered - n_correct.astype(int),
+        }
+    )
+
+
+def select_coverages(curve):
+    """Return the rows of a coverage curve with all, at least 99%, at least 98% and so on of the samples."""
+    rows = np.searchsorted(curve["coverage"], np.array(_COVERAGES) - 1e-9)
+    return curve.iloc[list(dict.fromkeys(rows))]
