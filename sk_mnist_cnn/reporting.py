@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
-from sklearn.metrics import confusion_matrix, log_loss
+from sklearn.metrics import confusion_matrix
 from sklearn.utils import check_consistent_length, column_or_1d
 from sklearn.utils.validation import check_is_fitted
 
@@ -19,6 +19,7 @@ from ._fitted import find_images, fitted_steps, predict_labels_and_proba
 from ._report.metrics import (
     average_scores,
     bin_by_confidence,
+    cross_entropy,
     rank_confusions,
     score_classes,
     select_coverages,
@@ -223,7 +224,7 @@ class EvaluationReport:
         self.averages = average_scores(self.per_class)
         self.log_loss = self.reliability = self.calibration_error = self.coverage = None
         if y_proba is not None:
-            self.log_loss = float(log_loss(true, y_proba, labels=codes))
+            self.log_loss = cross_entropy(true, y_proba)
             self.reliability = bin_by_confidence(true, y_proba)
             self.coverage = trace_coverage(true == predicted, y_proba)
             gaps = (self.reliability["accuracy"] - self.reliability["confidence"]).abs()

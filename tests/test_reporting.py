@@ -18,10 +18,12 @@ import scipy.sparse as sp
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn import metrics
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.cluster import KMeans
 from sklearn.datasets import load_iris
 from sklearn.exceptions import NotFittedError
 from sklearn.feature_extraction.text import CountVectorizer
+from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import RidgeClassifier
 from sklearn.model_selection import GridSearchCV
 from sklearn.naive_bayes import GaussianNB, MultinomialNB
@@ -108,6 +110,23 @@ class TestScores:
         used = report.reliability.dropna()
         assert_allclose(used["accuracy"], accuracy)
         assert_allclose(used["confidence"], mean, rtol=1e-6)
+
+    @pytest.mark.skipif(
+        "temperature" not in CalibratedClassifierCV._parameter_constraints["method"][0].options,
+        reason="scikit-learn has temperature scaling from 1.8",
+    )
+    def test_log_loss_of_calibrated_network_does_not_warn(self, fitted_pipeline, noisy):
+        """`CalibratedClassifierCV` returns probabilities that were computed in float32 as float64."""
+        X, y = noisy
+        calibrated = CalibratedClassifierCV(FrozenEstimator(fitted_pipeline), method="temperature").fit(X, y)
+        report = evaluation_report(calibrated, X, y)
+        assert report.y_proba.dtype == np.float64
+        assert np.abs(report.y_proba.sum(axis=1) - 1).max() > 1e-8
+        assert report.log_loss == pytest.approx(metrics.log_loss(y, report.y_proba.astype(np.float32)))
+
+    def test_log_loss_warns_if_probabilities_do_not_sum_to_one(self):
+        with pytest.warns(UserWarning, match="do not sum to one"):
+            create_report([0, 1], [0, 1], y_proba=np.array([[0.5, 0.2], [0.1, 0.9]]))
 
     def test_coverage_by_hand(self):
         largest = np.array([0.6, 0.9, 0.8, 0.9])  # of which the first is wrong

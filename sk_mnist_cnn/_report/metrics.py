@@ -2,7 +2,7 @@
 
 import numpy as np
 import pandas as pd
-from sklearn.metrics import precision_recall_fscore_support
+from sklearn.metrics import log_loss, precision_recall_fscore_support
 
 _N_BINS = 15  # as in Guo et al. (2017)
 _COVERAGES = (1.0, 0.99, 0.98, 0.95, 0.9, 0.8, 0.7, 0.5)
@@ -21,6 +21,13 @@ def average_scores(per_class):
         {"macro avg": per_class.mean(), "weighted avg": per_class.mul(support, axis=0).sum() / support.sum()}
     ).T
     return averages.assign(support=support.sum())
+
+
+def cross_entropy(true, y_proba):
+    """Return the log loss of probabilities that may be rounded to float32, as in an array of float64."""
+    sums = y_proba.sum(axis=1, keepdims=True)
+    rounded = np.allclose(sums, 1, rtol=0, atol=1e-5)
+    return float(log_loss(true, y_proba / sums if rounded else y_proba, labels=np.arange(y_proba.shape[1])))
 
 
 def rank_confusions(counts, classes):
