@@ -9,13 +9,21 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from sklearn.metrics import confusion_matrix, log_loss
+from sklearn.metrics import confusion_matrix
 from sklearn.utils import check_consistent_length, column_or_1d
 from sklearn.utils.validation import check_is_fitted
 
 from ._files import as_destination, replacing
 from ._fitted import Estimator, find_images, fitted_steps, predict_labels_and_proba
-from ._report.metrics import average_scores, bin_by_confidence, rank_confusions, score_classes
+from ._report.metrics import (
+    average_scores,
+    bin_by_confidence,
+    cross_entropy,
+    rank_confusions,
+    score_classes,
+    select_coverages,
+    trace_coverage,
+)
 from ._report.text import write_text
 from ._targets import encode_labels
 from .classifier import CNNDigitClassifier
@@ -150,6 +158,10 @@ class EvaluationReport:
         samples as weights. None without probabilities.
     reliability : DataFrame or None
         `count` of samples, mean `confidence` and `accuracy` of these bins. None without probabilities.
+    coverage : DataFrame or None
+        Results of refusing all samples whose confidence is below a threshold, with one row per threshold:
+        `coverage` (fraction of the samples that are not refused), `accuracy` and number of `errors` on them,
+        and the `threshold`. Sorted by coverage; the last row has all samples. None without probabilities.
     per_class : DataFrame
         `precision`, `recall`, `f1` and `support` by label; 0 where they are not defined.
     averages : DataFrame
@@ -222,10 +234,11 @@ class EvaluationReport:
         self.confusion_pairs = rank_confusions(counts, classes)
         self.per_class = score_classes(true, predicted, pd.Index(classes, name="label"))
         self.averages = average_scores(self.per_class)
-        self.log_loss = self.reliability = self.calibration_error = None
+        self.log_loss = self.reliability = self.calibration_error = self.coverage = None
         if y_proba is not None:
-            self.log_loss = float(log_loss(true, y_proba, labels=codes))
+            self.log_loss = cross_entropy(true, y_proba)
             self.reliability = bin_by_confidence(true, y_proba)
+            self.coverage = trace_coverage(true == predicted, y_proba)
             gaps = (self.reliability["accuracy"] - self.reliability["confidence"]).abs()
             self.calibration_error = float((gaps * self.reliability["count"]).sum() / self.n_samples)
 
@@ -245,8 +258,10 @@ class EvaluationReport:
         Returns
         -------
         scores : dict
-            Lists, dicts, numbers and strings, which can be written as JSON.
+            Lists, dicts, numbers and strings, which can be written as JSON. Of `coverage`, it holds the rows
+            with all, 99%, 98%, 95%, 90%, 80%, 70% and 50% of the samples.
         """
+        coverage = None if self.coverage is None else select_coverages(self.coverage).to_dict("records")
         return {
             "name": self.name,
             "date": None if self.date is None else self.date.isoformat(),
@@ -255,6 +270,7 @@ class EvaluationReport:
             "accuracy": self.accuracy,
             "log_loss": self.log_loss,
             "calibration_error": self.calibration_error,
+            "coverage": coverage,
             "per_class": self.per_class.reset_index().to_dict("records"),
             "averages": self.averages.to_dict("index"),
             "confusion": {"labels": self.classes.tolist(), "counts": self.confusion.to_numpy().tolist()},

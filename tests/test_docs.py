@@ -31,6 +31,15 @@ OPTIONAL = {
     "sklearn.callback": "sklearn.callback",
     "onnxruntime": "onnxruntime",
     "dask.": "distributed",
+    "import mlflow": "mlflow",
+    "mapie": "mapie",
+    "import shap": "shap",
+    "from lime": "lime",
+    "cleanlab": "cleanlab",
+    "from skore": "skore",
+    "dask_ml": "dask_ml",
+    "optuna_integration": "optuna_integration",
+    "imblearn": "imblearn",
 }
 
 

@@ -1,6 +1,7 @@
 """The estimators in scikit-learn's tools: searches, ensembles, calibration, metadata routing, displays."""
 
 import os
+import pickle
 import subprocess
 import sys
 from email.message import Message
@@ -43,8 +44,18 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 from sklearn.semi_supervised import SelfTrainingClassifier
 
-from sk_mnist_cnn import CNNDigitClassifier, ImagePreprocessor, MNISTNormalizer
+from sk_mnist_cnn import (
+    CNNDigitClassifier,
+    ImagePreprocessor,
+    MNISTNormalizer,
+    export_onnx,
+    load_mnist_sample,
+    load_model,
+    save_model,
+)
 from tests.estimators import quick_classifier, quick_pipeline
+
+has_temperature_scaling = "temperature" in CalibratedClassifierCV._parameter_constraints["method"][0].options
 
 
 @pytest.fixture(scope="module")
@@ -248,6 +259,91 @@ def test_voting_classifier_averages_probabilities(data):
     assert_allclose(voting.predict_proba(X), np.mean(probabilities, axis=0))
 
 
+COMMITTEES = {
+    "voting": VotingClassifier(
+        [(f"seed{i}", quick_classifier(random_state=i)) for i in range(3)], voting="soft"
+    ),
+    "bagging": BaggingClassifier(quick_classifier(), n_estimators=3, bootstrap=False, random_state=0),
+}
+
+
+def committee(kind, **params):
+    """Return an unfitted pipeline of "images" and "committee", whose members differ in their seeds only."""
+    images = ImagePreprocessor(flatten=True)
+    return Pipeline([("images", images), ("committee", clone(COMMITTEES[kind]).set_params(**params))])
+
+
+@pytest.fixture(scope="module", params=COMMITTEES)
+def fitted_committee(request, data):
+    """A committee of three networks, never refitted."""
+    return committee(request.param).fit(*data)
+
+
+def test_committee_averages_probabilities_of_its_networks(data, fitted_committee):
+    """A committee in a pipeline averages the probabilities of networks that differ in their seeds."""
+    X, _ = data
+    members = fitted_committee["committee"].estimators_
+    assert len({member.random_state for member in members}) == 3
+    probabilities = [member.predict_proba(X) for member in members]
+    assert np.abs(probabilities[0] - probabilities[1]).max() > 0.01
+    assert_allclose(fitted_committee.predict_proba(X), np.mean(probabilities, axis=0), rtol=1e-6)
+
+
+@pytest.mark.parametrize("kind", COMMITTEES)
+def test_committee_compiles_one_network(data, kind, monkeypatch):
+    """The networks of a committee share one compiled network."""
+    from sk_mnist_cnn._keras.trainer import Trainer
+
+    built, original = [], Trainer.__init__
+
+    def counted(self, *args, **kwargs):
+        built.append(args)
+        original(self, *args, **kwargs)
+
+    monkeypatch.setattr(Trainer, "__init__", counted)
+    prefix = "estimator__" if kind == "bagging" else "seed{}__"
+    new = {prefix.format(i) + "filters": (5, 7) for i in range(3)}
+    committee(kind, **new).fit(*data)
+    assert len(built) == 1
+
+
+@pytest.mark.parametrize("kind", COMMITTEES)
+def test_committee_fits_in_threads(data, kind):
+    """A committee with `n_jobs` has the same probabilities."""
+    X, y = data
+    with joblib.parallel_config("threading"):
+        parallel = committee(kind, n_jobs=2).fit(X, y)
+        probabilities = parallel.predict_proba(X)
+    assert_array_equal(probabilities, committee(kind).fit(X, y).predict_proba(X))
+
+
+def test_committee_is_stored(data, fitted_committee, tmp_path):
+    """A committee can be pickled, and saved with `save_model`."""
+    X, _ = data
+    expected = fitted_committee.predict_proba(X)
+    assert_array_equal(pickle.loads(pickle.dumps(fitted_committee)).predict_proba(X), expected)
+    pytest.importorskip("skops")
+    save_model(fitted_committee, tmp_path / "model.skops")
+    assert_array_equal(load_model(tmp_path / "model.skops").predict_proba(X), expected)
+
+
+def test_networks_of_committee_are_exported_one_by_one(data, fitted_committee, tmp_path):
+    """`export_onnx` refuses a committee, and exports its networks."""
+    with pytest.raises(TypeError, match=r"`estimator` must be a CNNDigitClassifier, or a Pipeline that ends"):
+        export_onnx(fitted_committee, tmp_path / "model.onnx")
+    export_onnx(fitted_committee["committee"].estimators_[0], tmp_path / "model.onnx")
+    assert (tmp_path / "model.onnx").stat().st_size > 0
+
+
+@pytest.mark.parametrize("shape", [(8, 8), (8, 8, 1)])
+def test_voting_classifier_accepts_images(data, shape):
+    """`VotingClassifier` accepts images of any layout."""
+    X, y = data
+    flat = clone(COMMITTEES["voting"]).fit(X, y).predict_proba(X)
+    images = X.reshape(-1, *shape)
+    assert_array_equal(clone(COMMITTEES["voting"]).fit(images, y).predict_proba(images), flat)
+
+
 def test_stacking_classifier(data):
     X, y = data
     members = [("cnn", quick_pipeline()), ("linear", LogisticRegression(max_iter=1000))]
@@ -300,6 +396,20 @@ def test_calibration_does_not_refit_frozen_estimator(data, other_data, fitted_qu
     assert calibrated.score(X, y) > 0.5
 
 
+@pytest.mark.skipif(not has_temperature_scaling, reason="scikit-learn has temperature scaling from 1.8")
+@pytest.mark.parametrize("label_smoothing", [0.0, 0.3])
+def test_temperature_scaling(data, other_data, tmp_path, label_smoothing):
+    """`CalibratedClassifierCV(method="temperature")` corrects probabilities, but not labels."""
+    model = quick_pipeline(epochs=8, label_smoothing=label_smoothing).fit(*data)
+    X, y = other_data
+    scaled = CalibratedClassifierCV(FrozenEstimator(model), method="temperature").fit(X, y)
+    assert_array_equal(scaled.predict(X), model.predict(X))
+    assert log_loss(y, scaled.predict_proba(X)) < log_loss(y, model.predict_proba(X))
+    pytest.importorskip("skops")
+    save_model(scaled, tmp_path / "model.skops")
+    assert_array_equal(load_model(tmp_path / "model.skops").predict_proba(X), scaled.predict_proba(X))
+
+
 def test_one_vs_rest_classifier(data):
     X, y = data
     X, y = X[y < 3].reshape(-1, 8, 8), y[y < 3]
@@ -316,6 +426,16 @@ def test_self_training_classifier(data):
     newly = (training.transduction_ != -1) & (some == -1)
     assert newly.sum() == 100
     assert np.mean(training.transduction_[newly] == y[newly]) > 0.6
+
+
+def test_self_training_classifier_on_labels_of_loader():
+    """`SelfTrainingClassifier` on flat rows, with -1 assigned to the labels of `load_mnist_sample`."""
+    images, y = load_mnist_sample(return_X_y=True)
+    X, y = images[:300].reshape(300, -1), y[:300]
+    y[200:] = -1
+    training = SelfTrainingClassifier(quick_pipeline(epochs=1), threshold=0.0, max_iter=1).fit(X, y)
+    assert training.termination_condition_ == "all_labeled"
+    assert set(training.transduction_) <= set(range(10))
 
 
 def test_tuned_threshold_classifier_cv(binary_data):

@@ -18,10 +18,12 @@ import scipy.sparse as sp
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn import metrics
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.cluster import KMeans
 from sklearn.datasets import load_iris
 from sklearn.exceptions import NotFittedError
 from sklearn.feature_extraction.text import CountVectorizer
+from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import RidgeClassifier
 from sklearn.model_selection import GridSearchCV
 from sklearn.naive_bayes import GaussianNB, MultinomialNB
@@ -109,6 +111,45 @@ class TestScores:
         assert_allclose(used["accuracy"], accuracy)
         assert_allclose(used["confidence"], mean, rtol=1e-6)
 
+    @pytest.mark.skipif(
+        "temperature" not in CalibratedClassifierCV._parameter_constraints["method"][0].options,
+        reason="scikit-learn has temperature scaling from 1.8",
+    )
+    def test_log_loss_of_calibrated_network_does_not_warn(self, fitted_pipeline, noisy):
+        """`CalibratedClassifierCV` returns probabilities that were computed in float32 as float64."""
+        X, y = noisy
+        calibrated = CalibratedClassifierCV(FrozenEstimator(fitted_pipeline), method="temperature").fit(X, y)
+        report = evaluation_report(calibrated, X, y)
+        assert report.y_proba.dtype == np.float64
+        assert np.abs(report.y_proba.sum(axis=1) - 1).max() > 1e-8
+        assert report.log_loss == pytest.approx(metrics.log_loss(y, report.y_proba.astype(np.float32)))
+
+    def test_log_loss_warns_if_probabilities_do_not_sum_to_one(self):
+        with pytest.warns(UserWarning, match="do not sum to one"):
+            create_report([0, 1], [0, 1], y_proba=np.array([[0.5, 0.2], [0.1, 0.9]]))
+
+    def test_coverage_by_hand(self):
+        largest = np.array([0.6, 0.9, 0.8, 0.9])  # of which the first is wrong
+        y_proba = np.column_stack([largest, 1 - largest])
+        report = create_report([1, 0, 0, 0], [0, 0, 0, 0], y_proba=y_proba)
+        assert report.coverage.to_dict("list") == {
+            "coverage": [0.5, 0.75, 1.0],  # samples of the same confidence are refused together
+            "accuracy": [1.0, 1.0, 0.75],
+            "threshold": [0.9, 0.8, 0.6],
+            "errors": [0, 0, 1],
+        }
+
+    def test_coverage_is_what_a_threshold_gives(self, report):
+        confidence = report.y_proba.max(axis=1)
+        is_correct = report.y_true == report.y_pred
+        for row in report.coverage.itertuples():
+            answered = confidence >= row.threshold
+            assert row.coverage == np.mean(answered)
+            assert row.accuracy == pytest.approx(np.mean(is_correct[answered]))
+            assert row.errors == np.sum(~is_correct[answered])
+        assert report.coverage["accuracy"].iloc[-1] == pytest.approx(report.accuracy)
+        assert report.coverage["errors"].iloc[-1] == len(report.misclassified)
+
     def test_network_predicts_once(self, fitted_pipeline, noisy, monkeypatch):
         calls, original = [], CNNDigitClassifier.predict_proba
 
@@ -141,9 +182,10 @@ class TestScores:
     def test_without_predict_proba(self):
         report = evaluation_report(RidgeClassifier().fit(*IRIS), *IRIS)
         assert report.log_loss is report.calibration_error is report.reliability is report.y_proba is None
+        assert report.coverage is report.to_dict()["coverage"] is None
         assert report.accuracy == RidgeClassifier().fit(*IRIS).score(*IRIS)
         names = {line.split(":")[0] for line in report.to_text().split("\n")}
-        assert not {"Log loss", "Calibration error"} & names
+        assert not {"Log loss", "Calibration error", "Accuracy by coverage"} & names
         assert "loss" not in repr(report)
 
     def test_missing_classes(self):
@@ -337,6 +379,10 @@ class TestForms:
         assert f"Calibration error: {report.calibration_error:.4f}" in lines
         true, predicted, count = report.confusion_pairs.iloc[0]
         assert f"Most frequent misclassifications: {true} predicted as {predicted} ({count})" in str(report)
+        all_samples, row = report.to_dict()["coverage"][:2]
+        assert all_samples["coverage"] == 1
+        coverages = f"{report.accuracy:.2%} at 100.0%, {row['accuracy']:.2%} at {row['coverage']:.1%}, "
+        assert f"Accuracy by coverage: {coverages}" in str(report)
         table = metrics.classification_report(report.y_true, report.y_pred, digits=4)
         assert report.to_text().endswith(table)
 
@@ -373,6 +419,22 @@ class TestForms:
         assert scores["misclassified"] == np.flatnonzero(y_true != y_pred).tolist()
         assert scores["averages"]["macro avg"]["recall"] == report.averages.loc["macro avg", "recall"]
         assert scores["name"] is scores["date"] is scores["versions"] is None
+
+    def test_dict_contains_coverages(self):
+        correct = np.arange(100) >= 5  # the least confident five are wrong
+        confidence = np.linspace(0.6, 0.99, 100)
+        y_proba = np.column_stack([confidence, 1 - confidence])
+        report = create_report(np.where(correct, 0, 1), np.zeros(100, int), y_proba=y_proba)
+        rows = report.to_dict()["coverage"]
+        assert [row["coverage"] for row in rows] == [1.0, 0.99, 0.98, 0.95, 0.9, 0.8, 0.7, 0.5]
+        assert [row["errors"] for row in rows] == [5, 4, 3, 0, 0, 0, 0, 0]
+        assert rows[3]["accuracy"] == 1
+        assert rows[3]["threshold"] == confidence[5]
+
+    def test_dict_has_no_coverages_between_equal_confidences(self):
+        report = create_report([0, 1, 1], [0, 1, 0], y_proba=np.eye(2)[[0, 1, 0]])
+        expected = {"coverage": 1.0, "accuracy": pytest.approx(2 / 3), "threshold": 1.0, "errors": 1}
+        assert report.to_dict()["coverage"] == [expected]
 
     def test_dict_contains_data_set_date_and_versions(self, report):
         scores = json.loads(json.dumps(report.to_dict()))
@@ -473,7 +535,7 @@ class TestPage:
     def test_figures(self, report, page):
         figures = [source["srcset"] for source in page.all("source")]
         figures += [image["src"] for image in page.all("img")]
-        assert len(figures) == len(set(figures)) == 10  # five, for light and for dark pages
+        assert len(figures) == len(set(figures)) == 12  # six, for light and for dark pages
         for figure in figures:
             head, data = figure.split(",")
             assert head == "data:image/png;base64"
@@ -485,12 +547,13 @@ class TestPage:
             "Confusion",
             "Misclassified",
             "Reliability",
+            "Accuracy",
             "Training",
             "Training",
         ]
         loss, accuracy = report.history["loss"], report.history["accuracy"]
-        assert f"loss from {loss[0]:.4f} to {loss[-1]:.4f}." in alts[3]
-        assert f"accuracy from {accuracy[0]:.4f} to {accuracy[-1]:.4f}." in alts[4]
+        assert f"loss from {loss[0]:.4f} to {loss[-1]:.4f}." in alts[4]
+        assert f"accuracy from {accuracy[0]:.4f} to {accuracy[-1]:.4f}." in alts[5]
 
     def test_matplotlib_is_left_unchanged(self, write_page):
         before = dict(mpl.rcParams)
@@ -499,8 +562,9 @@ class TestPage:
         assert plt.get_fignums() == []
 
     def test_text(self, report, page):
-        assert len(page.all("h2")) == 4
-        assert "Confusion matrix Misclassified images Calibration Training history Model" in page.text
+        assert len(page.all("h2")) == 5
+        assert "Confusion matrix Misclassified images Calibration Accuracy by coverage" in page.text
+        assert "Training history Model" in page.text
         assert "Pipeline(steps=" in page.text
         assert f"Accuracy {report.accuracy:.2%} Misclassified {len(report.misclassified)} of 600" in page.text
 
@@ -508,6 +572,11 @@ class TestPage:
         for name, row in report.averages.iterrows():
             scores = " ".join(f"{score:.4f}" for score in row[["precision", "recall", "f1"]])
             assert f"{name} {scores} 600" in page.text
+
+    def test_coverages(self, report, page):
+        for row in report.to_dict()["coverage"]:
+            cells = f"{row['coverage']:.1%} {row['accuracy']:.4f} {row['threshold']:.4f} {row['errors']}"
+            assert cells in page.text
 
     def test_data_set_date_and_versions(self, report, page):
         assert "Evaluation report: noisy digits" in page.text

@@ -1,4 +1,4 @@
-"""The estimators with other packages: data frames, resampling, searches, and storage of fitted models."""
+"""The estimators with other packages: data frames, stored models, explanations, resampling, searches."""
 
 import joblib
 import numpy as np
@@ -7,6 +7,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.model_selection import cross_val_score
+from sklearn.pipeline import make_pipeline
 
 from sk_mnist_cnn import ImagePreprocessor, load_mnist_sample
 from tests.estimators import quick_classifier, quick_pipeline
@@ -20,6 +21,13 @@ def data(digits):
     """The first 300 digits as flat float64 rows with integers from 0 to 16, and their labels."""
     images, y = digits
     return images[:300].reshape(300, -1).astype(float) * 16, y[:300]
+
+
+@pytest.fixture(scope="module")
+def other_data(digits):
+    """300 other digits, in the same form."""
+    images, y = digits
+    return images[300:600].reshape(300, -1).astype(float) * 16, y[300:600]
 
 
 @pytest.fixture(scope="module")
@@ -258,6 +266,174 @@ def test_mlflow_stores_and_serves_pipeline(
     assert_array_equal(served.predict(X), fitted_quick_pipeline.predict_proba(X))
 
 
+# Explanations, label errors, prediction sets and evaluation
+
+
+LAYOUTS = [(64,), (8, 8), (8, 8, 1)]
+# Issued when shap imports matplotlib's color maps, and inside Keras when shap calls its model.
+SHAP_WARNS = pytest.mark.filterwarnings(
+    "ignore:The set_.* function will be deprecated:PendingDeprecationWarning",
+    "ignore:The structure of `inputs` doesn't match:UserWarning",
+)
+# Issued by optuna_integration, and inside it.
+OPTUNA_WARNS = pytest.mark.filterwarnings(
+    "ignore:OptunaSearchCV is experimental", "ignore:`optuna.terminator` module:FutureWarning"
+)
+
+
+def flat_pipeline(**params):
+    """Return an unfitted pipeline whose classifier receives flat rows."""
+    return make_pipeline(ImagePreprocessor(flatten=True), quick_classifier(**params))
+
+
+@pytest.mark.parametrize("shape", LAYOUTS, ids=str)
+@pytest.mark.parametrize("prefit", [True, False])
+def test_mapie_conformal_sets(data, other_data, shape, prefit):
+    """MAPIE: `SplitConformalClassifier` around a pipeline with `ImagePreprocessor(flatten=True)`."""
+    mapie = pytest.importorskip("mapie.classification")
+    (X, y), (X_other, y_other) = data, other_data
+    X, X_other = X.reshape(-1, *shape), X_other.reshape(-1, *shape)
+    model = flat_pipeline(epochs=6)
+    if prefit:
+        conformal = mapie.SplitConformalClassifier(model.fit(X, y), confidence_level=0.9)
+    else:
+        conformal = mapie.SplitConformalClassifier(model, confidence_level=0.9, prefit=False).fit(X, y)
+    labels, sets = conformal.conformalize(X_other[:200], y_other[:200]).predict_set(X_other[200:])
+    assert sets.shape == (100, 10, 1)
+    assert 0.8 <= sets[np.arange(100), y_other[200:], 0].mean() <= 1
+    expected = (
+        model.predict(X_other[200:]) if prefit else flat_pipeline(epochs=6).fit(X, y).predict(X_other[200:])
+    )
+    assert_array_equal(labels, expected)
+
+
+def test_mapie_accepts_classifier_fitted_on_flat_rows(data, other_data):
+    """MAPIE: `SplitConformalClassifier` around `CNNDigitClassifier` on flat rows."""
+    mapie = pytest.importorskip("mapie.classification")
+    (X, y), (X_other, y_other) = data, other_data
+    model = quick_classifier(epochs=6).fit(X / 16, y)
+    conformal = mapie.SplitConformalClassifier(model, confidence_level=0.9).conformalize(
+        X_other / 16, y_other
+    )
+    _, sets = conformal.predict_set(X_other / 16)
+    assert sets[np.arange(len(sets)), y_other, 0].mean() >= 0.9
+
+
+@pytest.mark.parametrize(
+    "model", [quick_classifier(epochs=1), quick_pipeline(epochs=1)], ids=["cnn", "pipeline"]
+)
+def test_mapie_does_not_accept_classifier_fitted_on_images(data, model):
+    """MAPIE refuses a classifier fitted on images of 3 or 4 dimensions, since it predicts one row."""
+    mapie = pytest.importorskip("mapie.classification")
+    X, y = data[0].reshape(-1, 8, 8) / 16, data[1]
+    conformal = mapie.SplitConformalClassifier(clone(model).fit(X, y))
+    with pytest.raises(UserWarning, match="failed a minimal prediction test"):
+        conformal.conformalize(X, y)
+
+
+@SHAP_WARNS
+def test_shap_explains_pixels(data, fitted_quick_pipeline):
+    """SHAP: `Explainer` on flat rows; the values of an image sum to its probabilities."""
+    shap = pytest.importorskip("shap")
+    X, _ = data
+    explainer = shap.Explainer(fitted_quick_pipeline.predict_proba, X[:20], seed=0)
+    values = explainer(X[:2], max_evals=130)
+    assert values.shape == (2, 64, 10)
+    total = values.values.sum(axis=1) + values.base_values
+    assert_allclose(total, fitted_quick_pipeline.predict_proba(X[:2]), atol=1e-5)
+
+
+@SHAP_WARNS
+def test_shap_explains_images(data, fitted_quick_pipeline):
+    """SHAP: `Explainer` with the masker `Image`."""
+    shap = pytest.importorskip("shap")
+    images = data[0].reshape(-1, 8, 8, 1)
+    masker = shap.maskers.Image(np.zeros((8, 8, 1)), (8, 8, 1))
+    explainer = shap.Explainer(fitted_quick_pipeline.predict_proba, masker)
+    values = explainer(images[:2], max_evals=100, batch_size=50, silent=True)
+    assert values.shape == (2, 8, 8, 1, 10)
+    total = values.values.sum(axis=(1, 2, 3)) + values.base_values
+    assert_allclose(total, fitted_quick_pipeline.predict_proba(images[:2]), atol=1e-5)
+
+
+@SHAP_WARNS
+def test_shap_explains_keras_model(data):
+    """SHAP: `GradientExplainer` on the Keras model `model_`."""
+    shap = pytest.importorskip("shap")
+    X, y = data
+    images = (X / 16).reshape(-1, 8, 8, 1).astype(np.float32)
+    network = quick_classifier(epochs=3).fit(images, y).model_
+    values = shap.GradientExplainer(network, images[:20]).shap_values(images[:2], nsamples=20, rseed=0)
+    assert np.shape(values) == (2, 8, 8, 1, 10)
+    assert np.abs(values).max() > 0
+
+
+def test_lime_explains_images(data, fitted_quick_pipeline):
+    """LIME: `LimeImageExplainer`, which passes images with three equal channels."""
+    lime_image = pytest.importorskip("lime.lime_image")
+    image = data[0][0].reshape(8, 8)
+    segments = np.arange(64).reshape(8, 8) // 4
+
+    def predict_proba(images):
+        return fitted_quick_pipeline.predict_proba(images[..., 0])
+
+    explanation = lime_image.LimeImageExplainer(random_state=0).explain_instance(
+        image,
+        predict_proba,
+        top_labels=1,
+        hide_color=0,
+        num_samples=100,
+        segmentation_fn=lambda _: segments,
+    )
+    (label,) = explanation.top_labels
+    assert label == fitted_quick_pipeline.predict(image[np.newaxis])[0]
+    assert len(explanation.local_exp[label]) == 16
+
+
+@pytest.mark.parametrize("shape", LAYOUTS, ids=str)
+def test_cleanlab_finds_wrong_labels(data, shape):
+    """cleanlab: `CleanLearning` around a pipeline."""
+    cleanlab = pytest.importorskip("cleanlab.classification")
+    X, y = data
+    labels = y.copy()
+    labels[::20] = (labels[::20] + 1) % 10
+    learning = cleanlab.CleanLearning(quick_pipeline(epochs=10), cv_n_folds=3, seed=0)
+    learning.fit(X.reshape(-1, *shape), labels)
+    found = learning.get_label_issues()["is_label_issue"].to_numpy()
+    assert found[::20].mean() > 0.5
+    assert found.mean() < 0.3
+    assert learning.score(X.reshape(-1, *shape), y) > 0.7
+
+
+@pytest.mark.parametrize("shape", LAYOUTS, ids=str)
+def test_skore_reports(data, other_data, shape):
+    """skore: `EstimatorReport` of a pipeline, with its metrics and its HTML."""
+    skore = pytest.importorskip("skore")
+    (X, y), (X_other, y_other) = data, other_data
+    report = skore.EstimatorReport(
+        quick_pipeline(epochs=6),
+        X_train=X.reshape(-1, *shape),
+        y_train=y,
+        X_test=X_other.reshape(-1, *shape),
+        y_test=y_other,
+    )
+    expected = report.estimator_.score(X_other, y_other)
+    assert report.metrics.accuracy() == pytest.approx(expected)
+    assert report.metrics.summarize().frame().shape[1] >= 1
+
+
+def test_skore_checks_and_html(data, other_data):
+    """skore: checks and HTML of a pipeline with `ImagePreprocessor(flatten=True)` on flat rows."""
+    skore = pytest.importorskip("skore")
+    (X, y), (X_other, y_other) = data, other_data
+    report = skore.EstimatorReport(
+        flat_pipeline(epochs=2), X_train=X, y_train=y, X_test=X_other, y_test=y_other
+    )
+    with skore.configuration(ignore_checks=["SKD008"]):  # fails for all estimators if a pixel is constant
+        assert len(report.checks.summarize().frame())
+        assert "CNNDigitClassifier" in report._repr_html_()
+
+
 # Resampling and searching
 
 
@@ -274,6 +450,85 @@ def test_imbalanced_learn_pipeline_oversamples(data, as_data):
     assert np.ptp(np.bincount(y_balanced)) == 0
     direct = quick_pipeline().fit(X_balanced, y_balanced)
     assert_array_equal(model.predict_proba(as_data(X)), direct.predict_proba(X))
+
+
+@pytest.mark.parametrize("sampler", ["SMOTE", "RandomOverSampler", "RandomUnderSampler"])
+def test_imbalanced_learn_samples_after_image_preprocessor(data, sampler):
+    """imbalanced-learn: samplers between `ImagePreprocessor(flatten=True)` and the classifier."""
+    imblearn = pytest.importorskip("imblearn")
+    from imblearn import over_sampling, under_sampling
+    from imblearn.pipeline import make_pipeline as make_imbalanced_pipeline
+
+    X, y = data
+    kept = (y != 3) | (np.cumsum(y == 3) <= 20)
+    cls = getattr(over_sampling, sampler, None) or getattr(under_sampling, sampler)
+    assert imblearn.__name__ in cls.__module__
+    model = make_imbalanced_pipeline(
+        ImagePreprocessor(flatten=True), cls(random_state=0), quick_classifier(epochs=8)
+    )
+    model.fit(X[kept].reshape(-1, 8, 8), y[kept])
+    assert model.score(X.reshape(-1, 8, 8), y) > 0.4
+
+
+def test_imbalanced_learn_balanced_bagging(data):
+    """imbalanced-learn: `BalancedBaggingClassifier` of pipelines."""
+    ensemble = pytest.importorskip("imblearn.ensemble")
+    bagging = ensemble.BalancedBaggingClassifier(quick_pipeline(epochs=8), n_estimators=2, random_state=0)
+    assert bagging.fit(*data).score(*data) > 0.5
+
+
+@OPTUNA_WARNS
+@pytest.mark.parametrize("shape", LAYOUTS, ids=str)
+def test_optuna_search_cv(data, shape):
+    """Optuna: `OptunaSearchCV` of optuna-integration."""
+    optuna = pytest.importorskip("optuna")
+    integration = pytest.importorskip("optuna_integration")
+    X, y = data
+    space = {"cnn__learning_rate": optuna.distributions.CategoricalDistribution([0.01, 1e-6])}
+    search = integration.OptunaSearchCV(
+        quick_pipeline(epochs=6), space, n_trials=4, cv=2, random_state=0, error_score="raise"
+    )
+    search.fit(X.reshape(-1, *shape), y)
+    assert search.best_params_ == {"cnn__learning_rate": 0.01}
+    assert search.score(X.reshape(-1, *shape), y) > 0.5
+
+
+@OPTUNA_WARNS
+def test_optuna_search_cv_prunes(data):
+    """Optuna: `OptunaSearchCV(enable_pruning=True)`, which calls `partial_fit`."""
+    optuna = pytest.importorskip("optuna")
+    integration = pytest.importorskip("optuna_integration")
+    X, y = data
+    space = {"learning_rate": optuna.distributions.CategoricalDistribution([0.01, 1e-6])}
+    search = integration.OptunaSearchCV(
+        quick_classifier(epochs=6),
+        space,
+        n_trials=4,
+        cv=2,
+        random_state=0,
+        enable_pruning=True,
+        max_iter=6,
+        error_score="raise",
+    )
+    assert search.fit(X / 16, y).best_params_ == {"learning_rate": 0.01}
+
+
+@pytest.mark.parametrize("shape", [(64,), (8, 8, 1)], ids=str)
+def test_dask_ml_hyperband(data, shape):
+    """dask-ml: `HyperbandSearchCV`, which calls `partial_fit` on the blocks of a Dask array."""
+    model_selection = pytest.importorskip("dask_ml.model_selection")
+    import dask.array as da
+    from dask.distributed import Client
+
+    X, y = data
+    X = (X / 16).reshape(-1, *shape)
+    search = model_selection.HyperbandSearchCV(
+        quick_classifier(), {"learning_rate": [0.01, 1e-6]}, max_iter=9, test_size=0.2, random_state=0
+    )
+    with Client(processes=False, n_workers=1, threads_per_worker=1, dashboard_address=None):
+        search.fit(da.from_array(X, chunks=(100, *shape)), da.from_array(y, chunks=100), classes=range(10))
+    assert search.best_params_ == {"learning_rate": 0.01}
+    assert search.best_estimator_.score(X, y) > 0.5
 
 
 def test_optuna_search(data):

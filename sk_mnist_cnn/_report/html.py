@@ -8,9 +8,10 @@ import matplotlib.pyplot as plt
 
 from .._fitted import proba_of_predicted
 from ..plotting import MisclassifiedDisplay, TrainingHistoryDisplay
-from ..plotting._evaluation import plot_reliability
+from ..plotting._evaluation import plot_coverage, plot_reliability
 from ..plotting._image_grid import rescale_pixels
-from .text import describe_confusions, summarize
+from .metrics import select_coverages
+from .text import describe_confusions, describe_coverage, summarize
 
 _DARK = "#14171b"
 _THEMES = {"light": ["default"], "dark": ["default", "dark_background", {"axes.facecolor": _DARK}]}
@@ -157,9 +158,19 @@ def _sections(report):
             f"{report.calibration_error:.4f}."
         )
         yield _section("Calibration", _figure(alt, lambda: plot_reliability(report.reliability)))
+        alt = f"Accuracy by coverage: {', '.join(describe_coverage(report))}."
+        figure = _figure(alt, lambda: plot_coverage(report.coverage))
+        yield _section("Accuracy by coverage", figure, _coverage_table(report.coverage))
     if report.history:
         metrics = [metric for metric in ("loss", "accuracy") if metric in report.history]
         yield _section("Training history", *[_history_figure(report.history, metric) for metric in metrics])
+
+
+def _coverage_table(curve):
+    rows = select_coverages(curve).set_index("coverage")
+    rows.index = rows.index.map("{:.1%}".format)
+    table = _table("If less confident samples are refused", _format_floats(rows.rename_axis("coverage")))
+    return f'<div class="tables">{table}</div>'
 
 
 def _section(heading, *figures):

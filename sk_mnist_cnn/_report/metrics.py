@@ -2,9 +2,10 @@
 
 import numpy as np
 import pandas as pd
-from sklearn.metrics import precision_recall_fscore_support
+from sklearn.metrics import log_loss, precision_recall_fscore_support
 
 _N_BINS = 15  # as in Guo et al. (2017)
+_COVERAGES = (1.0, 0.99, 0.98, 0.95, 0.9, 0.8, 0.7, 0.5)
 
 
 def score_classes(true, predicted, labels):
@@ -20,6 +21,13 @@ def average_scores(per_class):
         {"macro avg": per_class.mean(), "weighted avg": per_class.mul(support, axis=0).sum() / support.sum()}
     ).T
     return averages.assign(support=support.sum())
+
+
+def cross_entropy(true, y_proba):
+    """Return the log loss of probabilities that may be rounded to float32, as in an array of float64."""
+    sums = y_proba.sum(axis=1, keepdims=True)
+    rounded = np.allclose(sums, 1, rtol=0, atol=1e-5)
+    return float(log_loss(true, y_proba / sums if rounded else y_proba, labels=np.arange(y_proba.shape[1])))
 
 
 def rank_confusions(counts, classes):
@@ -39,3 +47,24 @@ def bin_by_confidence(true, y_proba):
     bins = pd.cut(confidence, np.linspace(0, 1, _N_BINS + 1), include_lowest=True)
     groups = samples.groupby(bins, observed=False)
     return pd.concat([groups.size().rename("count"), groups.mean()], axis=1)
+
+
+def trace_coverage(correct, y_proba):
+    """Return coverage and accuracy if all samples below a threshold are refused, for each threshold."""
+    confidence, group = np.unique(-y_proba.max(axis=1).astype(float), return_inverse=True)
+    answered = np.cumsum(np.bincount(group))
+    n_correct = np.cumsum(np.bincount(group, weights=correct))
+    return pd.DataFrame(
+        {
+            "coverage": answered / len(correct),
+            "accuracy": n_correct / answered,
+            "threshold": -confidence,
+            "errors": answered - n_correct.astype(int),
+        }
+    )
+
+
+def select_coverages(curve):
+    """Return the rows of a coverage curve with all, at least 99%, at least 98% and so on of the samples."""
+    rows = np.searchsorted(curve["coverage"], np.array(_COVERAGES) - 1e-9)
+    return curve.iloc[list(dict.fromkeys(rows))]

@@ -3,8 +3,10 @@
 from sklearn.metrics import classification_report
 
 from .._targets import encode_labels
+from .metrics import select_coverages
 
 _N_PAIRS = 5
+_N_COVERAGES = 5
 
 
 def write_text(report):
@@ -14,6 +16,8 @@ def write_text(report):
         lines.insert(0, f"Data set: {report.name}")
     if len(report.confusion_pairs):
         lines.append(f"Most frequent misclassifications: {', '.join(describe_confusions(report, _N_PAIRS))}")
+    if report.coverage is not None:
+        lines.append(f"Accuracy by coverage: {', '.join(describe_coverage(report))}")
     table = classification_report(
         encode_labels(report.y_true, report.classes, "y_true"),
         encode_labels(report.y_pred, report.classes, "y_pred"),
@@ -43,3 +47,9 @@ def describe_confusions(report, n_pairs):
         f"{true} predicted as {predicted} ({count})"
         for true, predicted, count in report.confusion_pairs.head(n_pairs).itertuples(index=False)
     ]
+
+
+def describe_coverage(report):
+    """Return the accuracy at the largest coverages as text."""
+    rows = select_coverages(report.coverage).head(_N_COVERAGES)
+    return [f"{row.accuracy:.2%} at {row.coverage:.1%}" for row in rows.itertuples()]

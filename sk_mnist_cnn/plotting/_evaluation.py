@@ -1,4 +1,4 @@
-"""Draw the confusion matrix and the reliability diagram of an `EvaluationReport`."""
+"""Draw the confusion matrix, the reliability diagram and the coverage curve of an `EvaluationReport`."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -86,4 +86,27 @@ def plot_reliability(bins):
     bottom.stairs(bins["count"], edges, fill=True, color="#0072B2")
     bottom.set(xlabel="confidence (probability of the predicted label)", ylabel="samples", yscale="log")
     bottom.set_ylim(bottom=0.5)
+    return figure
+
+
+def plot_coverage(curve):
+    """Draw the accuracy by coverage.
+
+    Parameters
+    ----------
+    curve : DataFrame
+        `coverage` and `accuracy`, sorted by coverage.
+
+    Returns
+    -------
+    figure : Figure
+    """
+    figure, ax = plt.subplots(figsize=(6.5, 4.5), layout="constrained")
+    ax.plot(curve["coverage"], curve["accuracy"], color="#0072B2", linewidth=2)
+    ax.plot(curve["coverage"].iloc[-1:], curve["accuracy"].iloc[-1:], "o", color="#D55E00")
+    ax.set(
+        xlabel="coverage (fraction of the samples that are not refused)", ylabel="accuracy on these samples"
+    )
+    ax.set_xlim(0, 1.01)
+    ax.grid(alpha=0.3)
     return figure
