@@ -55,7 +55,23 @@ SECTIONS = {
             (
                 "VotingClassifier, StackingClassifier",
                 "Soft voting is the mean of the probabilities. Stacking works with a linear model.",
-                ["voting_classifier_averages_probabilities", "stacking_classifier"],
+                [
+                    "voting_classifier_averages_probabilities",
+                    "voting_classifier_accepts_images",
+                    "stacking_classifier",
+                ],
+            ),
+            (
+                "Committees of networks",
+                "Five networks with different seeds compile one network. They fit in threads, and are stored "
+                "and exported.",
+                [
+                    "committee_averages_probabilities_of_its_networks",
+                    "committee_compiles_one_network",
+                    "committee_fits_in_threads",
+                    "committee_is_stored",
+                    "networks_of_committee_are_exported_one_by_one",
+                ],
             ),
             (
                 "BaggingClassifier, AdaBoostClassifier",
@@ -64,17 +80,23 @@ SECTIONS = {
             ),
             (
                 "CalibratedClassifierCV",
-                "Calibration with folds, with sample weights, and of a frozen classifier.",
+                "Calibration with folds, sample weights, and a frozen classifier. Temperature scaling.",
                 [
                     "calibrated_classifier_cv",
                     "calibrated_classifier_cv_passes_sample_weight",
                     "calibration_does_not_refit_frozen_estimator",
+                    "temperature_scaling",
                 ],
             ),
             (
                 "Other meta-estimators",
                 "OneVsRestClassifier, SelfTrainingClassifier and TunedThresholdClassifierCV.",
-                ["one_vs_rest_classifier", "self_training_classifier", "tuned_threshold_classifier_cv"],
+                [
+                    "one_vs_rest_classifier",
+                    "self_training_classifier",
+                    "self_training_classifier_on_labels_of_loader",
+                    "tuned_threshold_classifier_cv",
+                ],
             ),
             (
                 "Pipeline",
@@ -146,10 +168,36 @@ SECTIONS = {
             ("MLflow", "A pipeline is stored, loaded and served.", ["mlflow_stores_and_serves_pipeline"]),
             (
                 "imbalanced-learn",
-                "Oversampling in a pipeline of imbalanced-learn.",
-                ["imbalanced_learn_pipeline_oversamples"],
+                "Oversampling in a pipeline, also after ImagePreprocessor, and balanced bagging.",
+                [
+                    "imbalanced_learn_pipeline_oversamples",
+                    "imbalanced_learn_samples_after_image_preprocessor",
+                    "imbalanced_learn_balanced_bagging",
+                ],
             ),
-            ("Optuna", "A study over parameters of the classifier.", ["optuna_search"]),
+            (
+                "Optuna",
+                "A study over parameters of the classifier. OptunaSearchCV, also with pruning.",
+                ["optuna_search", "optuna_search_cv", "optuna_search_cv_prunes"],
+            ),
+            (
+                "MAPIE",
+                "Conformal prediction sets, of a classifier that was fitted on flat rows.",
+                [
+                    "mapie_conformal_sets",
+                    "mapie_accepts_classifier_fitted_on_flat_rows",
+                    "mapie_does_not_accept_classifier_fitted_on_images",
+                ],
+            ),
+            (
+                "SHAP",
+                "Explanations of pixels and of images, and of the Keras model.",
+                ["shap_explains_images", "shap_explains_pixels", "shap_explains_keras_model"],
+            ),
+            ("LIME", "Explanations of images.", ["lime_explains_images"]),
+            ("cleanlab", "Wrong labels are found.", ["cleanlab_finds_wrong_labels"]),
+            ("skore", "Reports and their checks.", ["skore_reports", "skore_checks_and_html"]),
+            ("dask-ml", "HyperbandSearchCV with partial_fit.", ["dask_ml_hyperband"]),
             ("TensorBoard", "The callback logs every epoch.", ["tensorboard_logs_every_epoch"]),
             (
                 "TensorFlow SavedModel",
@@ -171,6 +219,7 @@ SECTIONS = {
                     "shipped_digits",
                 ],
             ),
+            ("Embeddings", "A third output, on request.", ["embeddings_are_a_third_output_on_request"]),
             (
                 "Input",
                 "The exported graph accepts any number of images, in the layout, dtype and pixel scale of "
