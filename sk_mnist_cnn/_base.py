@@ -160,7 +160,7 @@ class ImageEstimator(CallbackSupportMixin, BaseEstimator):
         address = _documentation()
         return address and address.rstrip("/") + "/api/generated/sk_mnist_cnn.{estimator_name}.html"
 
-    def __setstate__(self, state):
+    def __setstate__(self, state: dict[str, Any]) -> None:
         parameters = inspect.signature(type(self).__init__).parameters.values()
         defaults = {p.name: p.default for p in parameters if p.default is not p.empty}
         super().__setstate__({**defaults, **state})  # parameters may have been added since

@@ -586,7 +586,7 @@ class CNNDigitClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Trans
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "_weights")
 
-    def __setstate__(self, state):
+    def __setstate__(self, state: dict[str, Any]) -> None:
         # Older releases had another name for the architecture.
         names = {"_network": "_architecture"}
         super().__setstate__({names.get(name, name): value for name, value in state.items()})
