@@ -79,9 +79,10 @@ def test_draws_one_bar_in_a_terminal(few, terminal):
 
 
 def test_bar_counts_no_more_batches_than_there_are(few, terminal, monkeypatch):
-    monkeypatch.setattr("sk_mnist_cnn._keras.progress._TRAINING", "{n_fmt}/{total_fmt}")
+    for bar_format in ("_TRAINING", "_FINISHED"):
+        monkeypatch.setattr(f"sk_mnist_cnn._keras.progress.{bar_format}", "{n_fmt}/{total_fmt}")
     small_classifier(epochs=2, verbose=1).fit(*few)
-    counts = [tuple(map(int, line.split("/"))) for line in terminal()[:-1]]
+    counts = [tuple(map(int, line.split("/"))) for line in terminal()]
     assert counts == sorted(counts)
     assert counts[-1] == (2 * N_BATCHES, 2 * N_BATCHES)
 
