@@ -24,7 +24,7 @@ def test_addresses_of_the_project_are_those_of_its_urls(file):
     for owner in re.findall(r"https://(?:raw\.githubusercontent|github)\.com/([\w-]+)/sk_mnist_cnn", text):
         assert f"https://github.com/{owner}/sk_mnist_cnn" == urls["Source"]
     for page in re.findall(r"https://[\w-]*mnist[\w-]*\.readthedocs\.io", text):
-        assert page == urls["Documentation"]
+        assert urls["Documentation"].startswith(f"{page}/")
 
 
 def test_links_of_readme_are_absolute_on_pypi():
