@@ -27,7 +27,8 @@ def main(arguments: list[str] | None = None) -> None:
         except (ImportError, OSError, ValueError) as error:
             raise SystemExit(f"Cannot use --model {options.model}: {error}") from error
         mnist = load_mnist_sample()
-        print(f"{model.score(mnist.x_test, mnist.y_test):.1%} of the test digits are recognized.")
+        is_right = model.predict_proba(mnist.x_test).argmax(axis=1) == mnist.y_test
+        print(f"{is_right.mean():.1%} of the test digits are recognized.")
         print(f"Draw at {server.address} (press Ctrl+C to stop)", flush=True)
         if not options.no_browser:
             threading.Thread(target=webbrowser.open, args=[server.address], daemon=True).start()

@@ -23,7 +23,7 @@ MAX_ENTROPY = 1.0  # in nats
 # Training after a correction: rounds of `partial_fit` on the corrected drawings and on known digits.
 _N_ROUNDS = 10
 _LEARNED = 0.8  # probability of the true digits that ends it; their entropy is then below MAX_ENTROPY
-_N_KNOWN = 512
+_N_KNOWN = 384
 _N_CORRECTED = 32
 _TRAINING = {
     "optimizer": "adam",

@@ -236,7 +236,7 @@ function paintPictures() {
     paintPixels("evidence", (row, column) => {
         const contribution = (saliency ?? blank)[row][column];
         const pale = mix(paper, ink, (0.3 * image[row][column]) / 255);
-        return saliency ? mix(pale, contribution > 0 ? positive : negative, Math.abs(contribution)) : paper;
+        return saliency ? mix(pale, contribution > 0 ? positive : negative, Math.sqrt(Math.abs(contribution))) : paper;
     });
     element("pictures").setAttribute("aria-busy", answer !== null && saliency === null);
 }
