@@ -37,7 +37,6 @@ OPTIONAL = {
     "from lime": "lime",
     "cleanlab": "cleanlab",
     "from skore": "skore",
-    "dask_ml": "dask_ml",
     "optuna_integration": "optuna_integration",
     "imblearn": "imblearn",
 }
@@ -103,9 +102,16 @@ def test_every_page_is_linked():
     assert not {page.with_suffix("") for page in PAGES if DOCS in page.parents} - reached
 
 
-# Issued inside Keras when it saves a model.
-@pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
-@pytest.mark.filterwarnings("error::sklearn.exceptions.ConvergenceWarning")
+# Issued inside Keras when it saves a model, by other tools when they are imported, and inside them.
+@pytest.mark.filterwarnings(
+    "error::sklearn.exceptions.ConvergenceWarning",
+    "ignore:__array__ implementation doesn't accept a copy:DeprecationWarning",
+    "ignore:.*Any type hint is inferred as AnyType:UserWarning",
+    "ignore:The ``noload`` loader strategy is deprecated",
+    "ignore:The set_.* function will be deprecated:PendingDeprecationWarning",
+    "ignore:OptunaSearchCV is experimental",
+    "ignore:`optuna.terminator` module:FutureWarning",
+)
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "page", [page for page in PAGES if DOCS in page.parents], ids=lambda page: str(page.relative_to(ROOT))

@@ -5,6 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy import stats
 from sklearn.base import clone
 from sklearn.model_selection import cross_val_score
 from sklearn.pipeline import make_pipeline
@@ -407,7 +408,7 @@ def test_cleanlab_finds_wrong_labels(data, shape):
 
 @pytest.mark.parametrize("shape", LAYOUTS, ids=str)
 def test_skore_reports(data, other_data, shape):
-    """skore: `EstimatorReport` of a pipeline, with its metrics and its HTML."""
+    """skore: `EstimatorReport` of a pipeline, with its metrics."""
     skore = pytest.importorskip("skore")
     (X, y), (X_other, y_other) = data, other_data
     report = skore.EstimatorReport(
@@ -419,7 +420,7 @@ def test_skore_reports(data, other_data, shape):
     )
     expected = report.estimator_.score(X_other, y_other)
     assert report.metrics.accuracy() == pytest.approx(expected)
-    assert report.metrics.summarize().frame().shape[1] >= 1
+    assert len(report.metrics.summarize().frame())
 
 
 def test_skore_checks_and_html(data, other_data):
@@ -523,11 +524,14 @@ def test_dask_ml_hyperband(data, shape):
     X, y = data
     X = (X / 16).reshape(-1, *shape)
     search = model_selection.HyperbandSearchCV(
-        quick_classifier(), {"learning_rate": [0.01, 1e-6]}, max_iter=9, test_size=0.2, random_state=0
+        quick_classifier(),
+        {"learning_rate": stats.loguniform(1e-6, 1e-1)},
+        max_iter=9,
+        test_size=0.2,
+        random_state=0,
     )
     with Client(processes=False, n_workers=1, threads_per_worker=1, dashboard_address=None):
         search.fit(da.from_array(X, chunks=(100, *shape)), da.from_array(y, chunks=100), classes=range(10))
-    assert search.best_params_ == {"learning_rate": 0.01}
     assert search.best_estimator_.score(X, y) > 0.5
 
 
