@@ -1,4 +1,7 @@
-"""Warn if the training loss shows that a network has learned next to nothing. `_keras` checks for NaN."""
+"""Warn if the training loss shows that a network has learned next to nothing.
+
+The check for a NaN loss is in `_keras.callbacks`.
+"""
 
 import numpy as np
 from scipy.special import entr

@@ -97,11 +97,12 @@ class CNNDigitClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Trans
     n_iter_no_change : int, default=5
         Number of epochs without improvement after which `early_stopping` stops (the patience in Keras).
     augmentation : {"affine", "elastic", "shift"}, keras.Layer, list of keras.Layer or None, default=None
-        Data augmentation, drawn again for every image in every epoch. "shift" translates by up to 1/14 of the
-        image size: 2 pixels for 28x28 images. "affine" also rotates by up to 10 degrees and zooms by up to
-        10%. "elastic" also displaces every pixel by a smooth random field [3]_, whose root mean square along
-        each axis is 2% of the image size: 0.56 pixels for 28x28 images. Pixels from outside the image are 0.
-        Keras preprocessing layers are copied and seeded; they must not mix the images of a batch.
+        Data augmentation, drawn again for every image in every epoch. "shift" translates by whole pixels, up
+        to 1/14 of the image size, rounded: 2 pixels for 28x28 images. "affine" translates by up to 1/14,
+        rotates by up to 10 degrees and zooms by up to 10%. "elastic" also displaces every pixel by a smooth
+        random field [3]_, whose root mean square along each axis is 2% of the image size: 0.56 pixels for
+        28x28 images. Pixels from outside the image are 0. Keras preprocessing layers are copied and seeded;
+        they must not mix the images of a batch.
     label_smoothing : float in [0, 1), default=0.0
         Fraction of the target probability that is spread evenly over all classes, as in Keras, for `loss` and
         `val_loss` too. Usually raises accuracy but makes the probabilities under-confident.

@@ -50,11 +50,11 @@ class MNISTNormalizer(ImageTransformer):
       shading, and ink on less than half of the border. Ink is on the side of the plane that has the larger
       sum of cubed deviations.
     - Noise is measured on the pixels whose deviation is less than half of the largest one. Ink exceeds three
-      standard deviations of the noise. If it does not exceed four, or 8 % of the range from black to white,
+      standard deviations of the noise. If it does not exceed four, or 8% of the range from black to white,
       the picture counts as empty and the result is black.
-    - Stains are dropped: marks with less than 3 % of the largest one's ink, and marks that are nowhere half
+    - Stains are dropped: marks with less than 3% of the largest one's ink, and marks that are nowhere half
       as dark as the digit.
-    - Strokes thinner or thicker than in 90 % of MNIST's digits are dilated or eroded. This goes beyond [1]_,
+    - Strokes thinner or thicker than in 90% of MNIST's digits are dilated or eroded. This goes beyond [1]_,
       but digits of fine pens and thick brushes are recognized better.
     - The center of mass is within half a pixel of the pixel (14, 14), and the brightest pixel is 255, as in
       MNIST [2]_. MNIST's own digits keep their pixels, except for those with unusually wide strokes.

@@ -13,7 +13,7 @@ from tests.estimators import small_classifier
 matplotlib.use("agg")
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
-collect_ignore = ["pictures.py"]  # a script, which needs a browser that is not in the `test` extra
+collect_ignore = ["pictures.py"]  # a script, which needs a browser that is not in the dependency group `test`
 
 
 @pytest.fixture(scope="session")

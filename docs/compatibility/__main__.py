@@ -34,6 +34,14 @@ OPTIONAL = (
     "polars",
     "imbalanced-learn",
     "optuna",
+    "optuna-integration",
+    "mapie",
+    "shap",
+    "lime",
+    "cleanlab",
+    "skore",
+    "dask-ml",
+    "torch",
     "skops",
     "cloudpickle",
     "mlflow-skinny",
@@ -66,7 +74,7 @@ class Outcomes:
         """Record the worst outcome of the variants. Skipped variants only count if all are skipped."""
         if report.when == "call" or report.outcome != "passed":
             module, name = report.nodeid.split("::", 1)
-            key = f"{Path(module).name}::{name.split('[')[0]}"
+            key = f"{module.removeprefix('tests/')}::{name.split('[')[0]}"
             seen = self.tests.get(key)
             self.tests[key] = (
                 report.outcome if seen in (None, "skipped") else max(seen, report.outcome, key=_rank)

@@ -206,6 +206,19 @@ SECTIONS = {
             ),
         ],
     },
+    "PyTorch": {
+        "classifier/test_tensors.py": [
+            (
+                "Tensors",
+                "Tensors give the same results as arrays, also with array_api_dispatch.",
+                [
+                    "tensors_give_same_results_as_arrays",
+                    "tensors_are_scored",
+                    "tensors_that_record_gradients_say_what_to_do",
+                ],
+            ),
+        ],
+    },
     "ONNX": {
         "test_exporting.py": [
             (

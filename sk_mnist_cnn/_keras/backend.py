@@ -32,7 +32,7 @@ def _same_random_state():
 
 @contextlib.contextmanager
 def _no_garbage_collection():
-    """Disable garbage collection during the import (about 20 % faster)."""
+    """Disable garbage collection during the import (about 20% faster)."""
     if not gc.isenabled():
         yield
         return

@@ -17,8 +17,8 @@ def random_affine(images, shift, degrees, zoom, seed):
     ----------
     images : tensor of shape (n, h, w, c)
     shift : float
-        Largest shift, as a fraction of the images' width and height. Without rotation and zoom, shifts are
-        whole pixels, so that nothing is blurred.
+        Largest shift, as a fraction of the images' width and height. Without rotation and zoom, it is rounded
+        to whole pixels, so that nothing is blurred.
     degrees : float
         Largest rotation about the center.
     zoom : float

@@ -130,7 +130,7 @@ class _NotebookOutput:
 
 def _in_terminal():
     # The bars of several processes would overwrite each other.
-    return sys.stdout.isatty() and not is_worker_process()
+    return sys.stdout is not None and sys.stdout.isatty() and not is_worker_process()
 
 
 def _in_notebook():

@@ -48,7 +48,7 @@ def _labels(classes):
     kind = labels.dtype.kind
     if kind not in "biufU":
         raise ValueError(
-            "`estimator` must have been fitted on labels that are numbers, booleans or strings, got labels "
+            "estimator must have been fitted on labels that are numbers, booleans or strings, got labels "
             f"of dtype {classes.dtype}. Fit it on labels of one of these."
         )
     if kind in "iu" and labels.max() < 2**63:

@@ -9,6 +9,7 @@ from pathlib import Path
 from sklearn.base import BaseEstimator
 from sklearn.pipeline import make_pipeline
 
+from .._files import is_destination
 from ..classifier import CNNDigitClassifier
 from ..datasets import load_mnist_sample
 from ..persistence import load_model, save_model
@@ -24,10 +25,12 @@ def main(arguments: list[str] | None = None) -> None:
         try:
             model = load_or_train(options.model)
             server.recognizer = Recognizer(model)
+            mnist = load_mnist_sample()
+            is_right = model.predict_proba(mnist.x_test).argmax(axis=1) == mnist.y_test
         except (ImportError, OSError, ValueError) as error:
+            if options.model is None:
+                raise
             raise SystemExit(f"Cannot use --model {options.model}: {error}") from error
-        mnist = load_mnist_sample()
-        is_right = model.predict_proba(mnist.x_test).argmax(axis=1) == mnist.y_test
         print(f"{is_right.mean():.1%} of the test digits are recognized.")
         print(f"Draw at {server.address} (press Ctrl+C to stop)", flush=True)
         if not options.no_browser:
@@ -81,8 +84,8 @@ def _parse(arguments):
     options = parser.parse_args(arguments)
     if not 0 <= options.port < 2**16:
         parser.error(f"--port must be between 0 and 65535, got {options.port}")
-    if options.model is not None and not options.model.absolute().parent.is_dir():
-        parser.error(f"the folder of --model must exist, got {options.model}")
+    if options.model is not None and not is_destination(options.model):
+        parser.error(f"--model must be a file in an existing directory, got {options.model}")
     if options.model is not None and not options.model.exists() and find_spec("skops") is None:
         parser.error('--model needs skops to save a new model: pip install "sk_mnist_cnn[demo]"')
     return options

@@ -2,6 +2,7 @@
 
 import copy
 import threading
+from collections import deque
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,7 +17,7 @@ from ..plotting._attribution import occlusion_saliency
 from ._novelty import KnownDigits
 from ._strokes import are_side_by_side, check_strokes, draw
 
-# Each limit alone is exceeded by about 1 % of the shipped test digits; docs/guide/drawing.md has the numbers.
+# Each limit alone is exceeded by about 1% of the shipped test digits; docs/guide/drawing.md has the numbers.
 MAX_DISTANCE = 0.17
 MAX_ENTROPY = 1.0  # in nats
 
@@ -74,9 +75,10 @@ class Recognizer:
         mnist = load_mnist_sample()
         self._sample = mnist.x_train, mnist.y_train
         self._known = KnownDigits(*self._sample)
-        self._states = [State(model, np.zeros((0, 28, 28), np.uint8), np.zeros(0, int))]
+        self._first = State(model, np.zeros((0, 28, 28), np.uint8), np.zeros(0, int))
         self._random = np.random.default_rng(0)
         self._lock = threading.Lock()
+        self.reset()
 
     @property
     def n_corrections(self) -> int:
@@ -121,11 +123,10 @@ class Recognizer:
             images, digits = np.concatenate([images[other], [image]]), np.append(digits[other], digit)
             state = State(self._train(model, images, digits), images, digits)
             self._states.append(state)
-            del self._states[1:-_MAX_UNDO]
         return self._answer(state, checked, image)
 
     def undo(self) -> None:
-        """Forget the last correction, if there is one."""
+        """Forget the last correction, if there is one; at most 20 in a row."""
         with self._lock:
             if len(self._states) > 1:
                 self._states.pop()
@@ -133,7 +134,7 @@ class Recognizer:
     def reset(self) -> None:
         """Forget all corrections."""
         with self._lock:
-            del self._states[1:]
+            self._states = deque([self._first], maxlen=_MAX_UNDO + 1)
 
     def _answer(self, state, strokes, image):
         probabilities = state.model.predict_proba(image[np.newaxis])[0].astype(float)

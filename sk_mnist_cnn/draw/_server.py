@@ -5,6 +5,8 @@ the header Host must be local, and the header Origin must be the server itself.
 """
 
 import json
+import os
+import sys
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib import resources
@@ -45,10 +47,16 @@ class DrawingServer(ThreadingHTTPServer):
 
     recognizer: Recognizer
     daemon_threads = True
+    allow_reuse_address = os.name == "posix"  # on Windows, two servers would share a port
 
     def __init__(self, port: int) -> None:
         self.pages = {path: _read_page(name) for path, (name, _) in _FILES.items()}
         super().__init__(("127.0.0.1", port), _Handler)
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Print an error, but not that of a browser that has closed the connection."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
 
     @property
     def address(self) -> str:

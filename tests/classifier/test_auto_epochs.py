@@ -64,9 +64,7 @@ class Interrupt(keras.callbacks.Callback):
             raise KeyboardInterrupt
 
 
-@pytest.mark.parametrize(
-    "schedule", ["one_cycle", lambda batch: 0.01 / (batch + 1)], ids=["name", "callable"]
-)
+@pytest.mark.parametrize("schedule", ["one_cycle", decaying], ids=["name", "callable"])
 @pytest.mark.parametrize("resumed_with", ["auto", 4])
 def test_resumes_from_a_checkpoint(resumed_with, schedule, data, tmp_path):
     params = {"learning_rate_schedule": schedule, "checkpoint": tmp_path / "run.ckpt"}

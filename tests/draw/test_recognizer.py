@@ -77,6 +77,18 @@ def test_learns_corrections_and_forgets_them(recognizer, quick_model):
     assert [recognizer.answer(NO_DIGITS[name]) for name in ("A", "triangle")] == before
 
 
+def test_only_the_last_corrections_can_be_undone(quick_model, monkeypatch):
+    monkeypatch.setattr("sk_mnist_cnn.draw._recognizer._MAX_UNDO", 2)
+    recognizer = Recognizer(quick_model)
+    for digit in range(4):
+        recognizer.correct(DIGITS[digit], digit)
+    numbers = []
+    for _ in range(3):
+        recognizer.undo()
+        numbers.append(recognizer.n_corrections)
+    assert numbers == [3, 2, 2]
+
+
 def test_second_correction_of_a_drawing_replaces_the_first(recognizer):
     recognizer.correct(NO_DIGITS["A"], 4)
     assert read(recognizer.correct(NO_DIGITS["A"], 9)) == 9

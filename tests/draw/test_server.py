@@ -5,7 +5,9 @@ import json
 import threading
 
 import pytest
+from sklearn.pipeline import make_pipeline
 
+from sk_mnist_cnn import CNNDigitClassifier, ImagePreprocessor
 from sk_mnist_cnn.draw import __main__ as command
 from sk_mnist_cnn.draw._recognizer import Recognizer
 from sk_mnist_cnn.draw._server import MAX_BODY, DrawingServer
@@ -169,13 +171,25 @@ def test_command_trains_and_saves_a_missing_model(quick_model, tmp_path, capsys,
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--port", "70000"], ["--port", "-1"], ["--model", "no/such/folder/model.skops"]]
+    "arguments",
+    [["--port", "70000"], ["--port", "-1"], ["--model", "no/such/folder/model.skops"], ["--model", "."]],
 )
 def test_command_refuses_arguments_before_it_trains(arguments, capsys):
     with pytest.raises(SystemExit) as stop:
         command.main(arguments)
     assert stop.value.code == 2
     assert arguments[0] in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("no_serving")
+def test_command_names_a_model_of_images_of_another_size(digits, tmp_path):
+    pytest.importorskip("skops")
+    images, y = digits
+    classifier = CNNDigitClassifier((4,), dense_units=(), epochs=1, random_state=0)
+    path = tmp_path / "model.skops"
+    save_model(make_pipeline(ImagePreprocessor(), classifier).fit(images, y), path)
+    with pytest.raises(SystemExit, match=r"Cannot use --model .*model\.skops: X must"):
+        command.main(["--no-browser", "--port", "0", "--model", str(path)])
 
 
 def test_command_names_a_model_that_it_cannot_use(tmp_path):

@@ -136,7 +136,9 @@ async function recognize(path = "answer", data = {}) {
         saliency = evidence.saliency;
         paintPictures();
     } catch (error) {
-        if (asked === version) showMessage(error.message);
+        if (asked !== version) return;
+        if (path === "correct") await recognize(); // so that the digits can be clicked again
+        showMessage(error.message);
     }
 }
 
@@ -181,7 +183,7 @@ function showAnswer(reply) {
         const percent = answer && 100 * answer.probabilities[digit];
         button.disabled = !answer;
         button.querySelector("i").style.width = `${percent ?? 0}%`;
-        button.querySelector(".percent").textContent = answer ? `${Math.round(percent)} %` : "";
+        button.querySelector(".percent").textContent = answer ? `${Math.round(percent)}%` : "";
     });
     element("digits").classList.toggle("doubtful", Boolean(answer?.doubt));
     if (answer) element("answer").innerHTML = describe(answer);
