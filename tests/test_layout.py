@@ -19,7 +19,7 @@ ENGINES = ("_keras", "_onnx")
 LAYERS = (
     ("__init__",),
     ("draw", "plotting", "reporting", "_report", "exporting", "persistence", "_skops"),
-    ("_fitted",),
+    ("_attribution", "_fitted"),
     ("classifier", "preprocessing", "normalization", "network", "datasets"),
     ("_prediction",),
     ENGINES,

@@ -9,11 +9,11 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.pipeline import Pipeline
 
+from .._attribution import occlusion_saliency
 from .._fitted import transform_before_network
 from ..classifier import CNNDigitClassifier
 from ..datasets import load_mnist_sample
 from ..normalization import MNISTNormalizer
-from ..plotting._attribution import occlusion_saliency
 from ._novelty import KnownDigits
 from ._strokes import are_side_by_side, check_strokes, draw
 

@@ -11,9 +11,9 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_consistent_length, column_or_1d
 
+from .._attribution import gradient_saliency, occlusion_saliency
 from .._fitted import Estimator, as_images, fitted_classes, network_attribute, transform_before_network
 from .._targets import encode_labels
-from ._attribution import gradient_saliency, occlusion_saliency
 from ._image_grid import imshow_params, labels_with_proba, plot_image_grid, rescale_pixels
 
 # Blue and orange of the color-blind safe palette of M. Okabe and K. Ito.

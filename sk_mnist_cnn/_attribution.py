@@ -1,4 +1,4 @@
-"""Compute gradient and occlusion saliency, the attributions that `SaliencyDisplay` draws."""
+"""Gradient and occlusion saliency, which `SaliencyDisplay` and the drawing page show."""
 
 from numbers import Integral
 
