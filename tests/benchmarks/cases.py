@@ -316,8 +316,8 @@ def _latency(scale, n_rows, library):
 def _validation(scale):
     """Return a function that measures the milliseconds of validating one image."""
     X, y = digits(scale.small_fit, OURS)
-    fitted, rows = OURS.fit(X, y), X[:1].reshape(1, -1)
-    validate = partial(validate_data, fitted, rows, dtype="numeric", reset=False)
+    rows = X.reshape(len(X), -1)
+    validate = partial(validate_data, OURS.fit(rows, y), rows[:1], dtype="numeric", reset=False)
     return lambda: 1e3 * median(seconds(validate) for _ in range(scale.calls))
 
 
