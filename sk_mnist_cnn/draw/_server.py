@@ -10,6 +10,7 @@ import sys
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib import resources
+from typing import Any
 from urllib.parse import urlsplit
 
 from ._recognizer import Recognizer
@@ -53,7 +54,7 @@ class DrawingServer(ThreadingHTTPServer):
         self.pages = {path: _read_page(name) for path, (name, _) in _FILES.items()}
         super().__init__(("127.0.0.1", port), _Handler)
 
-    def handle_error(self, request: object, client_address: object) -> None:
+    def handle_error(self, request: Any, client_address: Any) -> None:
         """Print an error, but not that of a browser that has closed the connection."""
         if not isinstance(sys.exception(), ConnectionError):
             super().handle_error(request, client_address)
