@@ -1,12 +1,14 @@
 """`Optimizer`: the class and the settings of a Keras optimizer."""
 
+import functools
+import inspect
 import secrets
 from dataclasses import dataclass
 
 import numpy as np
 
 from .._fingerprint import fingerprint
-from .backend import default_floatx, keras
+from .backend import keras
 
 # Keras 3 lowered Adadelta's default to 0.001, with which this network hardly learns. The method itself has no
 # learning rate, which is a rate of 1 (Zeiler, 2012, "ADADELTA: an adaptive learning rate method").
@@ -19,7 +21,7 @@ class Optimizer:
 
     kind: type
     config: dict
-    learning_rate: float | None  # None uses the default of the class, or the schedule in `config`
+    learning_rate: float | None  # None uses the schedule in `config`
 
     @classmethod
     def resolve(cls, optimizer, learning_rate):
@@ -31,8 +33,9 @@ class Optimizer:
             If the optimizer is of another type, or one that cannot be used.
         """
         if isinstance(optimizer, str):
-            kind, config = type(keras.optimizers.get(optimizer)), {}
-            own_rate = ADADELTA_RATE if optimizer == "adadelta" else None
+            kind, config = _class_named(optimizer), {}
+            default_rate = inspect.signature(kind).parameters["learning_rate"].default
+            own_rate = ADADELTA_RATE if optimizer == "adadelta" else default_rate
         else:
             _check(optimizer)
             kind, config = type(optimizer), optimizer.get_config()
@@ -67,12 +70,7 @@ class Optimizer:
     @property
     def peak_rate(self):
         """The constant learning rate, or the maximum of a named schedule; None with a schedule of its own."""
-        if self.has_own_schedule:
-            return None
-        if self.learning_rate is not None:
-            return float(np.float32(self.learning_rate))
-        with default_floatx():
-            return float(self.build().learning_rate.numpy())
+        return None if self.has_own_schedule else float(np.float32(self.learning_rate))
 
     def build(self, *, scale_loss=False):
         """Create the Keras optimizer. Half precision needs `scale_loss`, so that gradients do not vanish."""
@@ -80,6 +78,12 @@ class Optimizer:
         if self.learning_rate is not None:
             optimizer.learning_rate = self.learning_rate
         return keras.optimizers.LossScaleOptimizer(optimizer) if scale_loss else optimizer
+
+
+@functools.cache
+def _class_named(name):
+    """Return the class of a named optimizer. Keras creates one, which takes memory that is never freed."""
+    return type(keras.optimizers.get(name))
 
 
 def _check(optimizer):

@@ -3,6 +3,7 @@
 import pytest
 
 from sk_mnist_cnn._keras.backend import keras
+from sk_mnist_cnn._keras.optimizers import Optimizer
 from tests.estimators import small_classifier
 
 
@@ -50,3 +51,12 @@ def test_schedule_counts_batches_whose_gradients_overflow(digits):
     RecordRate.rates.clear()
     small_classifier(callbacks=[RecordRate()], **params).fit(X, y)
     assert RecordRate.rates[1:] == pytest.approx([0.01 / (1 + batch) for batch in range(3)], rel=1e-3)
+
+
+@pytest.mark.parametrize(("name", "rate"), [("adadelta", 1.0), ("adam", 0.001), ("sgd", 0.01)])
+def test_named_optimizers_are_not_created_again(name, rate, monkeypatch):
+    """Keras never frees all memory of an optimizer, so a fit must not create one."""
+    Optimizer.resolve(name, "auto")
+    monkeypatch.setattr(keras.optimizers, "get", lambda name: pytest.fail("created an optimizer"))
+    monkeypatch.setattr(Optimizer, "build", lambda self: pytest.fail("created an optimizer"))
+    assert Optimizer.resolve(name, "auto").peak_rate == pytest.approx(rate)
