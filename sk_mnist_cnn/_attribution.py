@@ -27,7 +27,7 @@ def gradient_saliency(model, images, class_indices, background):
     saliency : ndarray of shape (n, h, w)
         Sum over the channels.
     """
-    from .._keras.backend import keras, tf
+    from ._keras.backend import keras, tf
 
     last = model.layers[-1]
     features = keras.Model(model.inputs[0], last.input)
