@@ -165,7 +165,7 @@ class ImageEstimator(CallbackSupportMixin, BaseEstimator):
         defaults = {p.name: p.default for p in parameters if p.default is not p.empty}
         super().__setstate__({**defaults, **state})  # parameters may have been added since
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
         return tags

@@ -191,6 +191,7 @@ class EvaluationReport:
     log_loss: float | None
     calibration_error: float | None
     reliability: pd.DataFrame | None
+    coverage: pd.DataFrame | None
     per_class: pd.DataFrame
     averages: pd.DataFrame
     confusion: pd.DataFrame

@@ -5,8 +5,8 @@ import threading
 import webbrowser
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
-from sklearn.base import BaseEstimator
 from sklearn.pipeline import make_pipeline
 
 from .._files import is_destination
@@ -41,7 +41,7 @@ def main(arguments: list[str] | None = None) -> None:
             print("Stopped.")
 
 
-def load_or_train(path: Path | None) -> BaseEstimator:
+def load_or_train(path: Path | None) -> Any:
     """Return the model at `path`, or train one, and save it there unless `path` is None."""
     if path is not None and path.is_file():
         return load_model(path)
@@ -53,7 +53,7 @@ def load_or_train(path: Path | None) -> BaseEstimator:
     return model
 
 
-def train() -> BaseEstimator:
+def train() -> Any:
     """Train a model on the shipped digits."""
     classifier = CNNDigitClassifier(
         optimizer="adam",
