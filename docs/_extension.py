@@ -23,7 +23,9 @@ _EXTERNAL = {
 }
 
 # Tags whose content a browser loads when it opens a page.
-_LOADED = re.compile(r'<(?:img|script|source|iframe|link(?! rel="canonical"))\b[^>]*?\b(?:src|href)="((?:https?:)?//[^"]+)')
+_LOADED = re.compile(
+    r'<(?:img|script|source|iframe|link(?! rel="canonical"))\b[^>]*?\b(?:src|href)="((?:https?:)?//[^"]+)'
+)
 
 
 class IfExists(SphinxDirective):
