@@ -114,7 +114,7 @@ class BareTensorFlow(Library):
 
         gradients()
         start = perf_counter()
-        for _ in range(len(X) // self.batch_size):
+        for _ in range(-(-len(X) // self.batch_size)):
             result = gradients()
         _ = result[0].numpy()
         return perf_counter() - start
