@@ -15,6 +15,10 @@ _EXTERNAL = {
     # Sections of scikit-learn's user guide, in the docstrings of inherited methods.
     r"metadata_routing": "https://scikit-learn.org/stable/metadata_routing.html",
     r"accuracy_score": "https://scikit-learn.org/stable/modules/model_evaluation.html#accuracy-score",
+    r"df_output_transform": "https://scikit-learn.org/stable/modules/df_output_transform.html",
+    r"sphx_glr_auto_examples_miscellaneous_plot_set_output\.py": (
+        "https://scikit-learn.org/stable/auto_examples/miscellaneous/plot_set_output.html"
+    ),
     r"numpy\..+": "https://numpy.org/doc/stable/reference/generated/{0}.html",
     r"matplotlib\..+": "https://matplotlib.org/stable/api/_as_gen/{0}.html",
     r"keras\.callbacks\.CSVLogger": "https://keras.io/api/callbacks/csv_logger/",
