@@ -88,7 +88,7 @@ def validate_images(estimator, X, y="no_validation", *, image_shape=None):
     y : ndarray of shape (n,) or "no_validation"
     """
     X = _images.as_array(X)
-    rows, layout = _images.as_rows(X)
+    rows, layout = _images.array_as_rows(X)
     if image_shape is None:
         checked = validate_data(estimator, rows, y, dtype="numeric")
         estimator.n_features_in_ = X.shape[1]

@@ -43,7 +43,11 @@ def as_rows(X):
     ValueError
         If `X` has more than four dimensions, or its images differ in shape.
     """
-    X = as_array(X)
+    return array_as_rows(as_array(X))
+
+
+def array_as_rows(X):
+    """Return the rows and the layout as `as_rows` does, for what `as_array` has returned."""
     n_dims = len(X.shape)
     if n_dims < 3:
         return X, None
