@@ -28,7 +28,7 @@ class Augmentation:
         self._distort = _DISTORTIONS[augmentation] if isinstance(augmentation, str) else None
         self._layers = [] if self._distort else [_copy(layer) for layer in _checked_layers(augmentation)]
         if self._layers:
-            self._check_independence(image_shape)
+            self._check_images(image_shape)
 
     @staticmethod
     def key(augmentation):
@@ -63,8 +63,9 @@ class Augmentation:
         for i, generator in enumerate(filter(None, generators)):
             reseed(generator, seed, epoch, i)
 
-    def _check_independence(self, image_shape):
-        """Raise an error for layers that mix the images of a batch, as MixUp does, or depend on its size."""
+    def _check_images(self, image_shape):
+        """Raise an error for layers that change the shape of images, or mix those of a batch, as MixUp does."""
+        names = [type(layer).__name__ for layer in self._layers]
 
         @tf.function(input_signature=[tf.TensorSpec((None, *image_shape), tf.float32)], autograph=False)
         def augment(images):
@@ -72,7 +73,13 @@ class Augmentation:
 
         def augmented(images, probe):
             self.reseed(0, probe)
-            return augment(images).numpy()
+            changed = augment(images).numpy()
+            if changed.shape != images.shape:
+                raise ValueError(
+                    f"augmentation must keep the shape {image_shape} of the images, got {names}, which return "
+                    f"{changed.shape[1:]}. Use other layers, or one of {sorted(AUGMENTATIONS)}."
+                )
+            return changed
 
         batch = np.random.default_rng(0).random((_N_PROBES, *image_shape), np.float32)
         for probe in range(_N_PROBES):
@@ -83,8 +90,7 @@ class Augmentation:
             if is_seeded and not np.allclose(augmented(alone, probe)[probe], expected, atol=1e-4):
                 raise ValueError(
                     "augmentation must change each image independently of the others in the batch, got "
-                    f"{[type(layer).__name__ for layer in self._layers]}. Use another layer, or one of "
-                    f"{sorted(AUGMENTATIONS)}."
+                    f"{names}. Use another layer, or one of {sorted(AUGMENTATIONS)}."
                 )
 
 

@@ -113,6 +113,15 @@ def test_fit_raises_for_layer_that_mixes_images(digits):
         small_classifier(augmentation=SubtractMeanOfBatch()).fit(digits[0][:100], digits[1][:100])
 
 
+@pytest.mark.parametrize(
+    "layers", [keras.layers.Resizing(3, 3), [keras.layers.RandomCrop(3, 3)], keras.layers.Flatten()]
+)
+def test_fit_raises_for_layers_that_change_the_shape(digits, layers):
+    message = r"augmentation must keep the shape \(8, 8, 1\) of the images, got \['\w+'\], which return \("
+    with pytest.raises(ValueError, match=message):
+        small_classifier(augmentation=layers).fit(digits[0][:100], digits[1][:100])
+
+
 def test_raises_for_layer_that_cannot_be_copied(digits):
     class Uncopied(keras.Layer):
         def __init__(self, value):
