@@ -141,8 +141,7 @@ def _windows(name, given, n_blocks):
         pair = _positive_integers(name, size)
         if len(pair) not in (1, 2):
             raise ValueError(
-                f"Each entry of {name} must be an integer or a (height, width) pair, got {size!r}. Pass a "
-                "pair."
+                f"{name} must hold integers or (height, width) pairs, got {size!r}. Pass a pair."
             )
         pairs.append((pair[0], pair[-1]))
     return pairs

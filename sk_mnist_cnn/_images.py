@@ -121,7 +121,7 @@ def resolve_image_shape(n_features, layout, image_shape):
         if layout not in (None, shape) or prod(shape) != n_features:
             got = f"images of shape {layout}" if layout else f"rows of {n_features} features"
             raise ValueError(
-                f"image_shape={image_shape!r} does not fit X, which holds {got}. "
+                f"image_shape must fit X, which holds {got}, got image_shape={image_shape!r}. "
                 "Pass the (height, width, channels) of one image, or None to infer it."
             )
         return shape
@@ -204,8 +204,8 @@ def check_layout(layout, image_shape):
     """
     if layout not in (None, image_shape):
         raise ValueError(
-            f"X holds images of shape {layout}, but the estimator was fitted on images of shape "
-            f"{image_shape}. Resize or transpose them, or pass flat rows in C order."
+            f"X must hold images of shape {image_shape}, as in fit, got images of shape {layout}. "
+            "Resize or transpose them, or pass flat rows in C order."
         )
 
 

@@ -441,8 +441,8 @@ def broken(value):
 
 BAD = {
     "negative": (broken(-1), r"Negative values in data: X\[1\] must be >= 0, got -1"),
-    "NaN": (broken(np.nan), r"X\[1\] must be finite, but contains NaN"),
-    "infinite": (broken(np.inf), r"X\[1\] must be finite"),
+    "NaN": (broken(np.nan), r"X\[1\] must hold finite numbers, got NaN"),
+    "infinite": (broken(np.inf), r"X\[1\] must hold finite"),
     "rank 1": (np.ones(5), r"X\[1\] must be a picture of shape .* got an array of shape \(5,\)"),
     "rank 4": (np.ones((1, 5, 5, 3)), r"X\[1\] must be a picture of shape"),
     "channels first": (np.ones((3, 5, 5)), r"X\[1\] must be .* Move its channels last"),

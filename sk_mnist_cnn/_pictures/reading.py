@@ -72,7 +72,7 @@ def _check_pixels(pixels, name):
     low, high = pixels.min(), pixels.max()
     if not np.isfinite(low) or not np.isfinite(high):
         raise ValueError(
-            f"{name} must be finite, but contains NaN or infinity. Replace them, for example by 0."
+            f"{name} must hold finite numbers, got NaN or infinity. Replace them, for example by 0."
         )
     if low < 0:
         raise ValueError(f"Negative values in data: {name} must be >= 0, got {low}. Shift its pixels.")

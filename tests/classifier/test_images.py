@@ -134,9 +134,9 @@ def test_image_shape(data):
     assert fitted.image_shape_ == (4, 16, 1)
     assert fitted.image_shape == [4, 16]
     assert_array_equal(fitted.predict(X.reshape(N, 4, 16)), fitted.predict(X.reshape(N, 64)))
-    with pytest.raises(ValueError, match=r"\(8, 8, 1\).*\(4, 16, 1\)"):
+    with pytest.raises(ValueError, match=r"shape \(4, 16, 1\), .* got .*\(8, 8, 1\)"):
         fitted.predict(X)
-    with pytest.raises(ValueError, match=r"image_shape=\(4, 16\) does not fit"):
+    with pytest.raises(ValueError, match=r"image_shape must fit X, which holds .* got image_shape=\(4, 16\)"):
         classifier(image_shape=(4, 16)).fit(X, y)
 
 
