@@ -95,7 +95,7 @@ def encode_labels(labels, classes, name="y"):
     if not np.all(is_known):
         unknown = list(dict.fromkeys(labels[~is_known].tolist()))
         raise ValueError(
-            f"{name} must hold labels among the classes {classes.tolist()}; got {unknown}. "
+            f"{name} must hold labels among the classes {classes.tolist()}, got {unknown}. "
             "Fit a clone on labels of every class."
         )
     return positions.astype(np.int32)

@@ -102,7 +102,7 @@ class CNNDigitClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Trans
         rotates by up to 10 degrees and zooms by up to 10%. "elastic" also displaces every pixel by a smooth
         random field [3]_, whose root mean square along each axis is 2% of the image size: 0.56 pixels for
         28x28 images. Pixels from outside the image are 0. Keras preprocessing layers are copied and seeded;
-        they must not mix the images of a batch.
+        they must keep the shape of the images, and must not mix the images of a batch.
     label_smoothing : float in [0, 1), default=0.0
         Fraction of the target probability that is spread evenly over all classes, as in Keras, for `loss` and
         `val_loss` too. Usually raises accuracy but makes the probabilities under-confident.

@@ -207,8 +207,8 @@ class TestScores:
         ("params", "message"),
         [
             ({"estimator": KMeans(2).fit(IRIS[0])}, r"estimator must be a fitted classifier.*got KMeans"),
-            ({"y": SPECIES}, r"y must hold labels among the classes \[0, 1, 2\]; got \['setosa'"),
-            ({"y": IRIS[1] + 1}, r"y must hold labels among the classes \[0, 1, 2\]; got \[3\]"),
+            ({"y": SPECIES}, r"y must hold labels among the classes \[0, 1, 2\], got \['setosa'"),
+            ({"y": IRIS[1] + 1}, r"y must hold labels among the classes \[0, 1, 2\], got \[3\]"),
             ({"y": IRIS[1][:9]}, "inconsistent numbers of samples"),
             ({"image_shape": (3, 3)}, r"image_shape.*\(3, 3\)"),
         ],

@@ -178,7 +178,7 @@ class TestDisplay:
         ("params", "message"),
         [
             ({"method": "lime"}, 'method must be "gradient" or "occlusion", got \'lime\''),
-            ({"y": "maybe"}, r"y must hold labels among the classes \['off', 'on'\]; got \['maybe'\]"),
+            ({"y": "maybe"}, r"y must hold labels among the classes \['off', 'on'\], got \['maybe'\]"),
             ({"y": ["on", "on"]}, "inconsistent numbers of samples"),
             ({"patch_size": 0}, 'patch_size must be an integer >= 1 or "auto", got 0'),
             ({"estimator": RidgeClassifier()}, "estimator must have predict_proba.* got RidgeClassifier"),
