@@ -64,7 +64,7 @@ class Augmentation:
             reseed(generator, seed, epoch, i)
 
     def _check_images(self, image_shape):
-        """Raise an error for layers that change the shape of images, or mix those of a batch, as MixUp does."""
+        """Raise an error for layers that change the shape of images, or mix the images of a batch."""
         names = [type(layer).__name__ for layer in self._layers]
 
         @tf.function(input_signature=[tf.TensorSpec((None, *image_shape), tf.float32)], autograph=False)
@@ -76,8 +76,8 @@ class Augmentation:
             changed = augment(images).numpy()
             if changed.shape != images.shape:
                 raise ValueError(
-                    f"augmentation must keep the shape {image_shape} of the images, got {names}, which return "
-                    f"{changed.shape[1:]}. Use other layers, or one of {sorted(AUGMENTATIONS)}."
+                    f"augmentation must keep the shape {image_shape} of the images, got {names}, which "
+                    f"return {changed.shape[1:]}. Use other layers, or one of {sorted(AUGMENTATIONS)}."
                 )
             return changed
 
