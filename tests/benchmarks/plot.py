@@ -12,7 +12,7 @@ OURS, OTHERS = "tab:blue", "0.75"
 
 def draw(results):
     n_rows = -(-len(results.cases) // COLUMNS)
-    figure = Figure(figsize=(11, 2.4 * n_rows), layout="constrained")
+    figure = Figure(figsize=(11, 2.6 * n_rows), layout="constrained")
     for i, case in enumerate(results.cases, 1):
         _panel(figure.add_subplot(n_rows, COLUMNS, i), case)
     return figure
@@ -32,4 +32,4 @@ def _panel(ax, case):
     ax.tick_params(labelsize=8)
     ax.spines[["top", "right"]].set_visible(False)
     better = "more" if case.higher_is_better else "less"
-    ax.set_title(f"{case.title} ({case.unit}, {better} is better)", fontsize=10, loc="left")
+    ax.set_title(f"{case.title}\n{case.unit}, {better} is better", fontsize=10, loc="left")
