@@ -59,7 +59,8 @@ The package is tested with the oldest and the newest supported version of each d
 
 ## Tools
 
-Each row is a tool, and the behavior that is tested with it.
+Each row is a tool, and the behavior that is tested with it. A test is skipped if its tool cannot be installed
+with the other packages: dask-ml needs an older version of Dask, see [Other tools](guide/tools.md#dask-ml).
 {checks}
 """
 
