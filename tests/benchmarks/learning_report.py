@@ -5,6 +5,8 @@ from pandas import DataFrame
 
 from .table import measured_with, rst_table
 
+PERCENT = 0.5, 1, 2, 5, 10, 20, 50, 100  # labels of the axis of errors
+
 
 def write(results, folder):
     """Write the mean accuracies over the draws as tables, and a figure of MNIST's."""
@@ -50,7 +52,10 @@ def _draw(runs):
             markersize=5 if is_ours else 3,
         )
     ax.set(xscale="log", yscale="log", xlabel="training images", ylabel="test errors in %")
-    ax.grid(alpha=0.3, which="both")
+    ax.set_xticks(means.columns, [f"{n:,}" for n in means.columns])
+    ax.set_yticks(PERCENT, [f"{value:g}" for value in PERCENT])
+    ax.minorticks_off()
+    ax.grid(alpha=0.3)
     ax.spines[["top", "right"]].set_visible(False)
     ax.legend(fontsize=8)
     return figure
