@@ -9,12 +9,26 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 PROJECT = PYPROJECT["project"]
-FILES = ["CITATION.cff", "CONTRIBUTING.md", "README.md", "SECURITY.md", "docs/conf.py", "pyproject.toml"]
+FILES = [
+    "CHANGELOG.md",
+    "CITATION.cff",
+    "CONTRIBUTING.md",
+    "README.md",
+    "SECURITY.md",
+    "docs/conf.py",
+    "pyproject.toml",
+]
 
 
-def test_citation_has_the_version_of_the_package():
+def test_citation_and_changelog_have_the_version_of_the_package():
     citation = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     assert re.search(r"^version: (.+)$", citation, re.MULTILINE)[1] == PROJECT["version"]
+    released = re.search(r"^date-released: (.+)$", citation, re.MULTILINE)[1]
+    assert re.search(r"^## \[(\d.*)\] - (.+)$", changelog, re.MULTILINE).groups() == (
+        PROJECT["version"],
+        released,
+    )
 
 
 @pytest.mark.parametrize("file", FILES)
