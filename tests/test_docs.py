@@ -89,7 +89,7 @@ def test_docstring_is_valid(name):
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_links_of_page_exist(page):
     for reference in references(page):
-        target = (page.parent / reference).resolve()
+        target = (page.parent / reference.removesuffix(".html")).resolve()
         if BUILT.match(str(target.relative_to(ROOT))):
             continue
         candidates = [target, *(target.with_name(target.name + suffix) for suffix in (".md", ".rst"))]
