@@ -78,7 +78,7 @@ runs = [(recipe, *train(recipe, seed)) for seed in range(options.seeds) for reci
 # %%
 # A committee of several networks has the mean of their probabilities, as
 # :class:`~sklearn.ensemble.VotingClassifier` with ``voting="soft"``. With ``--committee 5``, further networks
-# of the last recipe are trained until there are five.
+# of the recipe "best" are trained until there are five.
 if options.committee:
     members = [run for run in runs if run[0] == "best"]
     members += [("best", *train("best", seed)) for seed in range(options.seeds, options.committee)]
@@ -108,7 +108,7 @@ print(table.to_string(formatters=formats, float_format="{:.4f}".format))
 
 # %%
 # Plot the test accuracy over the training time. Recipes further up and to the left are better. On the 8,000
-# images of the sample, one or two epochs are too few steps: these recipes need all of MNIST.
+# images of the sample, one epoch is too few steps: this recipe needs all of MNIST.
 fig, ax = plt.subplots(layout="constrained")
 for marker, (name, group) in zip("osD^vP", groups, strict=False):
     ax.plot(group["relative time"], 100 * group["accuracy"], marker, markersize=9, label=name)
