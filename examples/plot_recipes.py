@@ -64,9 +64,10 @@ X, y = mnist.x_train, mnist.y_train
 def train(recipe, seed):
     """Return the probabilities of the test images, and the seconds of the training."""
     model = make_pipeline(ImagePreprocessor(), CNNDigitClassifier(random_state=seed, **RECIPES[recipe]))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        model.fit(X[:200], y[:200])
+    if seed == 0:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            model.fit(X[:200], y[:200])
     start = perf_counter()
     model.fit(X, y)
     seconds = perf_counter() - start
