@@ -17,6 +17,11 @@ PAGES = sorted(
     for path in [*ROOT.glob("*.md"), *DOCS.rglob("*.md"), *DOCS.rglob("*.rst")]
     if NO_PAGES.isdisjoint(path.relative_to(ROOT).parts)
 )
+# Blocks of code that the build of the documentation does not run, unlike code cells.
+PYTHON = re.compile(r"^```python\n(.*?)^```", re.DOTALL | re.MULTILINE)
+WITH_CODE = [
+    page for page in PAGES if DOCS in page.parents and PYTHON.search(page.read_text(encoding="utf-8"))
+]
 # Written by the build of the documentation, by `make bench` and by `make compatibility`.
 BUILT = re.compile(r"docs/((gallery|api/generated|benchmarks)/|compatibility$)")
 
@@ -27,9 +32,6 @@ CHECKS = {"GL06", "GL07", "GL08", "SS01", "PR01", "PR02", "PR03", "PR04", "PR07"
 
 # Optional modules that the code of a page needs, by a word in that code.
 OPTIONAL = {
-    "save_model": "skops",
-    "sklearn.callback": "sklearn.callback",
-    "onnxruntime": "onnxruntime",
     "dask.": "distributed",
     "import mlflow": "mlflow",
     "mapie": "mapie",
@@ -113,16 +115,12 @@ def test_every_page_is_linked():
     "ignore:`optuna.terminator` module:FutureWarning",
 )
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "page", [page for page in PAGES if DOCS in page.parents], ids=lambda page: str(page.relative_to(ROOT))
-)
+@pytest.mark.parametrize("page", WITH_CODE, ids=lambda page: str(page.relative_to(ROOT)))
 def test_code_of_page_runs(page, tmp_path, monkeypatch, capsys):
-    """Run the blocks marked ``python`` and the code cells; blocks marked ``py`` need files of the user."""
+    """Run the blocks marked ``python``; those marked ``py`` need files of the user."""
     monkeypatch.chdir(tmp_path)
-    blocks = re.compile(r"^```(?:python|\{code-cell\})\n(?::.*\n)*(.*?)^```", re.DOTALL | re.MULTILINE)
-    code = blocks.findall(page.read_text(encoding="utf-8"))
     namespace = {}
-    for snippet in code:
+    for snippet in PYTHON.findall(page.read_text(encoding="utf-8")):
         for word, module in OPTIONAL.items():
             if word in snippet:
                 pytest.importorskip(module)
