@@ -16,7 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from . import _images
 from ._architecture import DTYPES, Architecture
-from ._base import ImageEstimator, fitted_at_once, observed_fit, snapshot, validate_images
+from ._base import NO_LABELS, ImageEstimator, fitted_at_once, observed_fit, snapshot, validate_images
 from ._checkpoint import Checkpoint, describe_run, resolve_seed
 from ._choices import ActivationName, AugmentationName, DtypeName, OptimizerName, ScheduleName
 from ._convergence import warn_if_not_converged
@@ -510,7 +510,7 @@ class CNNDigitClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Trans
         state = _engine().train(architecture, config, training, start=start)
         self.__dict__ = self._fitted_attributes(config.seed, classes, architecture, state)
 
-    def _validate_images(self, X, y="no_validation", *, image_shape=None, name="X"):
+    def _validate_images(self, X, y=NO_LABELS, *, image_shape=None, name="X"):
         rows, image_shape, y = validate_images(self, X, as_labels(y), image_shape=image_shape)
         _images.warn_of_raw_pixels(rows, name)
         return rows, image_shape, y
