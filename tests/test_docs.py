@@ -1,10 +1,12 @@
 """The documentation lists every public name, its links point to existing files, and its code runs."""
 
 import inspect
+import json
 import re
 import runpy
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 import sk_mnist_cnn
@@ -134,3 +136,22 @@ def test_compatibility_page_lists_every_test_once():
         source = (ROOT / "tests" / module).read_text(encoding="utf-8")
         listed = sorted(test for _, _, tests in checks for test in tests)
         assert listed == sorted(re.findall(r"^def test_(\w+)", source, re.MULTILINE))
+
+
+def test_learning_curves_of_guide_are_the_published_ones():
+    """Compare the table of means in the guide with `docs/benchmarks/learning_curves.json`."""
+    names = {
+        "recipe above": "CNN, few images",
+        "recipe above without augmentation": "CNN, few images, no augmentation",
+        "default parameters": "CNN, defaults",
+    }
+    page = (DOCS / "guide" / "how_long_to_train.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (?:classifier|recipe|default|`)[^|]*\|.*$", page, flags=re.MULTILINE)
+    (_, *sizes), *rows = ([cell.strip(" `") for cell in row.strip("|").split("|")] for row in rows)
+    results = json.loads((DOCS / "benchmarks" / "learning_curves.json").read_text(encoding="utf-8"))
+    runs = pd.DataFrame(results["runs"]).query("data == 'MNIST'")
+    means = 100 * runs.groupby(["classifier", "images"])["accuracy"].mean()
+    assert len(rows) == runs["classifier"].nunique()
+    for label, *cells in rows:
+        published = [means[names.get(label, label), int(size.replace(",", ""))] for size in sizes]
+        assert cells == [f"{mean:.1f}" for mean in published], label
