@@ -94,19 +94,19 @@ def validate_images(estimator, X, y=NO_LABELS, *, image_shape=None):
     X = _images.as_array(X)
     rows, layout = _images.array_as_rows(X)
     if image_shape is None:
-        checked = validate_data(estimator, rows, y, dtype="numeric")
+        rows, y = _validate(estimator, rows, y)
         estimator.n_features_in_ = X.shape[1]
-    else:
-        _images.refuse_single_image(X.shape, image_shape)
-        if y is NO_LABELS and _are_valid(estimator, rows, prod(image_shape)):
-            checked = rows
-        else:
-            checked = validate_data(on_rows(estimator, image_shape), rows, y, dtype="numeric", reset=False)
-    rows, y = checked if isinstance(checked, tuple) else (checked, y)
-    if image_shape is None:
         return rows, _images.resolve_image_shape(rows.shape[1], layout, estimator.image_shape), y
+    _images.refuse_single_image(X.shape, image_shape)
     _images.check_layout(layout, image_shape)
+    if y is not NO_LABELS or not _are_valid(estimator, rows, prod(image_shape)):
+        rows, y = _validate(on_rows(estimator, image_shape), rows, y, reset=False)
     return rows, image_shape, y
+
+
+def _validate(estimator, rows, y, **options):
+    validated = validate_data(estimator, rows, y, dtype="numeric", **options)
+    return (validated, y) if y is NO_LABELS else validated
 
 
 def _are_valid(estimator, rows, n_features):
@@ -138,7 +138,8 @@ class FitObserver:
     """Calls scikit-learn's callbacks at the beginning and the end of a fit and of each epoch."""
 
     def __init__(self, estimator, X, y, sample_weight, epochs):
-        metadata = None if sample_weight is None else {"sample_weight": sample_weight}
+        has_weights = np.ndim(sample_weight) > 0  # a number is the same weight for all samples
+        metadata = {"sample_weight": sample_weight} if has_weights else None
         self._arguments = {"estimator": estimator, "X": X, "y": y, "metadata": metadata}
         self._fit = estimator._init_callback_context(max_subtasks=None if epochs == "auto" else epochs)
         self._fit.call_on_fit_task_begin(**self._arguments)
@@ -180,9 +181,11 @@ class ImageEstimator(CallbackSupportMixin, BaseEstimator):
         return address and address.rstrip("/") + "/api/generated/sk_mnist_cnn.{estimator_name}.html"
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        parameters = inspect.signature(type(self).__init__).parameters.values()
+        # Parameters may have been added since. A subclass may pass only some of them on.
+        inits = [vars(cls)["__init__"] for cls in reversed(type(self).__mro__) if "__init__" in vars(cls)]
+        parameters = [p for init in inits for p in inspect.signature(init).parameters.values()]
         defaults = {p.name: p.default for p in parameters if p.default is not p.empty}
-        super().__setstate__({**defaults, **state})  # parameters may have been added since
+        super().__setstate__({**defaults, **state})
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -186,11 +186,11 @@ def refuse_single_image(shape, image_shape):
     layouts = [(prod(image_shape),), image_shape]
     if image_shape[2] == 1:
         layouts.append(image_shape[:2])
-    # scikit-learn raises for arrays of one dimension.
-    if shape[1:] not in layouts and shape in layouts[1:]:
+    if shape[1:] not in layouts and shape in layouts:
         raise ValueError(
             f"X must hold a batch of images of shape {image_shape}, got an array of shape {shape}, which "
-            "seems to be a single image. Pass X[np.newaxis], or X[i : i + 1] instead of X[i]."
+            "seems to be a single image. Reshape your data. Pass X[np.newaxis], or X[i : i + 1] instead of "
+            "X[i]."
         )
 
 

@@ -65,7 +65,7 @@ def check_classes(classes, known):
                 "occur."
             )
         return known
-    classes = np.unique(classes)
+    classes = np.unique(as_labels(classes))
     if len(classes) < 2:
         raise ValueError(f"classes must hold at least two labels, got {classes.tolist()}. Pass all labels.")
     if known is not None and not np.array_equal(classes, known):
@@ -96,7 +96,7 @@ def encode_labels(labels, classes, name="y"):
         unknown = list(dict.fromkeys(labels[~is_known].tolist()))
         raise ValueError(
             f"{name} must hold labels among the classes {classes.tolist()}, got {unknown}. "
-            "Fit a clone on labels of every class."
+            "Pass labels of the type seen in fit, or fit a clone on labels of every class."
         )
     return positions.astype(np.int32)
 
@@ -112,7 +112,7 @@ def check_sample_weight(sample_weight, n_samples, name="sample_weight"):
     if sample_weight is None:
         return np.ones(n_samples)
     sample_weight = as_numpy(sample_weight)
-    if isinstance(sample_weight, Real):
+    if np.ndim(sample_weight) == 0:
         sample_weight = np.full(n_samples, sample_weight)
     weights = check_array(sample_weight, ensure_2d=False, dtype=np.float64, input_name=name)
     if weights.shape != (n_samples,):

@@ -79,8 +79,8 @@ class CNNDigitClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Trans
         Learning rate schedule over the batches of one `fit`, with `learning_rate` as its maximum. "one_cycle"
         rises linearly from a tenth of the maximum during the first fifth of the batches, and decays to 0 on a
         cosine [2]_. "cosine" decays to 0 on a cosine, "exponential" decays to a hundredth. A callable takes
-        the index of the batch, starting at 0, and returns its learning rate. `partial_fit` uses a constant
-        rate.
+        the index of the batch, starting at 0, and returns its learning rate; it is called for all batches
+        before training. `partial_fit` uses a constant rate.
     batch_size : int, default=128
         Number of images per batch. Doubling `batch_size` halves the number of updates per epoch.
     epochs : int or "auto", default=10
@@ -114,7 +114,8 @@ class CNNDigitClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Trans
     callbacks : list of keras.callbacks.Callback or None, default=None
         Keras callbacks. Each `fit` uses copies of them.
     warm_start : bool, default=False
-        Whether `fit` continues from the weights and the optimizer state of the previous fit.
+        Whether `fit` continues from the weights and the optimizer state of the previous fit. The optimizer
+        state is kept by a `fit` with `warm_start` and by `partial_fit`; after any other `fit` it starts anew.
     image_shape : tuple of int, (h, w) or (h, w, c), or None, default=None
         Shape of one image, in pixels. None infers it: from arrays of shape (n, h, w, c) or (n, h, w); flat
         rows whose width is a perfect square are square gray images; any other width is one row of pixels,
@@ -328,7 +329,6 @@ class CNNDigitClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Trans
             fitted._fit(X, y, sample_weight, (X_val, y_val, sample_weight_val), observer)
         return self
 
-    @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(
         self,
         X: ArrayLike,
@@ -463,7 +463,7 @@ class CNNDigitClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Trans
         classes = self.classes_ if start else find_classes(y)
         architecture = self._architecture_for(image_shape, classes, start)
         config = self._config(self._seed if start else resolve_seed(self.random_state, self.checkpoint))
-        _engine().check_config(config, len(rows))
+        _engine().check_config(config)
 
         training = labeled_images(rows, y, sample_weight, classes)
         if all(part is None for part in validation_data):
@@ -494,6 +494,8 @@ class CNNDigitClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Trans
         self.__dict__ = fitted_attributes(state)
         warn_if_not_converged(state.history["loss"][-1], training, len(classes), self.label_smoothing)
 
+    # Not on `partial_fit`, where it would not validate the parameters of a fitted estimator.
+    @_fit_context(prefer_skip_nested_validation=True)
     def _partial_fit(self, X, y, classes, sample_weight):
         start = self._training_state if self.__sklearn_is_fitted__() else None
         rows, image_shape, y = self._validate_images(X, y, image_shape=self.image_shape_ if start else None)
@@ -517,9 +519,11 @@ class CNNDigitClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Trans
 
     def _validation_dataset(self, X_val, y_val, sample_weight_val, image_shape, classes):
         if X_val is None or y_val is None:
+            parts = {"X_val": X_val, "y_val": y_val, "sample_weight_val": sample_weight_val}
+            passed = [name for name, part in parts.items() if part is not None]
             raise ValueError(
-                "X_val and y_val must be passed together, and sample_weight_val only with them, got "
-                f"{'X_val' if y_val is None else 'y_val'} without the other. Pass images and labels."
+                "X_val and y_val must be passed together, and sample_weight_val only with them, got only "
+                f"{' and '.join(passed)}. Pass images and labels."
             )
         try:
             rows, _, y_val = self._validate_images(X_val, y_val, image_shape=image_shape, name="X_val")

@@ -1,12 +1,19 @@
 """Learning rate schedules: their values, and the rates that a network is trained with."""
 
+from typing import get_args
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
+from sk_mnist_cnn._choices import ScheduleName
 from sk_mnist_cnn._keras.backend import keras
 from sk_mnist_cnn._schedules import SCHEDULES, learning_rates
 from tests.estimators import small_classifier
+
+
+def test_names_are_those_of_the_parameter():
+    assert {"constant", *SCHEDULES} == set(get_args(ScheduleName))
 
 
 def test_one_cycle_warms_up_linearly_and_decays_to_zero():
@@ -83,6 +90,21 @@ def test_schedule_counts_batches_when_gradients_are_accumulated(digits, recorder
     accumulating = keras.optimizers.Adam(gradient_accumulation_steps=2)
     small_classifier(optimizer=accumulating, **params).fit(X, y)
     assert recorder.rates[8:] == recorder.rates[:8]
+
+
+@pytest.mark.parametrize("weight_of_others", [0, 1])
+def test_callable_schedule_is_called_for_the_batches_of_training(digits, recorder, weight_of_others):
+    X, y = digits[0][:200], digits[1][:200]
+    rates = [0.01, 0.02, 0.03]  # 64, 64 and 32 images
+    validation_split, weights = (0.2, None) if weight_of_others else (0, np.arange(200) < 160)
+    clf = small_classifier(
+        epochs=1,
+        learning_rate_schedule=rates.__getitem__,
+        validation_split=validation_split,
+        callbacks=[recorder],
+    )
+    clf.fit(X, y, sample_weight=weights)
+    assert_allclose(recorder.rates, rates)
 
 
 @pytest.mark.parametrize("rate", [-1.0, np.nan, np.inf])

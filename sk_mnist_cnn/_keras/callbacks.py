@@ -103,7 +103,7 @@ class EarlyStopping(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         self._values.append(logs[self._monitor])
-        *before, last = self._sign * np.array(self._values)
+        *before, last = np.nan_to_num(self._sign * np.array(self._values), nan=-np.inf)
         if not before or last > max(before):
             self.best_epoch = len(self._values)
             self.best_weights = self._trainer.weights()

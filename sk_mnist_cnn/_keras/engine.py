@@ -65,19 +65,18 @@ def _eager(function):
 
 @survives_fork
 @_eager
-def check_config(config, n_images):
+def check_config(config):
     """Raise for parameters that cannot be used, before any image is read.
 
     Parameters
     ----------
     config : TrainingConfig
-    n_images : int
-        Number of training images.
 
     Raises
     ------
     ValueError
-        If the optimizer, the learning rate schedule, the augmentation or a callback cannot be used.
+        If the optimizer, the augmentation or a callback cannot be used, or if the optimizer and
+        `learning_rate_schedule` are both schedules.
     """
     optimizer = Optimizer.resolve(config.optimizer, config.learning_rate)
     if optimizer.has_own_schedule and config.learning_rate_schedule != "constant":
@@ -85,8 +84,6 @@ def check_config(config, n_images):
             "learning_rate_schedule must be 'constant' with an optimizer that has a LearningRateSchedule, "
             f"got {config.learning_rate_schedule!r}. Pass a number as the optimizer's learning_rate."
         )
-    n_epochs = config.resolve_epochs(n_images).epochs
-    learning_rates(config.learning_rate_schedule, 1, n_epochs * -(-n_images // config.batch_size))
     Augmentation.key(config.augmentation)
     copy_callbacks(config.callbacks)
 

@@ -1,5 +1,6 @@
 """Callbacks of every fit: early stopping, and the check of the loss."""
 
+import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
@@ -24,6 +25,7 @@ class SetMetric(keras.callbacks.Callback):
         (True, [0.1, 0.5, 0.5, 0.4, 0.9], 4, 2),
         ("val_accuracy", [0.1, 0.2, 0.3, 0.4, 0.5, 0.6], 6, 6),
         ("val_loss", [3.0, 1.0, 2.0, 0.5, 0.6, 0.7], 6, 4),
+        ("val_loss", [np.nan, 1.0, np.nan, 0.5, 0.6, np.nan], 6, 4),
     ],
 )
 def test_early_stopping_restores_best_weights(digits, early_stopping, values, n_epochs, best):

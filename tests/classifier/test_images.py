@@ -95,12 +95,19 @@ def test_predict_raises_for_invalid_images(X, reference):
 
 
 @pytest.mark.parametrize("method", ["predict", "predict_proba", "transform"])
-@pytest.mark.parametrize("shape", [(8, 8), (8, 8, 1)])
+@pytest.mark.parametrize("shape", [(64,), (8, 8), (8, 8, 1)])
 def test_single_image_without_the_axis_of_samples(shape, method, data, reference):
     image = data[0][0].reshape(shape)
-    with pytest.raises(ValueError, match=r"single image. Pass X\[np.newaxis\]"):
+    with pytest.raises(ValueError, match=r"single image. Reshape your data. Pass X\[np.newaxis\]"):
         getattr(reference, method)(image)
     assert len(getattr(reference, method)(image[np.newaxis])) == 1
+
+
+@pytest.mark.parametrize("shape", [(8, 7), (8, 8, 3), (4, 16)])
+def test_images_of_another_shape(shape, reference):
+    got = rf"shape \(8, 8, 1\), as in fit, got images of shape \({shape[0]}, {shape[1]}, "
+    with pytest.raises(ValueError, match=got):
+        reference.predict(np.zeros((2, *shape)))
 
 
 def test_one_row_of_pixels_is_a_batch(data):

@@ -105,3 +105,5 @@ def test_labels_of_string_dtype_are_strings(data):
     assert fitted.classes_.tolist() == [f"digit {label}" for label in range(10)]
     assert fitted.classes_.dtype.kind == "U"
     assert fitted.partial_fit(X, labels).score(X, np.array(labels.tolist())) > 0
+    started = classifier().partial_fit(X, labels, classes=labels)
+    assert started.classes_.dtype == fitted.classes_.dtype

@@ -52,14 +52,19 @@ def test_raises_for_invalid_parameter(name, value, data, reference, no_training)
     assert_array_equal(fitted.predict_proba(data[0]), reference.predict_proba(data[0]))
 
 
+@pytest.mark.parametrize("is_fitted", [False, True])
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("filters", [0]), ("epochs", 0), ("learning_rate", -1), ("optimizer", "nope"), ("callbacks", "x")],
+    [
+        *[("filters", [0]), ("epochs", 0), ("learning_rate", -1), ("optimizer", "nope"), ("callbacks", "x")],
+        *[("conv_dropout", 1.5), ("batch_size", 2.5), ("augmentation", "nope"), ("class_weight", "nope")],
+    ],
 )
-def test_partial_fit_raises_for_invalid_parameter(name, value, data, no_training):
-    unfitted = classifier(**{name: value})
-    with assert_unchanged(unfitted), pytest.raises(ValueError, match=name):
-        unfitted.partial_fit(*data, classes=range(10))
+def test_partial_fit_raises_for_invalid_parameter(name, value, is_fitted, data, reference, no_training):
+    clf = copy.deepcopy(reference) if is_fitted else classifier()
+    clf.set_params(**{name: value})
+    with assert_unchanged(clf), pytest.raises(ValueError, match=name):
+        clf.partial_fit(*data, classes=range(10))
 
 
 @pytest.mark.parametrize(

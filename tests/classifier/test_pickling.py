@@ -1,5 +1,6 @@
 """Pickles, and classifiers in other processes. Forked processes are tested in `tests._keras.test_worker`."""
 
+import copy
 import os
 import pickle
 import subprocess
@@ -93,6 +94,12 @@ class Narrow(CNNDigitClassifier):
     def __init__(self, name, *, epochs=1):
         super().__init__(filters=(8, 16), kernel_size=3, dense_units=(32, 16), epochs=epochs)
         self.name = name
+
+
+def test_subclass_with_fewer_parameters_reads_states_without_new_parameters(data):
+    older = copy.copy(Narrow("a"))
+    del older.label_smoothing
+    assert pickle.loads(pickle.dumps(older)).fit(*data).n_iter_ == 1
 
 
 def test_subclass_with_fewer_parameters_fits_and_pickles(data, tmp_path):

@@ -1,5 +1,6 @@
 """scikit-learn's callbacks, which came with scikit-learn 1.9."""
 
+import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 from sklearn.model_selection import GridSearchCV
@@ -21,6 +22,15 @@ def test_callbacks_are_called_every_epoch(data, reference):
     assert len(epochs) == 2
     assert epochs[-1] == fitted.score(*data)
     assert same_training(fitted, reference)
+
+
+def test_one_weight_for_all_samples_is_no_weight(data):
+    logs = []
+    for weight in (None, 2.0, np.array(2.0), np.full(len(data[0]), 2.0)):
+        monitor = callback.ScoringMonitor(scoring="accuracy")
+        classifier(epochs=1).set_callbacks(monitor).fit(*data, sample_weight=weight)
+        logs.append(monitor.get_logs().data_as_pandas["accuracy"].tolist())
+    assert logs[1:] == logs[:-1]
 
 
 def test_callbacks_are_called_in_search_over_pipeline():

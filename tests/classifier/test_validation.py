@@ -76,9 +76,9 @@ def test_class_weight_does_not_apply_to_validation(data):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"X_val": np.zeros((3, 64))}, "X_val and y_val must be passed together"),
-        ({"y_val": np.zeros(3, int)}, "X_val and y_val must be passed together"),
-        ({"sample_weight_val": np.ones(3)}, "X_val"),
+        ({"X_val": np.zeros((3, 64))}, "must be passed together, .* got only X_val[.]"),
+        ({"y_val": np.zeros(3, int)}, "must be passed together, .* got only y_val[.]"),
+        ({"sample_weight_val": np.ones(3)}, "must be passed together, .* got only sample_weight_val[.]"),
         ({"X_val": np.zeros((3, 63)), "y_val": np.zeros(3, int)}, "63 features"),
         ({"X_val": np.zeros((3, 4, 16)), "y_val": np.zeros(3, int)}, r"\(4, 16, 1\)"),
         ({"X_val": np.zeros((3, 64)), "y_val": np.zeros(2, int)}, "inconsistent numbers of samples"),
