@@ -11,6 +11,7 @@ import random
 import re
 import sys
 import tempfile
+import threading
 
 from .._threads import allowed_threads
 
@@ -81,15 +82,32 @@ if keras.backend.backend() != "tensorflow":
     )
 
 
-@contextlib.contextmanager
-def default_floatx():
-    """Set Keras' default dtype to "float32", and restore the user's: variables, losses and metrics use it."""
-    before = keras.config.floatx()
-    keras.config.set_floatx("float32")
-    try:
-        yield
-    finally:
-        keras.config.set_floatx(before)
+class DefaultFloatx:
+    """Context manager that sets Keras' default dtype to "float32", and restores the user's.
+
+    Variables, losses and metrics use the default dtype. It is global: the first of several threads sets it,
+    and the last one restores it.
+    """
+
+    def __init__(self):
+        self._lock = threading.Lock()
+        self._n_inside = 0
+
+    def __enter__(self):
+        with self._lock:
+            if not self._n_inside:
+                self._before = keras.config.floatx()
+                keras.config.set_floatx("float32")
+            self._n_inside += 1
+
+    def __exit__(self, *exception):
+        with self._lock:
+            self._n_inside -= 1
+            if not self._n_inside:
+                keras.config.set_floatx(self._before)
+
+
+default_floatx = DefaultFloatx()
 
 
 def _share_gpus():

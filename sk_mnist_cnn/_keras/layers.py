@@ -46,11 +46,11 @@ class ScheduledModel(keras.Model):
             rate.assign(scheduled)
         # The optimizer's own counter does not increase when it skips or accumulates gradients.
         self._batch.assign_add(1)
-        with default_floatx():
+        with default_floatx:
             return super().train_step(data)
 
     def test_step(self, data):
-        with default_floatx():
+        with default_floatx:
             return super().test_step(data)
 
 

@@ -39,7 +39,7 @@ class Trainer(BaseWrapper):
     @classmethod
     def create(cls, architecture, optimizer, augmentation, steps_per_execution):
         """Build and compile a network and its input pipelines."""
-        with default_floatx():
+        with default_floatx:
             trainer = cls._compiled(architecture, optimizer, steps_per_execution)
         model = trainer.model_
         model.optimizer.build(model.trainable_variables)

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import textwrap
+from contextlib import ExitStack
 
 import pytest
 
@@ -23,6 +24,23 @@ def test_prints_nothing():
     code = "from sk_mnist_cnn import build_cnn; build_cnn((8, 8, 1), 2, kernel_size=3)"
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert shown.stdout + shown.stderr == ""
+
+
+@pytest.fixture
+def floatx():
+    """Restore Keras' default dtype after the test."""
+    before = backend.keras.config.floatx()
+    yield backend.keras.config
+    backend.keras.config.set_floatx(before)
+
+
+def test_default_dtype_is_restored_by_the_last_thread(floatx):
+    floatx.set_floatx("float64")
+    with ExitStack() as second:
+        with backend.default_floatx:
+            second.enter_context(backend.default_floatx)
+        assert floatx.floatx() == "float32"
+    assert floatx.floatx() == "float64"
 
 
 @pytest.mark.skipif(os.name == "nt", reason="closes its standard error as a shell of Unix does")
