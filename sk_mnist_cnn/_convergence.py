@@ -1,4 +1,4 @@
-"""Warn if the training loss shows that a network has learned next to nothing.
+"""Warn if the training loss shows that a network has not converged.
 
 The check for a NaN loss is in `_keras.callbacks`.
 """
@@ -42,9 +42,9 @@ def warn_if_not_converged(loss, images, n_classes, label_smoothing):
     perfect = _entropy(np.eye(n_classes)[0], label_smoothing)
     if np.count_nonzero(frequencies) > 1 and loss - perfect > _SHARE * (constant - perfect):
         warn(
-            f"The training loss of the last epoch is {loss:.3g}, and predicting the class frequencies for "
-            f"every image gives {constant:.3g}, so the network has learned next to nothing. Train for more "
-            'epochs, for instance with epochs="auto", or change learning_rate or optimizer.',
+            f"The network has not converged: the training loss of the last epoch is {loss:.3g}, and "
+            f"predicting the class frequencies for every image gives {constant:.3g}. Increase epochs, or "
+            "change learning_rate or optimizer.",
             ConvergenceWarning,
         )
 

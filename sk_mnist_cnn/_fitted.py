@@ -71,9 +71,19 @@ def predict_labels_and_proba(estimator, X):
     if not hasattr(estimator, "predict_proba"):
         return column_or_1d(estimator.predict(X)), None
     y_proba = np.asarray(estimator.predict_proba(X))
-    if type(fitted_steps(estimator)[-1]).predict is CNNDigitClassifier.predict:
+    if _predicts_most_probable(estimator):
         return estimator.classes_[y_proba.argmax(axis=1)], y_proba
     return column_or_1d(estimator.predict(X)), y_proba
+
+
+def _predicts_most_probable(estimator):
+    """Return whether `predict` is known to return the classes with the highest probabilities."""
+    if isinstance(estimator, CNNDigitClassifier):
+        return type(estimator).predict is CNNDigitClassifier.predict
+    is_plain = type(estimator).__module__.startswith("sklearn.")
+    if is_plain and hasattr(estimator, "best_estimator_"):
+        return _predicts_most_probable(estimator.best_estimator_)
+    return is_plain and isinstance(estimator, Pipeline) and _predicts_most_probable(estimator.steps[-1][1])
 
 
 def proba_of_predicted(y_proba, y_pred, classes):

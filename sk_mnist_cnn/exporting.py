@@ -48,8 +48,9 @@ def export_onnx(estimator: Estimator, path: str | os.PathLike[str], *, embedding
     Notes
     -----
     After an ImagePreprocessor, "X" holds raw pixels in the layout and the dtype that it was fitted on: rows
-    of 784 uint8 are passed as such rows. For a classifier alone, "X" holds float32 pixels in [0, 1], of shape
-    (n, h, w, c). Pixels are not checked: those above a `max_value` given as a number are scaled too.
+    of 784 uint8 are passed as such rows, and pixels of longdouble as float64. For a classifier alone, "X"
+    holds float32 pixels in [0, 1], of shape (n, h, w, c). Pixels are not checked: those above a `max_value`
+    given as a number are scaled too.
 
     "label" is int64 for integer labels (uint64 if they exceed int64), otherwise it has the type of
     `classes_`: strings, booleans or floats.

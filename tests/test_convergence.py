@@ -48,7 +48,7 @@ def test_images_of_one_class_have_nothing_to_compare():
 
 
 def test_fit_warns_and_names_the_remedy(digits):
-    with pytest.warns(ConvergenceWarning, match=r'gives 2\.3, .* epochs="auto"') as warned:
+    with pytest.warns(ConvergenceWarning, match=r"not converged: .* gives 2\.3\. Increase epochs") as warned:
         fitted = small_classifier(epochs=1, learning_rate=1e-6).fit(*digits)
     assert warned[0].filename == __file__
     assert fitted.n_iter_ == 1

@@ -130,6 +130,12 @@ def test_input_has_the_fitted_dtype(dtype, raw, path):
     assert_agrees(model, path, X, X_onnx=X.astype(X.dtype.newbyteorder("=")))
 
 
+def test_longdouble_is_exported_as_float64(raw, path):
+    X = raw.astype(np.longdouble)
+    model = make_pipeline(ImagePreprocessor(), quick_classifier()).fit(X, labels_of())
+    assert_agrees(model, path, X, X_onnx=X.astype(np.float64))
+
+
 def test_frames_are_exported_as_rows(raw, path):
     frame = pd.DataFrame(raw.reshape(len(raw), -1).astype(np.int64)).add_prefix("pixel")
     model = make_pipeline(ImagePreprocessor(), quick_classifier()).fit(frame, labels_of())

@@ -27,7 +27,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import RidgeClassifier
 from sklearn.model_selection import GridSearchCV
 from sklearn.naive_bayes import GaussianNB, MultinomialNB
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OrdinalEncoder
 from sklearn.tree import DecisionTreeClassifier
 
@@ -171,6 +171,15 @@ class TestScores:
         assert_array_equal(report.y_pred, clf.predict(IRIS[0]))
         assert report.accuracy < 0.1
         assert report.calibration_error < 0.1
+
+    def test_labels_are_those_of_a_wrapper(self, fitted, digits):
+        class First(Pipeline):
+            def predict(self, X):
+                return np.full(len(X), self.classes_[0])
+
+        for wrapper in (First([("cnn", fitted)]), FrozenEstimator(fitted)):
+            report = evaluation_report(wrapper, *digits)
+            assert_array_equal(report.y_pred, wrapper.predict(digits[0]))
 
     def test_predictions_as_a_column(self):
         class Column(GaussianNB):

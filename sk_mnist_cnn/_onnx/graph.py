@@ -56,9 +56,11 @@ class Graph:
 
     def constant(self, value, name=None):
         """Append a constant, and return its name. A Python float is float32."""
-        value = np.float32(value) if isinstance(value, float) else value
+        value = np.asarray(np.float32(value) if isinstance(value, float) else value)
         name = name or f"constant_{len(self._constants)}"
-        self._constants.append(numpy_helper.from_array(np.asarray(value), name))
+        self._constants.append(
+            numpy_helper.from_array(value.astype(_exported(value.dtype), copy=False), name)
+        )
         return name
 
     def declare_input(self, name, dtype, shape):
@@ -110,7 +112,13 @@ class Graph:
 
 def element_type(dtype):
     """Return the ONNX element type of a NumPy dtype; strings have dtype object."""
-    return helper.np_dtype_to_tensor_dtype(np.dtype(dtype).newbyteorder("="))
+    return helper.np_dtype_to_tensor_dtype(_exported(np.dtype(dtype)))
+
+
+def _exported(dtype):
+    """Return the dtype of exported values: in native byte order, and float64 for longdouble."""
+    is_longdouble = dtype.kind == "f" and dtype.itemsize > 8
+    return np.dtype(np.float64) if is_longdouble else dtype.newbyteorder("=")
 
 
 def _batch(name, dtype, shape):

@@ -53,4 +53,4 @@ def _labels(classes):
         )
     if kind in "iu" and labels.max() < 2**63:
         return labels.astype(np.int64)
-    return labels.astype(object if kind == "U" else labels.dtype.newbyteorder("="))
+    return labels.astype(object) if kind == "U" else labels
