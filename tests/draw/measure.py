@@ -1,0 +1,91 @@
+"""Measure the drawing page's model on digits, on other images and after a correction, for the guide.
+
+Run ``python -m tests.draw.measure``; it takes about a minute.
+"""
+
+import numpy as np
+from scipy.ndimage import gaussian_filter1d
+from scipy.stats import entropy
+
+from sk_mnist_cnn import load_mnist_sample
+from sk_mnist_cnn.draw.__main__ import train
+from sk_mnist_cnn.draw._recognizer import MAX_DISTANCE, MAX_ENTROPY, Recognizer
+from tests.draw.strokes import DIGITS, NO_DIGITS, VARIANTS, beside, vary
+
+N = 300  # drawings of a kind
+
+# A 1 with a serif and a base line, which is often taken for a 2.
+ONE = [[(0.35, 0.4), (0.5, 0.2), (0.5, 0.8)], [(0.3, 0.8), (0.7, 0.8)]]
+
+
+def main():
+    """Print the tables of the guide."""
+    random = np.random.default_rng(0)
+    mnist = load_mnist_sample()
+    images, labels = mnist.x_test, mnist.y_test
+    model = train()
+    recognizer = Recognizer(model)
+    drawings, digits = _draw_digits(random)
+
+    side_by_side = np.concatenate([images[:-1], images[1:]], axis=2)[:, ::2, ::2]
+    pairs = np.pad(side_by_side, [(0, 0), (7, 7), (0, 0)])
+    asymmetric = ~np.isin(labels, [0, 1, 8])
+    of_images = {
+        "test digits": images,
+        "pairs of test digits side by side": pairs,
+        "test digits rotated by 90 degrees, without 0, 1 and 8": np.rot90(images, axes=(1, 2))[asymmetric],
+        "test digits 2, 3, 4, 5 and 7 upside down": images[np.isin(labels, [2, 3, 4, 5, 7])][:, ::-1, ::-1],
+    }
+    for name, kind in of_images.items():
+        print(f"{name}: {np.mean(_are_doubted(model, recognizer, kind)):.1%} doubted")
+
+    two = [beside(drawings[i], drawings[-1 - i]) for i in range(N)]
+    of_drawings = {
+        "drawings of digits": drawings,
+        "pairs of drawn digits side by side": two,
+        "random scribbles": [_scribble(random) for _ in range(N)],
+        **{name: [vary(strokes, random) for _ in range(N)] for name, strokes in NO_DIGITS.items()},
+    }
+    for name, kind in of_drawings.items():
+        answers = [recognizer.answer(strokes) for strokes in kind]
+        print(f"{name}: {np.mean([answer['doubt'] is not None for answer in answers]):.1%} doubted")
+
+    print("before a correction:", _results(recognizer, drawings, digits))
+    recognizer.correct(ONE, 1)
+    print("after a correction:", _results(recognizer, drawings, digits))
+
+
+def _draw_digits(random):
+    """Return drawings of all digits, each with another size, slant and proportion, and their digits."""
+    shapes = [(digit, strokes) for digit in DIGITS for strokes in (DIGITS[digit], *VARIANTS[digit])]
+    chosen = [shapes[i % len(shapes)] for i in range(4 * N)]
+    return [vary(strokes, random) for _, strokes in chosen], np.array([digit for digit, _ in chosen])
+
+
+def _scribble(random):
+    """Return one stroke, a smoothed random walk that fills the page."""
+    path = gaussian_filter1d(random.normal(size=(120, 2)).cumsum(axis=0), 3, axis=0)
+    return [((path - path.min(axis=0)) / np.ptp(path, axis=0)).tolist()]
+
+
+def _are_doubted(model, recognizer, images):
+    """Return whether each image exceeds a limit."""
+    probabilities = model.predict_proba(images)
+    pairs = zip(images, probabilities.argmax(axis=1), strict=True)
+    distances = [recognizer._known.distance(image, digit) for image, digit in pairs]
+    return (np.array(distances) > MAX_DISTANCE) | (entropy(probabilities, axis=1) > MAX_ENTROPY)
+
+
+def _results(recognizer, drawings, digits):
+    mnist = load_mnist_sample()
+    score = recognizer._states[-1].model.score(mnist.x_test, mnist.y_test)
+    predicted = [np.argmax(recognizer.answer(strokes)["probabilities"]) for strokes in drawings]
+    probability = recognizer.answer(ONE)["probabilities"][1]
+    return (
+        f"{np.mean(predicted == digits):.1%} of the drawings and {score:.1%} of the test digits recognized, "
+        f"probability of the true digit {probability:.2f}"
+    )
+
+
+if __name__ == "__main__":
+    main()
