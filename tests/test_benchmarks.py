@@ -57,6 +57,16 @@ def test_cost_model_is_fitted_to_its_own_predictions():
 
 
 @pytest.mark.slow
+def test_variants_of_layers_have_the_same_gradients(monkeypatch, capsys):
+    from tests.benchmarks import layers
+
+    monkeypatch.setattr(layers, "ROUNDS", 1)
+    monkeypatch.setattr(layers, "STEPS", 1)
+    layers.main()
+    assert len(capsys.readouterr().out.splitlines()) == len(layers.VARIANTS)
+
+
+@pytest.mark.slow
 def test_quick_run_of_this_package(tmp_path):
     pytest.importorskip("psutil")
     command = [sys.executable, "-m", "tests.benchmarks", "--quick", "--without-peers", "--output", tmp_path]
