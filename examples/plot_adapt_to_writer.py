@@ -2,10 +2,9 @@
 Adapt to one writer
 ===================
 
-A classifier trained on the digits of many writers makes more errors on the digits of one writer with an
-unusual hand. This example continues its training with 50 labeled digits of that writer, and shows the
-accuracy before and after. The training goes on with a mix of old and new digits, so that the classifier does
-not forget the other writers.
+A classifier trained on the digits of many writers makes more errors on the digits of one writer with unusual
+handwriting. This example continues its training with 50 labeled digits of that writer, and shows the accuracy
+before and after. It is trained on old and new digits, so that it does not forget the other writers.
 
 The writer is simulated: one slant, one pen width and one baseline are applied to the test digits of the
 MNIST sample.

@@ -1,10 +1,10 @@
 """
-Calibrate probabilities, refuse images, and vote
-================================================
+Calibrate probabilities, refuse images, and average networks
+============================================================
 
-How far can the probabilities of a network be trusted? This example measures it on images that were used for
-neither training nor calibration, before and after temperature scaling, and shows which accuracy is reached
-if the least confident predictions are refused. Five networks that vote are measured in the same way.
+This example measures the calibration of a network on images that were used for neither training nor
+calibration, before and after temperature scaling. It shows the accuracy if the least confident predictions
+are refused. The mean probabilities of five networks are measured in the same way.
 
 By default, it trains five networks with label smoothing and five without, on the digits that are shipped with
 the package. ``--seeds 15`` trains three committees of five networks.

@@ -39,12 +39,12 @@ class CNNDigitClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Trans
     """Convolutional neural network for MNIST digits and other small images.
 
     Blocks of convolution and max-pooling, dropout, dense layers with dropout, and a softmax output, trained
-    with cross-entropy. The defaults are the network and the training of the reference notebook: 186,110
+    with cross-entropy. The defaults are the network and the training of the Keras MNIST notebook: 186,110
     parameters for 28x28 gray images and ten classes, and ten epochs of Adadelta with batches of 128 images.
 
-    A fitted classifier is plain data: hyper-parameters and NumPy arrays. Keras trains the arrays and ONNX
-    Runtime predicts with them. So it is cheap to clone, to pickle and to send to other processes, and refits
-    of the same architecture share one compiled network.
+    A fitted classifier consists of hyper-parameters and NumPy arrays. Keras trains the arrays, and ONNX
+    Runtime predicts with them. It can be pickled, and sent to other processes. Fits of the same architecture
+    share one compiled network.
 
     It is a transformer too: `transform` returns the embeddings of images, for instance for nearest neighbors.
 
@@ -71,9 +71,9 @@ class CNNDigitClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Trans
         The optimizer. An instance is copied, and never changed. Optimizers that average weights
         (`use_ema=True`, ScheduleFreeAdamW) are not supported.
     learning_rate : float or "auto", default="auto"
-        Learning rate. "auto" is 1.0 for "adadelta", as in the reference notebook (the method has no learning
-        rate of its own, see [1]_), the default of Keras for any other name (0.001 for "adam"), and the
-        learning rate of an instance.
+        Learning rate. "auto" is 1.0 for "adadelta", as in the Keras MNIST notebook (the method has no
+        learning rate of its own, see [1]_), the default of Keras for any other name (0.001 for "adam"), and
+        the learning rate of an instance.
     learning_rate_schedule : {"constant", "one_cycle", "cosine", "exponential"} or callable, \
             default="constant"
         Learning rate schedule over the batches of one `fit`, with `learning_rate` as its maximum. "one_cycle"
@@ -85,8 +85,9 @@ class CNNDigitClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Trans
         Number of images per batch. Doubling `batch_size` halves the number of updates per epoch.
     epochs : int or "auto", default=10
         Number of epochs. "auto" is ``min(300, max(10, ceil(3000 / ceil(n_samples / batch_size))))``, which
-        gives about 3000 batches, where `n_samples` is the number of training images without those for
-        validation: 300 epochs for 100 images, 10 for the 60,000 of MNIST. See `n_iter_` for the number.
+        gives about 3000 batches within these limits, where `n_samples` is the number of training images
+        without those for validation: 300 epochs for 100 images, 10 for the 60,000 of MNIST. See `n_iter_`
+        for the number.
     validation_split : float in [0, 1), default=0.0
         Fraction of the training images used for validation instead: a shuffled and stratified split, which
         determines `val_loss` and `val_accuracy` in `history_`.

@@ -32,7 +32,7 @@ def build_cnn(
 
     Each entry of `filters` adds a convolution ("valid" padding) and a max-pooling layer. Dropout, a dense
     layer per entry of `dense_units` with dropout after the first, and a softmax follow. The defaults are the
-    network of the reference notebook: 186,110 parameters for 28x28x1 images and ten classes.
+    network of the Keras MNIST notebook: 186,110 parameters for 28x28x1 images and ten classes.
 
     Parameters
     ----------
