@@ -138,8 +138,7 @@ class FitObserver:
     """Calls scikit-learn's callbacks at the beginning and the end of a fit and of each epoch."""
 
     def __init__(self, estimator, X, y, sample_weight, epochs):
-        has_weights = np.ndim(sample_weight) > 0  # a number is the same weight for all samples
-        metadata = {"sample_weight": sample_weight} if has_weights else None
+        metadata = None if sample_weight is None else {"sample_weight": sample_weight}
         self._arguments = {"estimator": estimator, "X": X, "y": y, "metadata": metadata}
         self._fit = estimator._init_callback_context(max_subtasks=None if epochs == "auto" else epochs)
         self._fit.call_on_fit_task_begin(**self._arguments)

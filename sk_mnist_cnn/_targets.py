@@ -25,6 +25,11 @@ def as_numpy(values):
     return np.asanyarray(values) if hasattr(values, "__dlpack__") else values
 
 
+def is_number(value):
+    """Return whether a value is a single real number, also as an array of no dimensions."""
+    return isinstance(value, Real) or (isinstance(value, np.ndarray) and value.ndim == 0)
+
+
 def find_classes(y):
     """Return the sorted labels in `y`.
 
@@ -112,7 +117,7 @@ def check_sample_weight(sample_weight, n_samples, name="sample_weight"):
     if sample_weight is None:
         return np.ones(n_samples)
     sample_weight = as_numpy(sample_weight)
-    if np.ndim(sample_weight) == 0:
+    if is_number(sample_weight):
         sample_weight = np.full(n_samples, sample_weight)
     weights = check_array(sample_weight, ensure_2d=False, dtype=np.float64, input_name=name)
     if weights.shape != (n_samples,):

@@ -25,6 +25,7 @@ from ._targets import (
     as_labels,
     check_classes,
     find_classes,
+    is_number,
     labeled_images,
     stratified_split,
     weigh_classes,
@@ -323,8 +324,9 @@ class CNNDigitClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Trans
         ConvergenceWarning
             If the training loss of the last epoch is near that of predicting the class frequencies.
         """
+        weights = None if is_number(sample_weight) else sample_weight  # scorers take one per sample
         with (
-            observed_fit(self, X, y, sample_weight, self.epochs) as observer,
+            observed_fit(self, X, y, weights, self.epochs) as observer,
             fitted_at_once(self) as fitted,
         ):
             fitted._fit(X, y, sample_weight, (X_val, y_val, sample_weight_val), observer)
