@@ -60,5 +60,5 @@ def test_threads_that_predict_and_fit_are_reproducible_and_do_not_leak_memory(di
         thread.join(timeout=120)
         assert not thread.is_alive()
     assert grown < 30
-    assert len(weights) > 2
+    assert len(weights) >= 2
     assert all(np.array_equal(weights[0], other) for other in weights)
