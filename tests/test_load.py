@@ -55,10 +55,12 @@ def test_threads_that_predict_and_fit_are_reproducible_and_do_not_leak_memory(di
         before = resident_megabytes()
         assert all(pool.map(predict, range(10_000)))
         grown = resident_megabytes() - before
+        while len(weights) < 3 and all(thread.is_alive() for thread in fits):
+            assert all(pool.map(predict, range(100)))
     is_over.set()
     for thread in fits:
         thread.join(timeout=120)
         assert not thread.is_alive()
     assert grown < 30
-    assert len(weights) >= 2
+    assert len(weights) > 2
     assert all(np.array_equal(weights[0], other) for other in weights)

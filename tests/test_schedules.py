@@ -92,17 +92,15 @@ def test_schedule_counts_batches_when_gradients_are_accumulated(digits, recorder
     assert recorder.rates[8:] == recorder.rates[:8]
 
 
-@pytest.mark.parametrize("weight_of_others", [0, 1])
-def test_callable_schedule_is_called_for_the_batches_of_training(digits, recorder, weight_of_others):
+@pytest.mark.parametrize(
+    ("params", "weights"),
+    [({"validation_split": 0.2}, None), ({}, np.arange(200) < 160)],
+    ids=["validation", "weights"],
+)
+def test_callable_schedule_is_called_for_the_batches_of_training(digits, recorder, params, weights):
     X, y = digits[0][:200], digits[1][:200]
     rates = [0.01, 0.02, 0.03]  # 64, 64 and 32 images
-    validation_split, weights = (0.2, None) if weight_of_others else (0, np.arange(200) < 160)
-    clf = small_classifier(
-        epochs=1,
-        learning_rate_schedule=rates.__getitem__,
-        validation_split=validation_split,
-        callbacks=[recorder],
-    )
+    clf = small_classifier(epochs=1, learning_rate_schedule=rates.__getitem__, callbacks=[recorder], **params)
     clf.fit(X, y, sample_weight=weights)
     assert_allclose(recorder.rates, rates)
 

@@ -188,7 +188,8 @@ def test_command_names_a_model_of_images_of_another_size(digits, tmp_path):
     classifier = CNNDigitClassifier((4,), dense_units=(), epochs=1, random_state=0)
     path = tmp_path / "model.skops"
     save_model(make_pipeline(ImagePreprocessor(), classifier).fit(images, y), path)
-    with pytest.raises(SystemExit, match=r"Cannot use --model .*\.skops: X must hold images of shape \(8, 8"):
+    message = r"Cannot use --model .*model\.skops: X must hold images of shape \(8, 8, 1\), .* \(28, 28, 1\)"
+    with pytest.raises(SystemExit, match=message):
         command.main(["--no-browser", "--port", "0", "--model", str(path)])
 
 
