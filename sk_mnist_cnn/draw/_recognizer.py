@@ -145,13 +145,16 @@ class Recognizer:
         }
 
     def _doubt(self, state, strokes, image, probabilities):
+        if not self._exceeds_limit(state, image, probabilities):
+            return None
+        return "two digits" if are_side_by_side(strokes) else "not a digit"
+
+    def _exceeds_limit(self, state, image, probabilities):
         entropy = -np.sum(probabilities * np.log(np.maximum(probabilities, 1e-12)))
         digit = int(probabilities.argmax())
         corrected = KnownDigits(state.images, state.digits)
         distance = min(known.distance(image, digit) for known in (self._known, corrected))
-        if distance <= MAX_DISTANCE and entropy <= MAX_ENTROPY:
-            return None
-        return "two digits" if are_side_by_side(strokes) else "not a digit"
+        return distance > MAX_DISTANCE or entropy > MAX_ENTROPY
 
     def _train(self, model, images, digits):
         """Return a copy of the model, trained until it recognizes the corrected drawings."""

@@ -5,11 +5,10 @@ Run ``python -m tests.draw.measure``; it takes about a minute.
 
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
-from scipy.stats import entropy
 
 from sk_mnist_cnn import load_mnist_sample
 from sk_mnist_cnn.draw.__main__ import train
-from sk_mnist_cnn.draw._recognizer import MAX_DISTANCE, MAX_ENTROPY, Recognizer
+from sk_mnist_cnn.draw._recognizer import Recognizer
 from tests.draw.strokes import DIGITS, NO_DIGITS, VARIANTS, beside, vary
 
 N = 300  # drawings of a kind
@@ -23,8 +22,7 @@ def main():
     random = np.random.default_rng(0)
     mnist = load_mnist_sample()
     images, labels = mnist.x_test, mnist.y_test
-    model = train()
-    recognizer = Recognizer(model)
+    recognizer = Recognizer(train())
     drawings, digits = _draw_digits(random)
 
     side_by_side = np.concatenate([images[:-1], images[1:]], axis=2)[:, ::2, ::2]
@@ -37,7 +35,7 @@ def main():
         "test digits 2, 3, 4, 5 and 7 upside down": images[np.isin(labels, [2, 3, 4, 5, 7])][:, ::-1, ::-1],
     }
     for name, kind in of_images.items():
-        print(f"{name}: {np.mean(_are_doubted(model, recognizer, kind)):.1%} doubted")
+        print(f"{name}: {_share_doubted(recognizer, kind):.1%} doubted")
 
     two = [beside(drawings[i], drawings[-1 - i]) for i in range(N)]
     of_drawings = {
@@ -68,12 +66,11 @@ def _scribble(random):
     return [((path - path.min(axis=0)) / np.ptp(path, axis=0)).tolist()]
 
 
-def _are_doubted(model, recognizer, images):
-    """Return whether each image exceeds a limit."""
-    probabilities = model.predict_proba(images)
-    pairs = zip(images, probabilities.argmax(axis=1), strict=True)
-    distances = [recognizer._known.distance(image, digit) for image, digit in pairs]
-    return (np.array(distances) > MAX_DISTANCE) | (entropy(probabilities, axis=1) > MAX_ENTROPY)
+def _share_doubted(recognizer, images):
+    """Return the share of images that exceed a limit."""
+    state = recognizer._states[-1]
+    pairs = zip(images, state.model.predict_proba(images), strict=True)
+    return np.mean([recognizer._exceeds_limit(state, *pair) for pair in pairs])
 
 
 def _results(recognizer, drawings, digits):
