@@ -3,6 +3,7 @@
 import gzip
 import io
 import re
+from functools import partial
 from hashlib import sha256
 
 import numpy as np
@@ -10,13 +11,12 @@ import pytest
 
 from sk_mnist_cnn import _mnist_files, datasets
 from sk_mnist_cnn.datasets import load_mnist
-from tests.benchmarks.memory import STATUS
-from tests.fuzz.guard import guarded
+from tests.fuzz.guard import linux_only, run_guarded
 from tests.fuzz.mutations import mutations, zip_mutations
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(not STATUS.exists(), reason="the guard reads the memory of the process in /proc"),
+    linux_only,
     pytest.mark.filterwarnings("ignore"),  # NumPy warns of some headers before it raises an error
 ]
 
@@ -59,8 +59,8 @@ def check(path, mutant, arrays, argument):
 def check_all(path, mutants, arrays, argument):
     accepted = [check(path, mutant, arrays, argument) for mutant in mutants[:N_WARM_UP]]
     for mutant in mutants:
-        with guarded(seconds=1, megabytes=8):
-            accepted.append(check(path, mutant, arrays, argument))
+        check_mutant = partial(check, path, mutant, arrays, argument)
+        accepted.append(run_guarded(check_mutant, seconds=1, megabytes=8))
     assert 0 < sum(accepted) < len(accepted) / 2
 
 

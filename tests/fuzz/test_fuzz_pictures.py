@@ -4,6 +4,7 @@ import io
 import math
 import re
 import zlib
+from functools import partial
 
 import numpy as np
 import pytest
@@ -11,13 +12,12 @@ from PIL import Image
 
 from sk_mnist_cnn import MNISTNormalizer
 from sk_mnist_cnn._pictures.reading import MAX_PIXELS
-from tests.benchmarks.memory import STATUS
-from tests.fuzz.guard import guarded
+from tests.fuzz.guard import linux_only, run_guarded
 from tests.fuzz.mutations import mutations
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(not STATUS.exists(), reason="the guard reads the memory of the process in /proc"),
+    linux_only,
     pytest.mark.filterwarnings("ignore"),  # Pillow warns of damaged metadata
 ]
 
@@ -67,9 +67,7 @@ def check(path, mutant):
 
 def check_all(path, mutants):
     accepted = [check(path, mutant) for mutant in mutants[:N_WARM_UP]]
-    for mutant in mutants:
-        with guarded(seconds=2, megabytes=300):
-            accepted.append(check(path, mutant))
+    accepted += [run_guarded(partial(check, path, mutant), seconds=2, megabytes=300) for mutant in mutants]
     assert 0 < sum(accepted) < len(accepted)
 
 
@@ -120,5 +118,4 @@ def test_the_largest_pictures_are_bounded(tmp_path, kind):
     side = math.isqrt(MAX_PIXELS)
     Image.new(options.pop("mode"), (side, side)).save(tmp_path / "large", kind.split()[-1], **options)
     MNISTNormalizer().transform([np.zeros((9, 9)), tmp_path / "large"])
-    with guarded(seconds=5, megabytes=800):
-        MNISTNormalizer().transform([tmp_path / "large"])
+    run_guarded(lambda: MNISTNormalizer().transform([tmp_path / "large"]), seconds=5, megabytes=800)
