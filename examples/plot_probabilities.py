@@ -23,7 +23,7 @@ from sklearn.pipeline import make_pipeline
 from sk_mnist_cnn import CNNDigitClassifier, ImagePreprocessor, evaluation_report, load_mnist_sample
 
 # %%
-# Keep 1,000 of the 8,000 training images for calibration. The networks have the "strong" recipe.
+# Keep 1,000 of the 8,000 training images for calibration. The networks are trained with augmentation.
 parser = argparse.ArgumentParser(description="Measure the probabilities of networks and committees.")
 parser.add_argument("--seeds", type=int, default=5, help="number of networks, a multiple of 5")
 n_seeds = parser.parse_known_args()[0].seeds
@@ -35,7 +35,7 @@ X_train, X_calib, y_train, y_calib = train_test_split(
 X_test, y_test = mnist.x_test, mnist.y_test
 
 
-def strong(seed, label_smoothing=0.0):
+def network(seed, label_smoothing=0.0):
     return make_pipeline(
         ImagePreprocessor(flatten=True),
         CNNDigitClassifier(
@@ -63,7 +63,7 @@ reports = {}
 for label_smoothing in (0.0, 0.05):
     smoothing = f"label_smoothing={label_smoothing}"
     for first in range(0, n_seeds, 5):
-        members = [(f"seed{seed}", strong(seed, label_smoothing)) for seed in range(first, first + 5)]
+        members = [(f"seed{seed}", network(seed, label_smoothing)) for seed in range(first, first + 5)]
         committee = VotingClassifier(members, voting="soft").fit(X_train, y_train)
         candidates = [("network", member) for member in committee.estimators_] + [("committee", committee)]
         for name, model in candidates:
