@@ -6,7 +6,6 @@ import multiprocessing
 import os
 import pickle
 import random
-import signal
 import subprocess
 import sys
 import textwrap
@@ -679,14 +678,14 @@ def test_exceeded_disk_quota_raises_and_keeps_the_fitted_state(path):
     assert list(path.parent.iterdir()) == []
 
 
+N_EPOCHS = 200  # more than are trained before the last of twenty kills
 SCRIPT = """
     import sys
     sys.path.insert(0, {root!r})
     from tests.estimators import small_classifier
     from sklearn.datasets import load_digits
     X, y = load_digits(return_X_y=True)
-    clf = small_classifier(epochs=40, checkpoint={path!r}, learning_rate_schedule="cosine")
-    print("begins", flush=True)
+    clf = small_classifier(epochs={epochs}, checkpoint={path!r}, learning_rate_schedule="cosine")
     clf.fit((X / 16).astype("float32"), y)
     import numpy as np
     np.savez({result!r}, *clf._weights)
@@ -696,25 +695,27 @@ SCRIPT = """
 @pytest.mark.slow
 def test_resumes_after_each_of_twenty_kills(digits, tmp_path, path):
     result = tmp_path / "weights.npz"
-    names = {"root": str(Path(__file__).parents[1]), "path": str(path), "result": str(result)}
+    names = {
+        "root": str(Path(__file__).parents[1]),
+        "path": str(path),
+        "result": str(result),
+        "epochs": N_EPOCHS,
+    }
     script = textwrap.dedent(SCRIPT.format(**names))
-    n_kills, epochs = 0, [0]
-    while n_kills < 20 or not result.exists():
-        process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE)
-        process.stdout.readline()
-        if n_kills < 20:
-            began = epochs[-1]
-            while process.poll() is None and epochs_in(path) < began + 1:
-                time.sleep(0.01)
-            time.sleep(random.uniform(0, 0.15))
-            process.send_signal(signal.SIGKILL)
-            n_kills += 1
-        process.communicate(timeout=300)
-        if not result.exists():
-            epochs.append(epochs_in(path))
-            assert epochs[-1] > epochs[-2], "a finished epoch was lost"
+    n_epochs = 0
+    for _ in range(20):
+        process = subprocess.Popen([sys.executable, "-c", script])
+        while epochs_in(path) == n_epochs:
+            assert process.poll() is None, "the fit ended before it was killed"
+            time.sleep(0.01)
+        time.sleep(random.uniform(0, 0.15))
+        process.kill()
+        process.wait()
+        assert epochs_in(path) > n_epochs, "a finished epoch was lost"
+        n_epochs = epochs_in(path)
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=300)
     X, y = digits[0].reshape(-1, 64), digits[1]
-    whole = small_classifier(epochs=40, learning_rate_schedule="cosine").fit(X, y)
+    whole = small_classifier(epochs=N_EPOCHS, learning_rate_schedule="cosine").fit(X, y)
     with np.load(result) as weights:
         for a, b in zip(weights.values(), whole._weights, strict=True):
             np.testing.assert_array_equal(a, b)
