@@ -37,16 +37,27 @@ from sk_mnist_cnn import CNNDigitClassifier, ImagePreprocessor, load_mnist, load
 # label smoothing makes the probabilities under-confident. With augmentation, the images differ in every
 # epoch, so longer training and lower dropout rates improve the accuracy.
 one_cycle = {"optimizer": "adam", "learning_rate": 0.003, "learning_rate_schedule": "one_cycle"}
-short = {
-    **one_cycle,
-    "optimizer": keras.optimizers.Adam(beta_1=0.7, beta_2=0.9),
-    "label_smoothing": 0.05,
-    "conv_dropout": 0.0,
-}
+short = {**one_cycle, "optimizer": keras.optimizers.Adam(beta_1=0.7, beta_2=0.9)}
 RECIPES = {
     "notebook": {"validation_split": 0.2},
-    "one epoch": {**short, "epochs": 1, "batch_size": 48, "learning_rate": 0.005, "dense_dropout": 0.1},
-    "fast": {**short, "epochs": 2, "batch_size": 64, "learning_rate": 0.004, "dense_dropout": 0.2},
+    "one epoch": {
+        **short,
+        "epochs": 1,
+        "batch_size": 48,
+        "learning_rate": 0.005,
+        "label_smoothing": 0.05,
+        "conv_dropout": 0.0,
+        "dense_dropout": 0.1,
+    },
+    "fast": {
+        **short,
+        "epochs": 2,
+        "batch_size": 64,
+        "learning_rate": 0.004,
+        "label_smoothing": 0.05,
+        "conv_dropout": 0.0,
+        "dense_dropout": 0.2,
+    },
     "strong": {
         **short,
         "epochs": 4,
@@ -77,8 +88,8 @@ parser.add_argument("--images", help="npz file of other images, with the names o
 options = parser.parse_known_args()[0]
 if options.images:
     data = Bunch(**np.load(options.images))
-elif "SK_MNIST_CNN_DATA" in os.environ:
-    data = load_mnist(os.environ["SK_MNIST_CNN_DATA"])
+elif full_data := os.environ.get("SK_MNIST_CNN_DATA"):
+    data = load_mnist(full_data)
 else:
     data = load_mnist_sample()
 X, y = data.x_train, data.y_train
