@@ -4,7 +4,7 @@ import typing as _typing
 from importlib import import_module as _import_module
 from importlib.metadata import version as _version
 
-from ._keras import worker as _worker  # noqa: F401  # registers its fork handler
+from . import _process  # noqa: F401  # registers its fork handler
 from .classifier import CNNDigitClassifier
 from .datasets import load_mnist, load_mnist_sample
 from .preprocessing import ImagePreprocessor

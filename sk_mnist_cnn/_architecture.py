@@ -2,14 +2,60 @@
 
 from dataclasses import dataclass
 from numbers import Integral
-from typing import get_args
+from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 
-from ._choices import ActivationName, DtypeName
+ActivationName = Literal[
+    "celu",
+    "elu",
+    "exponential",
+    "gelu",
+    "hard_shrink",
+    "hard_sigmoid",
+    "hard_silu",
+    "hard_swish",
+    "hard_tanh",
+    "leaky_relu",
+    "linear",
+    "log_sigmoid",
+    "log_softmax",
+    "mish",
+    "relu",
+    "relu6",
+    "selu",
+    "sigmoid",
+    "silu",
+    "soft_shrink",
+    "softmax",
+    "softplus",
+    "softsign",
+    "sparse_plus",
+    "sparse_sigmoid",
+    "sparsemax",
+    "squareplus",
+    "swish",
+    "tanh",
+    "tanh_shrink",
+]
+DtypeName = Literal["float32", "float64", "mixed_bfloat16", "mixed_float16"]
 
 ACTIVATIONS: tuple[ActivationName, ...] = get_args(ActivationName)
 DTYPES: tuple[DtypeName, ...] = get_args(DtypeName)
+
+
+class Layer(NamedTuple):
+    """A layer of a network."""
+
+    kind: Literal["conv", "pool", "dropout", "flatten", "dense"]
+    name: str
+    shape: tuple = ()  # of the kernel, or of the pooling window
+    activation: str = "linear"
+
+    @property
+    def is_identity(self):
+        """Whether no layer is needed: pooling with windows of one pixel."""
+        return self.kind == "pool" and self.shape == (1, 1)
 
 
 @dataclass(frozen=True)
@@ -88,25 +134,47 @@ class Architecture:
         )
 
     @property
+    def layers(self):
+        """The layers in order. The weights and all graphs of the network follow this list."""
+        height, width, channels = self.image_shape
+        layers = []
+        for i, (n_filters, kernel, pool) in enumerate(self.blocks, 1):
+            layers.append(Layer("conv", f"conv_{i}", (*kernel, channels, n_filters), self.activation))
+            layers.append(Layer("pool", f"pool_{i}", pool))
+            height = (height - kernel[0] + 1) // pool[0]
+            width = (width - kernel[1] + 1) // pool[1]
+            channels = n_filters
+        layers += [Layer("dropout", "conv_dropout"), Layer("flatten", "flatten")]
+        n_inputs = height * width * channels
+        for i, n_units in enumerate(self.dense_units, 1):
+            layers.append(Layer("dense", f"dense_{i}", (n_inputs, n_units), self.activation))
+            if i == 1:
+                layers.append(Layer("dropout", "dense_dropout"))
+            n_inputs = n_units
+        return [*layers, Layer("dense", "probabilities", (n_inputs, self.n_classes), "softmax")]
+
+    @property
     def weight_shapes(self):
         """Shapes of the weight arrays: kernel and bias of each layer, in the order of the layers."""
-        height, width, channels = self.image_shape
-        shapes = []
-        for n_filters, kernel, pool in self.blocks:
-            shapes += [(*kernel, channels, n_filters), (n_filters,)]
-            height, width = (
-                (size - k + 1) // p for size, k, p in zip((height, width), kernel, pool, strict=True)
-            )
-            channels = n_filters
-        n_inputs = height * width * channels
-        for n_units in (*self.dense_units, self.n_classes):
-            shapes += [(n_inputs, n_units), (n_units,)]
-            n_inputs = n_units
-        return shapes
+        kernels = [layer.shape for layer in self.layers if layer.kind in ("conv", "dense")]
+        return [shape for kernel in kernels for shape in (kernel, kernel[-1:])]
+
+    @property
+    def parameters(self):
+        """The parameters of the classifier that give this architecture, after clipping."""
+        filters, kernels, pools = zip(*self.blocks, strict=True) if self.blocks else ((), (), ())
+        return {
+            "filters": filters,
+            "kernel_size": kernels,
+            "pool_size": pools,
+            "dense_units": self.dense_units,
+            "activation": self.activation,
+            "dtype": self.dtype,
+        }
 
     def output_size(self, output):
         """Return the size of the output "probabilities" or "embeddings", the last layer's input."""
-        return self.n_classes if output == "probabilities" else self.weight_shapes[-2][0]
+        return self.layers[-1].shape[output == "probabilities"]
 
     @property
     def input_dtype(self):

@@ -1,16 +1,11 @@
 """Save the training state to a file after every epoch, and resume from it."""
 
 import contextlib
-import hashlib
 import json
 import os
 import tempfile
-from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-
-import numpy as np
-from sklearn.utils import check_random_state
 
 from . import _lock
 from ._files import (
@@ -24,17 +19,45 @@ from ._files import (
     replacing,
     write_members,
 )
-from ._fingerprint import fingerprint
-from ._schedules import learning_rates
-from ._training import TrainingState
+from ._fingerprint import digest, fingerprint
+from ._training import TrainingState, learning_rates
 
-_CHUNK_ROWS = 4096
 _WITHOUT_EFFECT = {"checkpoint", "verbose", "callbacks", "random_state"}
 
 # The file's JSON member; the other members are the arrays of these fields of a TrainingState.
 _DESCRIPTION = "training.json"
 _ARRAYS = ("weights", "optimizer", "best_weights")
 _EMPTY = TrainingState()
+
+
+@contextlib.contextmanager
+def open_checkpoint(run):
+    """Yield the Checkpoint of a run, locked against other fits in this process and in others, or None.
+
+    Parameters
+    ----------
+    run : TrainingRun
+        None is yielded if its parameter `checkpoint` is None.
+
+    Raises
+    ------
+    ValueError
+        If another fit is using the file, or it cannot be written.
+    """
+    if run.params["checkpoint"] is None:
+        yield None
+        return
+    checkpoint = Checkpoint(run.params["checkpoint"], run)
+    path = checkpoint.path
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(_lock.locked(path.with_name(f"{path.name}.lock")))
+        except BlockingIOError as error:
+            raise ValueError(
+                f"checkpoint must be used by one fit at a time, got {str(path)!r}, which is in use. "
+                "Wait until the other fit has finished, or pass another file name."
+            ) from error
+        yield checkpoint
 
 
 class Checkpoint:
@@ -44,9 +67,7 @@ class Checkpoint:
     ----------
     path : str or PathLike
         The file; its directory must exist.
-    run : callable
-        Called without arguments when the file is first read or written, because it reads all images. Returns
-        the description of the run, see `describe_run`.
+    run : TrainingRun
 
     Raises
     ------
@@ -56,7 +77,7 @@ class Checkpoint:
 
     def __init__(self, path, run):
         self.path = Path(os.path.realpath(as_path(path)))
-        self._describe_run = run
+        self._run = run
         if not is_destination(self.path):
             raise ValueError(
                 f"checkpoint must be a file in an existing directory, got {str(path)!r}. "
@@ -71,27 +92,9 @@ class Checkpoint:
             ) from error
 
     @cached_property
-    def _run(self):
-        return self._describe_run()
-
-    @contextlib.contextmanager
-    def locked(self):
-        """Lock the file against other fits, in this process and in others.
-
-        Raises
-        ------
-        ValueError
-            If another fit is using the file.
-        """
-        with contextlib.ExitStack() as stack:
-            try:
-                stack.enter_context(_lock.locked(self.path.with_name(f"{self.path.name}.lock")))
-            except BlockingIOError as error:
-                raise ValueError(
-                    f"checkpoint must be used by one fit at a time, got {str(self.path)!r}, which is in use. "
-                    "Wait until the other fit has finished, or pass another file name."
-                ) from error
-            yield
+    def _description(self):
+        # At the first use, because it reads all images.
+        return describe_run(self._run)
 
     def load(self):
         """Return the state that was last saved, or None if there is no file.
@@ -105,7 +108,7 @@ class Checkpoint:
         ValueError
             If the file is damaged, or was saved by another run or by a later release.
         """
-        run = self._run  # here, so that parameters without a description raise before training
+        run = self._description  # here, so that parameters without a description raise before training
         if not self.path.is_file():
             return None
         saved_run, state = _read(self.path)
@@ -116,11 +119,13 @@ class Checkpoint:
                 f"{', '.join(different)}. Fit with the data and parameters of that run, delete the file, or "
                 "pass another file name."
             )
+        with self.damage_as_value_error():
+            self._run.check_progress(state)
         return state
 
     def save(self, state):
         """Replace the file by one with this TrainingState."""
-        members = _pack(self._run, state)
+        members = _pack(self._description, state)
         with replacing(self.path) as file:
             write_members(file, members)
 
@@ -129,19 +134,9 @@ class Checkpoint:
         self.path.unlink(missing_ok=True)
         remove_leftovers(self.path)
 
-    def damage_error(self, problem):
-        """Return the ValueError for a file that cannot be resumed from, because of `problem`."""
-        rule, remedy = _about_damage(self.path)
-        return ValueError(f"{rule}: {problem}. {remedy}")
-
-
-def resolve_seed(random_state, checkpoint=None):
-    """Draw a seed from `random_state`; None uses the seed in the checkpoint, if its file exists."""
-    if checkpoint is not None and random_state is None:
-        seed = saved_seed(checkpoint)
-        if seed is not None:
-            return seed
-    return int(check_random_state(random_state).randint(np.iinfo(np.int32).max))
+    def damage_as_value_error(self):
+        """Raise the errors of the block as a ValueError for a file that cannot be resumed from."""
+        return as_value_error(*_about_damage(self.path))
 
 
 def saved_seed(path):
@@ -203,16 +198,7 @@ def _unpack(values, arrays):
     if any(array.dtype.kind not in "fiu" for array in arrays.values()):
         raise ValueError("an array does not hold numbers")
     groups = {name: [arrays[member] for member in arrays if _field_of(member) == name] for name in _ARRAYS}
-    state = TrainingState(**{name: tuple(group) for name, group in groups.items()}, **values)
-    if state.best_weights and not replace(state, weights=state.best_weights).has_variables_like(state):
-        raise ValueError("best_weights are not like weights")
-    n_values = [
-        len(series) if all(type(value) is float for value in series) else 0
-        for series in state.history.values()
-    ]
-    if not (state.n_epochs and min(n_values) and max(n_values) == state.n_epochs):
-        raise ValueError("history does not hold one number per epoch")
-    return state
+    return TrainingState(**{name: tuple(group) for name, group in groups.items()}, **values)
 
 
 def _unknown_fields(description, arrays):
@@ -233,19 +219,13 @@ def _checked_run(run):
     return run
 
 
-def describe_run(params, seed, classes, images, state=None):
+def describe_run(run):
     """Return the description of a training run: hashes of its data, initial state, seed and parameters.
 
     Parameters
     ----------
-    params : dict
-        The classifier's parameters. `checkpoint`, `verbose` and `callbacks` are ignored.
-    seed : int
-        The seed that was drawn from `random_state`.
-    classes : ndarray
-    images : dict of str to (ImageDataset or None)
-    state : TrainingState or None
-        The state that the run continues from.
+    run : TrainingRun
+        Its parameters `checkpoint`, `verbose` and `callbacks` are ignored.
 
     Returns
     -------
@@ -256,24 +236,26 @@ def describe_run(params, seed, classes, images, state=None):
     ValueError
         If the content of a parameter cannot be determined.
     """
-    run = {"random_state": str(seed), "classes": repr(classes.tolist())}
-    for name, value in params.items():
+    description = {"random_state": str(run.config.seed), "classes": repr(run.classes.tolist())}
+    for name, value in run.params.items():
         if name not in _WITHOUT_EFFECT:
-            run[name] = _describe_parameter(name, value, params, images["training"])
-    for name, dataset in images.items():
+            description[name] = _describe_parameter(name, value, run)
+    for name in ("training", "validation"):
+        dataset = getattr(run, name)
         if dataset is not None:
-            run[f"{name} images"] = digest(dataset.rows, dataset.indices)
-            run[f"{name} labels"] = digest(dataset.labels)
-            run[f"{name} weights"] = digest(dataset.weights)
-    if state is not None:
-        run["fitted weights"] = digest(*state.weights, *state.optimizer)
-    return run
+            description[f"{name} images"] = digest(dataset.rows, dataset.indices)
+            description[f"{name} labels"] = digest(dataset.labels)
+            description[f"{name} weights"] = digest(dataset.weights)
+    if run.previous.weights:
+        description["fitted weights"] = digest(*run.previous.weights, *run.previous.optimizer)
+    return description
 
 
-def _describe_parameter(name, value, params, training):
+def _describe_parameter(name, value, run):
+    if name == "epochs":
+        value = run.config.epochs
     if name == "learning_rate_schedule" and callable(value):
-        n_steps = params["epochs"] * training.n_batches(params["batch_size"])
-        return digest(learning_rates(value, 1, n_steps))
+        return digest(learning_rates(value, 1, run.n_steps))
     content = fingerprint(value)
     if content is None:
         raise ValueError(
@@ -282,14 +264,3 @@ def _describe_parameter(name, value, params, training):
             "Keras object with a complete get_config instead."
         )
     return content
-
-
-def digest(*arrays):
-    """Return the SHA-256 of the content, shapes and dtypes of arrays, which are read in chunks."""
-    sha = hashlib.sha256()
-    for array in arrays:
-        sha.update(f"{array.dtype.str} {array.shape}".encode())
-        array = np.atleast_1d(array)
-        for start in range(0, len(array), _CHUNK_ROWS):
-            sha.update(np.ascontiguousarray(array[start : start + _CHUNK_ROWS]).data)
-    return sha.hexdigest()

@@ -1,4 +1,8 @@
-"""Hash the content of parameter values, with the same result in every process, without importing Keras."""
+"""Hash the content of parameter values and arrays, with the same result in every process, without Keras.
+
+`joblib.hash` is not used: it depends on the order of an array in memory and on how NumPy pickles, it gives 5
+and 5.0 different hashes, and it pickles Keras objects.
+"""
 
 import hashlib
 import json
@@ -6,6 +10,8 @@ from collections.abc import Mapping, Sequence, Set
 from numbers import Integral, Real
 
 import numpy as np
+
+_CHUNK_ROWS = 4096
 
 
 def fingerprint(value):
@@ -32,6 +38,17 @@ def fingerprint(value):
     except (_UndeterminedError, RecursionError):
         return None
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def digest(*arrays):
+    """Return the SHA-256 of the content, shapes and dtypes of arrays, which are read in chunks."""
+    sha = hashlib.sha256()
+    for array in arrays:
+        sha.update(f"{array.dtype.str} {array.shape}".encode())
+        array = np.atleast_1d(array)
+        for start in range(0, len(array), _CHUNK_ROWS):
+            sha.update(np.ascontiguousarray(array[start : start + _CHUNK_ROWS]).data)
+    return sha.hexdigest()
 
 
 class _UndeterminedError(Exception):

@@ -9,13 +9,15 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils import check_array, column_or_1d
 from sklearn.utils.validation import check_is_fitted
 
-from . import _images
+from ._images import as_flat_rows, resolve_image_shape, to_array
 from ._targets import encode_labels
 from .classifier import CNNDigitClassifier
 
 
 class Estimator(Protocol):
     """An estimator, for type checkers: scikit-learn itself has no type hints."""
+
+    classes_: Any  # of fitted classifiers
 
     def get_params(self, deep: bool = True) -> Mapping[str, Any]:
         """Return the parameters."""
@@ -28,11 +30,6 @@ def fitted_steps(estimator):
     if isinstance(estimator, Pipeline):
         return [inner for _, step in estimator.steps for inner in fitted_steps(step)]
     return [] if estimator in (None, "passthrough") else [estimator]
-
-
-def fitted_classes(estimator):
-    """Return the labels of a fitted classifier."""
-    return estimator.classes_
 
 
 def network_attribute(estimator, name):
@@ -61,7 +58,9 @@ def transform_before_network(estimator, X):
 
 
 def predict_labels_and_proba(estimator, X):
-    """Return the predicted labels, and the class probabilities or None; a network predicts only once.
+    """Return the predicted labels, and the class probabilities or None.
+
+    The most probable labels of a network are read from its probabilities, so that it predicts once.
 
     Returns
     -------
@@ -97,17 +96,17 @@ def fitted_image_shape(estimator, n_features):
     return next((shape for shape in shapes if np.prod(shape) == n_features), None)
 
 
-def as_images(X, image_shape=None, estimator=None):
+def to_images(X, image_shape=None, estimator=None):
     """Return images of any layout as an array of shape (n, h, w, c); pixels may be missing or infinite.
 
     The shape of flat rows is `image_shape`, or else the one that a step of `estimator` was fitted on, or else
     inferred.
     """
-    rows, layout = _images.as_rows(X.toarray() if sp.issparse(X) else X)
+    rows, layout = as_flat_rows(X.toarray() if sp.issparse(X) else to_array(X))
     rows = check_array(rows, dtype="numeric", ensure_all_finite=False, input_name="X")
     if image_shape is None and layout is None:
         image_shape = fitted_image_shape(estimator, rows.shape[1])
-    return rows.reshape(-1, *_images.resolve_image_shape(rows.shape[1], layout, image_shape))
+    return rows.reshape(-1, *resolve_image_shape(rows.shape[1], layout, image_shape))
 
 
 def find_images(X, image_shape, estimator, selected):
@@ -116,11 +115,11 @@ def find_images(X, image_shape, estimator, selected):
     The shape of flat rows is `image_shape`, or else the one that a step of `estimator` was fitted on.
     """
     if image_shape is not None:
-        return as_images(X, image_shape)[selected]
+        return to_images(X, image_shape)[selected]
     try:
         shape = np.shape(X)[1:]
         if len(shape) < 2 and fitted_image_shape(estimator, np.prod(shape)) is None:
             return None
-        return as_images(X, None, estimator)[selected]
+        return to_images(X, None, estimator)[selected]
     except (TypeError, ValueError):  # text, sequences of different lengths, more than four dimensions
         return None

@@ -1,63 +1,70 @@
-"""Functions for the shapes of images and the scale of their pixels.
+"""Rules for the shapes of images, and the validation of `X`. Those for the scale of pixels are in `_pixels`.
 
 Users pass images as (n, h, w, c), (n, h, w) or flat rows (n, h * w * c) in C order. Inside the package they
 are flat rows with an ``image_shape`` of (h, w, c), which needs no copy in either direction.
 """
 
-import contextlib
 from math import isqrt, prod
 from numbers import Integral
 
 import numpy as np
 from scipy import sparse
+from sklearn.utils.validation import validate_data
 
+from ._base import with_flat_features
 from ._warnings import warn
 
-# A frame of MNIST from OpenML holds 8-bit pixels in int64 or float64 columns. So integers are read as 8-bit
-# pixels if their maximum is at most 255, and above 16, the maximum of scikit-learn's 8x8 digits.
-_MAX_OF_DIGITS = 16
-_MAX_OF_EIGHT_BITS = 255
-
-# Number of float images that are searched for pixels that are not integers.
-_N_CHECKED = 128
+# The value of y with which `validate_data` validates X alone.
+NO_LABELS = "no_validation"
 
 
-def as_rows(X):
-    """Return a batch of images as flat rows, and the (h, w, c) of its dimensions.
+def validate_images(estimator, X, y=NO_LABELS, *, image_shape=None):
+    """Validate images and labels as scikit-learn does.
 
     Parameters
     ----------
-    X : array-like of shape (n, h, w, c), (n, h, w) or (n, n_features), or Series of n images
+    estimator : estimator
+        `n_features_in_` and `feature_names_in_` are set if there is no `image_shape`, and checked otherwise.
+    X : array-like of shape (n, h, w, c), (n, h, w) or (n, h * w * c)
+    y : array-like of shape (n,) or NO_LABELS, default=NO_LABELS
+    image_shape : tuple of (h, w, c) or None, default=None
+        The shape that images must have; None infers it with the parameter `image_shape` of the estimator.
 
     Returns
     -------
-    rows : ndarray or frame of shape (n, h * w * c)
-        A frame is returned as it is, with its column names.
-    layout : tuple of (h, w, c) or None
-        None for flat rows, whose image shape is unknown.
-
-    Raises
-    ------
-    TypeError
-        If `X` is sparse.
-    ValueError
-        If `X` has more than four dimensions, or its images differ in shape.
+    rows : ndarray of shape (n, h * w * c)
+        In their own dtype.
+    image_shape : tuple of (h, w, c)
+    y : ndarray of shape (n,) or NO_LABELS
     """
-    return array_as_rows(as_array(X))
+    X = to_array(X)
+    rows, layout = as_flat_rows(X)
+    if image_shape is None:
+        rows, y = _validate(estimator, rows, y)
+        estimator.n_features_in_ = X.shape[1]
+        return rows, resolve_image_shape(rows.shape[1], layout, estimator.image_shape), y
+    refuse_single_image(X.shape, image_shape)
+    check_layout(layout, image_shape)
+    if y is not NO_LABELS or not _is_valid_array(estimator, rows, prod(image_shape)):
+        rows, y = _validate(with_flat_features(estimator, image_shape), rows, y, reset=False)
+    return rows, image_shape, y
 
 
-def array_as_rows(X):
-    """Return the rows and the layout as `as_rows` does, for what `as_array` has returned."""
-    n_dims = len(X.shape)
-    if n_dims < 3:
-        return X, None
-    if n_dims > 4:
-        raise ValueError(
-            "X must be images of shape (n, h, w, c) or (n, h, w), or flat rows of shape "
-            f"(n, h * w * c), got an array of shape {X.shape}. Reshape it first."
-        )
-    layout = (*X.shape[1:], 1)[:3]
-    return X.reshape(len(X), prod(layout)), layout
+def _validate(estimator, rows, y, **options):
+    validated = validate_data(estimator, rows, y, dtype="numeric", **options)
+    return (validated, y) if y is NO_LABELS else validated
+
+
+def _is_valid_array(estimator, rows, n_features):
+    """Return whether it is clear, without calling `validate_data`, that it would return these rows unchanged.
+
+    For one image, `validate_data` takes longer than the network.
+    """
+    has_rows = isinstance(rows, np.ndarray) and rows.shape[1:] == (n_features,) and len(rows) > 0
+    if not has_rows or rows.dtype.kind not in "fiub" or hasattr(estimator, "feature_names_in_"):
+        return False
+    with np.errstate(over="ignore", invalid="ignore"):  # the sum of finite pixels may be infinite
+        return rows.dtype.kind != "f" or bool(np.isfinite(rows.sum()))
 
 
 def check_dense(X):
@@ -72,8 +79,16 @@ def check_dense(X):
         raise TypeError("Sparse data was passed for X, but dense data is required. Pass X.toarray().")
 
 
-def as_array(X):
-    """Return `X` as an array, or as it is if it is a frame; a Series of images is stacked."""
+def to_array(X):
+    """Return `X` as an array, or as it is if it is a frame; a Series of images is stacked.
+
+    Raises
+    ------
+    TypeError
+        If `X` is sparse.
+    ValueError
+        If the images differ in shape.
+    """
     check_dense(X)
     if hasattr(X, "columns"):
         return X
@@ -88,6 +103,38 @@ def as_array(X):
         ) from error
 
 
+def as_flat_rows(X):
+    """Return an array of images as flat rows, and the (h, w, c) of its dimensions.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n, h, w, c), (n, h, w) or (n, n_features), or frame
+        As `to_array` returns it.
+
+    Returns
+    -------
+    rows : ndarray or frame of shape (n, h * w * c)
+        A frame is returned as it is, with its column names.
+    layout : tuple of (h, w, c) or None
+        None for flat rows, whose image shape is unknown.
+
+    Raises
+    ------
+    ValueError
+        If `X` has more than four dimensions.
+    """
+    n_dims = len(X.shape)
+    if n_dims < 3:
+        return X, None
+    if n_dims > 4:
+        raise ValueError(
+            "X must be images of shape (n, h, w, c) or (n, h, w), or flat rows of shape "
+            f"(n, h * w * c), got an array of shape {X.shape}. Reshape it first."
+        )
+    layout = (*X.shape[1:], 1)[:3]
+    return X.reshape(len(X), prod(layout)), layout
+
+
 def resolve_image_shape(n_features, layout, image_shape):
     """Return the (h, w, c) of images, from their layout and the parameter `image_shape`.
 
@@ -96,7 +143,7 @@ def resolve_image_shape(n_features, layout, image_shape):
     n_features : int
         Pixels times channels of one image.
     layout : tuple of (h, w, c) or None
-        Shape from the dimensions of the array, see `as_rows`.
+        Shape from the dimensions of the array, see `as_flat_rows`.
     image_shape : tuple of int, (h, w) or (h, w, c), or None
         None infers the shape of flat rows: a gray square if the number of features is a perfect square,
         otherwise one row of gray pixels.
@@ -207,99 +254,3 @@ def check_layout(layout, image_shape):
             f"X must hold images of shape {image_shape}, as in fit, got images of shape {layout}. "
             "Resize or transpose them, or pass flat rows in C order."
         )
-
-
-def pixel_maximum(rows):
-    """Return the pixel value that becomes 1, from the training pixels.
-
-    It is the largest value of an integer dtype of 8 or 16 bits, and 1 for booleans. For any other dtype it is
-    the largest pixel, but 255 if all are integers >= 0 with a maximum between 17 and 255. It is 1 if no pixel
-    is above 0, to avoid a division by zero.
-
-    Raises
-    ------
-    ValueError
-        If the largest pixel is infinite in float64.
-    """
-    if rows.dtype.kind == "b":
-        return 1.0
-    if rows.dtype.kind in "iu" and rows.dtype.itemsize <= 2:
-        return float(np.iinfo(rows.dtype).max)
-    largest = float(rows.max())
-    if not np.isfinite(largest):
-        raise ValueError(f"X must hold pixels that are finite in float64, got {rows.max()!s}. Rescale them.")
-    is_eight_bit = _MAX_OF_DIGITS < largest <= _MAX_OF_EIGHT_BITS and rows.min() >= 0
-    if is_eight_bit and np.all(rows == np.rint(rows)):
-        return float(_MAX_OF_EIGHT_BITS)
-    return largest if largest > 0 else 1.0
-
-
-def warn_of_raw_pixels(rows, name="X"):
-    """Warn about pixels that are not scaled to [0, 1]."""
-    is_integer = rows.dtype.kind in "iu"
-    pixels = rows if is_integer else rows[:_N_CHECKED]
-    largest = pixels.max()
-    if largest > 1 and (is_integer or np.array_equal(pixels, np.rint(pixels))):
-        warn(
-            f"{name} holds integer pixels up to {largest:g}, but the network learns best from pixels in "
-            "[0, 1]. Put an ImagePreprocessor before the classifier in a Pipeline."
-        )
-
-
-def warn_of_scaled_pixels(rows, max_value):
-    """Warn about pixels in [0, 1] that would be divided by the maximum of unscaled pixels."""
-    is_raw_scale = max_value >= _MAX_OF_DIGITS and max_value.is_integer()
-    if is_raw_scale and rows.dtype.kind in "bf" and 0 < rows.max() <= 1:
-        warn(
-            f"X holds {rows.dtype} pixels up to {float(rows.max()):g}, but is divided by "
-            f"max_value_={max_value:g}. Pass images that are not scaled yet, as in fit."
-        )
-
-
-def scale_pixels(rows, max_value):
-    """Return pixels divided by `max_value`, as a new C-contiguous float32 array.
-
-    Raises
-    ------
-    ValueError
-        If a quotient is too large for float32.
-    """
-    scaled = np.empty(rows.shape, dtype=np.float32)
-    precision = np.result_type(rows.dtype, np.float32)
-    with _finite_result(rows, f"float32 when they are divided by {max_value:g}"):
-        return np.divide(rows, max_value, out=scaled, dtype=precision, casting="unsafe")
-
-
-def unscale_pixels(rows, max_value, dtype):
-    """Return pixels multiplied by `max_value`; an integer dtype is rounded, and clipped to its range.
-
-    Raises
-    ------
-    ValueError
-        If a product is too large for `dtype` or for float32.
-    """
-    dtype = np.dtype(dtype)
-    with _finite_result(rows, f"{dtype} when they are multiplied by {max_value:g}"):
-        pixels = np.multiply(rows, max_value, dtype=np.result_type(dtype, np.float32))
-        if dtype.kind == "b":
-            return pixels >= 0.5
-        if dtype.kind in "iu":
-            limits = np.iinfo(dtype)
-            high = float(limits.max)
-            if high > limits.max:  # float64 cannot represent 2**63 - 1 and 2**64 - 1
-                high = np.nextafter(high, 0)
-            pixels = np.clip(np.rint(pixels), limits.min, high)
-        return pixels.astype(dtype)
-
-
-@contextlib.contextmanager
-def _finite_result(rows, where):
-    """Raise a ValueError if the arithmetic of the block overflows."""
-    try:
-        with np.errstate(over="raise", divide="raise", invalid="raise"):
-            yield
-    except FloatingPointError as error:
-        low, high = float(rows.min()), float(rows.max())
-        raise ValueError(
-            f"X must hold pixels that are finite in {where}, got pixels in [{low:g}, {high:g}]. Rescale them."
-        ) from error

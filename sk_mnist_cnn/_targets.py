@@ -1,5 +1,6 @@
-"""Check labels and sample weights, encode labels, and split the training images."""
+"""`ImageDataset`: images with encoded labels and weights. Check labels and weights, and split the images."""
 
+from dataclasses import dataclass, replace
 from numbers import Real
 
 import numpy as np
@@ -7,7 +8,36 @@ from sklearn.utils import check_array
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets
 
-from ._training import ImageDataset
+
+@dataclass(frozen=True)
+class ImageDataset:
+    """Images as flat rows of any dtype, with encoded labels, weights, and the indices of the rows to use.
+
+    Batches are sliced and cast one at a time, so that a memory-mapped file is never read as a whole.
+    """
+
+    rows: np.ndarray
+    labels: np.ndarray
+    weights: np.ndarray
+    indices: np.ndarray
+
+    def __len__(self):
+        return len(self.indices)
+
+    def subset(self, indices):
+        """Return the data set of other rows of the same arrays."""
+        return replace(self, indices=indices)
+
+    def n_batches(self, batch_size):
+        """Return the number of batches per epoch."""
+        return -(-len(self) // batch_size)
+
+    def batches(self, order, batch_size, image_shape, dtype):
+        """Yield (images, labels, weights) of the rows in `order`."""
+        for start in range(0, len(order), batch_size):
+            batch = order[start : start + batch_size]
+            images = self.rows[batch].astype(dtype, copy=False)
+            yield images.reshape(-1, *image_shape), self.labels[batch], self.weights[batch]
 
 
 def as_labels(y):
@@ -166,8 +196,8 @@ def check_class_weight(class_weight, classes):
     return dict(zip(weights, _scale(np.array(list(weights.values()), float)), strict=True))
 
 
-def weigh_classes(images, class_weight, classes, dtype, *, whole=True):
-    """Multiply the sample weights of a data set by the class weights, and scale them to a mean of 1.
+def weigh_images(images, class_weight, classes, dtype, *, is_complete=True):
+    """Multiply the sample weights of a data set by the class weights, and divide them by their mean.
 
     Parameters
     ----------
@@ -176,23 +206,36 @@ def weigh_classes(images, class_weight, classes, dtype, *, whole=True):
     classes : ndarray
     dtype : str
         Floating dtype of the weights.
-    whole : bool, default=True
+    is_complete : bool, default=True
         Whether these are all training images. If they are one of many batches, class weights are divided by
-        their mean over the classes instead of their mean over the batch.
+        their mean over the classes instead of their mean over the batch, so that they do not depend on the
+        labels of the batch.
 
     Returns
     -------
     ImageDataset
+        Without the samples whose weight is zero.
+
+    Raises
+    ------
+    ValueError
+        If a class weight is not valid, or all weights are zero.
     """
     class_weight = check_class_weight(class_weight, classes)
-    if class_weight == "balanced":
-        factors = compute_sample_weight(class_weight, images.labels, indices=images.indices)
+    balanced_over = images.indices if class_weight == "balanced" else None
+    weights = images.weights * compute_sample_weight(class_weight, images.labels, indices=balanced_over)
+    indices = images.indices[weights[images.indices] > 0]
+    if not indices.size:
+        raise ValueError(
+            "class_weight and sample_weight must leave a positive weight, got only zeros for the "
+            "training samples. Raise the weight of a class that occurs in y."
+        )
+    # A mean over each mini-batch would cancel the class weights.
+    if isinstance(class_weight, dict) and not is_complete:
+        mean = images.weights[images.indices].mean() * (np.mean(list(class_weight.values())) or 1.0)
     else:
-        factors = compute_sample_weight(class_weight, images.labels)
-    mean_factor = None
-    if isinstance(class_weight, dict) and not whole:
-        mean_factor = np.mean(list(class_weight.values())) or 1.0
-    return images.weighted(factors, dtype, mean_factor)
+        mean = weights[indices].mean()
+    return replace(images, weights=(weights / mean).astype(dtype), indices=indices)
 
 
 def labeled_images(rows, y, sample_weight, classes, y_name="y", weight_name="sample_weight"):

@@ -1,14 +1,18 @@
-"""Plain data: the input of training (`TrainingConfig`, `ImageDataset`) and its result (`TrainingState`)."""
+"""The training as plain values: what determines it (`TrainingRun`), and its result (`TrainingState`)."""
 
 from dataclasses import dataclass, field, replace
-from typing import get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 
-from ._choices import AugmentationName, OptimizerName
+from ._architecture import Architecture
 
-OPTIMIZERS: tuple[OptimizerName, ...] = get_args(OptimizerName)
+AugmentationName = Literal["affine", "elastic", "shift"]
+OptimizerName = Literal["adadelta", "adam", "adamw", "rmsprop", "sgd"]
+ScheduleName = Literal["constant", "one_cycle", "cosine", "exponential"]
+
 AUGMENTATIONS: tuple[AugmentationName, ...] = get_args(AugmentationName)
+OPTIMIZERS: tuple[OptimizerName, ...] = get_args(OptimizerName)
 
 # `epochs="auto"` trains for about this number of batches, within these numbers of epochs.
 AUTO_BATCHES = 3000
@@ -17,7 +21,7 @@ AUTO_EPOCHS = (10, 300)
 
 @dataclass(frozen=True)
 class TrainingConfig:
-    """Configuration of training: the classifier's parameters, with the seed resolved."""
+    """Configuration of training: the classifier's parameters, with the seed and the epochs resolved."""
 
     optimizer: object
     learning_rate: float | str
@@ -70,7 +74,7 @@ class TrainingState:
 
     weights: tuple = ()
     optimizer: tuple = ()
-    optimizer_name: str = ""
+    optimizer_fingerprint: str = ""
     history: dict = field(default_factory=dict)
     best_weights: tuple = ()
     best_epoch: int = 0
@@ -80,73 +84,149 @@ class TrainingState:
         """Number of epochs trained, over all fits."""
         return len(self.history.get("loss", ()))
 
-    def has_variables_like(self, other):
-        """Return whether weights and optimizer have the shapes and dtypes of those of another state."""
-        return self._specs == other._specs
+    def check(self, architecture, optimizer=None):
+        """Raise unless training can continue from this state.
 
-    @property
-    def _specs(self):
-        return [[(array.shape, array.dtype) for array in group] for group in (self.weights, self.optimizer)]
-
-
-@dataclass(frozen=True)
-class ImageDataset:
-    """Images as flat rows of any dtype, with encoded labels, weights, and the indices of the rows to use.
-
-    Batches are sliced and cast one at a time, so that a memory-mapped file is never read as a whole.
-    """
-
-    rows: np.ndarray
-    labels: np.ndarray
-    weights: np.ndarray
-    indices: np.ndarray
-
-    def __len__(self):
-        return len(self.indices)
-
-    def subset(self, indices):
-        """Return the data set of other rows of the same arrays."""
-        return replace(self, indices=indices)
-
-    def weighted(self, factors, dtype, mean_factor=None):
-        """Multiply the weights by `factors`, and divide them by their mean.
+        Checkpoints, model files and the engine all ask here.
 
         Parameters
         ----------
-        factors : ndarray of shape (n_rows,)
-            Class weight of each row.
-        dtype : str
-            Floating dtype of the new weights.
-        mean_factor : float or None, default=None
-            None divides by the mean of the products. A number divides by the mean of the old weights and by
-            this number instead, so that class weights do not depend on the labels of one batch.
+        architecture : Architecture
+        optimizer : sequence of ndarray or None, default=None
+            The initial variables of the optimizer; None does not check its variables.
 
         Raises
         ------
         ValueError
-            If all weights become zero.
+            If weights or variables have another shape or dtype than those of the network and the optimizer,
+            or are not finite, or the history does not have at most one number per epoch.
         """
-        weights = self.weights * factors
-        indices = self.indices[weights[self.indices] > 0]
-        if not indices.size:
-            raise ValueError(
-                "class_weight and sample_weight must leave a positive weight, got only zeros for the "
-                "training samples. Raise the weight of a class that occurs in y."
-            )
-        # A mean over each mini-batch would cancel the class weights.
-        if mean_factor is None:
-            mean = weights[indices].mean()
-        else:
-            mean = self.weights[self.indices].mean() * mean_factor
-        return replace(self, weights=(weights / mean).astype(dtype), indices=indices)
+        specs = [(shape, architecture.input_dtype) for shape in architecture.weight_shapes]
+        for name in ("weights", *(["best_weights"] if self.best_weights else [])):
+            arrays = getattr(self, name)
+            _check_specs(name, arrays, specs)
+            if not all(np.isfinite(array).all() for array in arrays):
+                raise ValueError(f"the {name} must be finite")
+        if optimizer is not None and self.optimizer:
+            _check_specs("optimizer", self.optimizer, [(array.shape, array.dtype) for array in optimizer])
+        for name, values in self.history.items():
+            is_numbers = isinstance(values, list) and all(type(value) is float for value in values)
+            if not (is_numbers and 1 <= len(values) <= self.n_epochs):
+                raise ValueError(f"the history of {name!r} must hold at most one number per epoch")
 
-    def n_batches(self, batch_size):
-        """Return the number of batches per epoch."""
-        return -(-len(self) // batch_size)
 
-    def batches(self, order, batch_size, image_shape, dtype):
-        """Yield (images, labels, weights) of the rows in `order`."""
-        for start in range(0, len(order), batch_size):
-            batch = order[start : start + batch_size]
-            images = self.rows[batch].astype(dtype, copy=False)
-            yield images.reshape(-1, *image_shape), self.labels[batch], self.weights[batch]
+def _check_specs(name, arrays, specs):
+    found = [(array.shape, array.dtype) for array in arrays]
+    if found != specs:
+        raise ValueError(f"the {name} must have the shapes and dtypes {specs}, got {found}")
+
+
+@dataclass(frozen=True)
+class TrainingRun:
+    """All that determines one call of `fit` or `partial_fit`, checked and resolved.
+
+    Only what needs Keras is resolved later, in the process that trains: the optimizer and the layers of the
+    augmentation.
+    """
+
+    params: dict[str, Any]  # of the classifier
+    features: dict[str, Any]  # `n_features_in_` and `feature_names_in_`
+    classes: np.ndarray
+    architecture: Architecture
+    config: TrainingConfig
+    training: Any  # ImageDataset
+    validation: Any  # ImageDataset or None
+    previous: TrainingState  # where the training starts
+
+    @property
+    def n_steps(self):
+        """Number of batches of all epochs."""
+        return self.config.epochs * self.training.n_batches(self.config.batch_size)
+
+    def n_epochs_done(self, state):
+        """Return the number of epochs of this run that a state has been trained for."""
+        return state.n_epochs - self.previous.n_epochs
+
+    def check_progress(self, state):
+        """Raise unless this run can be in a state after some of its epochs.
+
+        Raises
+        ------
+        ValueError
+            If the state is damaged, or has epochs or metrics that this run does not have.
+        """
+        state.check(self.architecture)
+        n_done = self.n_epochs_done(state)
+        metrics = ["loss", "accuracy", *(["val_loss", "val_accuracy"] if self.validation else [])]
+        best_epochs = range(1, n_done + 1) if self.config.monitor else [0]
+        if not (
+            1 <= n_done <= self.config.epochs
+            and all(len(state.history.get(metric, ())) >= n_done for metric in metrics)
+            and state.best_epoch in best_epochs
+            and bool(state.best_weights) == bool(self.config.monitor)
+        ):
+            raise ValueError("its state does not fit the epochs")
+
+
+def one_cycle(position):
+    """Rise linearly from a tenth to 1 in the first fifth of the batches, then decay to 0 on a cosine.
+
+    Source: Smith and Topin (2019), "Super-convergence: very fast training of neural networks using large
+    learning rates".
+    """
+    rise = 0.1 + 0.9 * position / 0.2
+    return np.where(position < 0.2, rise, cosine((position - 0.2) / 0.8))
+
+
+def cosine(position):
+    """Decay from 1 to 0 on half a cosine (Loshchilov and Hutter, 2017, "SGDR")."""
+    return (1 + np.cos(np.pi * position)) / 2
+
+
+def exponential(position):
+    """Decay from 1 to a hundredth, by the same factor per batch."""
+    return 0.01**position
+
+
+SCHEDULES = {"one_cycle": one_cycle, "cosine": cosine, "exponential": exponential}
+
+
+def learning_rates(schedule, peak, n_steps):
+    """Return the learning rate of every batch of a fit.
+
+    Parameters
+    ----------
+    schedule : {"constant", "one_cycle", "cosine", "exponential"} or callable
+        A callable takes the index of the batch, starting at 0, and returns its learning rate.
+    peak : float
+        The maximum of a named schedule.
+    n_steps : int
+        Number of batches.
+
+    Returns
+    -------
+    ndarray of shape (n_steps,) or (0,)
+        float32. Empty for "constant", which uses the rate of the optimizer.
+
+    Raises
+    ------
+    ValueError
+        If a callable does not return finite numbers >= 0.
+    """
+    if schedule == "constant":
+        return np.empty(0, np.float32)
+    if not callable(schedule):
+        return np.float32(peak * SCHEDULES[schedule](np.arange(n_steps) / n_steps))
+    try:
+        rates = np.array([float(schedule(step)) for step in range(n_steps)])
+    except TypeError as error:
+        raise ValueError(
+            f"learning_rate_schedule must return a number for every batch, got {error}. Return a float."
+        ) from error
+    if not np.all(np.isfinite(rates) & (rates >= 0)):
+        worst = np.flatnonzero(~(np.isfinite(rates) & (rates >= 0)))[0]
+        raise ValueError(
+            "learning_rate_schedule must return a finite learning rate >= 0 for every batch, "
+            f"got {rates[worst]} for batch {worst} of {n_steps}. Correct the function."
+        )
+    return np.float32(rates)

@@ -2,9 +2,7 @@
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
 from dataclasses import asdict, replace
-from functools import partial
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, Literal, Self, get_args
 
@@ -14,23 +12,23 @@ from sklearn.base import ClassifierMixin, ClassNamePrefixFeaturesOutMixin, Trans
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from . import _images
-from ._architecture import DTYPES, Architecture
-from ._base import NO_LABELS, ImageEstimator, fitted_at_once, observed_fit, snapshot, validate_images
-from ._checkpoint import Checkpoint, describe_run, resolve_seed
-from ._choices import ActivationName, AugmentationName, DtypeName, OptimizerName, ScheduleName
-from ._convergence import warn_if_not_converged
-from ._prediction import predict
-from ._targets import (
-    as_labels,
-    check_classes,
-    find_classes,
-    is_number,
-    labeled_images,
-    stratified_split,
-    weigh_classes,
+from ._architecture import DTYPES, ActivationName, Architecture, DtypeName
+from ._base import ImageEstimator, snapshot
+from ._checkpoint import open_checkpoint
+from ._fitting import prepare_fit, prepare_partial_fit, warn_if_not_converged
+from ._images import validate_images
+from ._pixels import warn_of_raw_pixels
+from ._sklearn_callbacks import observed_fit
+from ._targets import is_number
+from ._training import (
+    AUGMENTATIONS,
+    OPTIMIZERS,
+    AugmentationName,
+    OptimizerName,
+    ScheduleName,
+    TrainingConfig,
+    TrainingState,
 )
-from ._training import AUGMENTATIONS, OPTIMIZERS, TrainingConfig, TrainingState
 
 if TYPE_CHECKING:
     import keras
@@ -325,11 +323,14 @@ class CNNDigitClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Trans
             If the training loss of the last epoch is near that of predicting the class frequencies.
         """
         weights = None if is_number(sample_weight) else sample_weight  # scorers take one per sample
-        with (
-            observed_fit(self, X, y, weights, self.epochs) as observer,
-            fitted_at_once(self) as fitted,
-        ):
-            fitted._fit(X, y, sample_weight, (X_val, y_val, sample_weight_val), observer)
+        with observed_fit(self, X, y, weights, self.epochs) as observer:
+            run = prepare_fit(self, X, y, sample_weight, (X_val, y_val, sample_weight_val))
+            with open_checkpoint(run) as checkpoint:
+                state = _engine().train(run, checkpoint, observer)
+                self._store(run, state, keep_optimizer=run.params["warm_start"])
+                if checkpoint:
+                    checkpoint.remove()
+        warn_if_not_converged(run, state)
         return self
 
     def partial_fit(
@@ -366,8 +367,8 @@ class CNNDigitClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Trans
             If `classes` is missing at the first call or differs later, a label is not among them, or
             `class_weight` is "balanced", which needs all labels at once.
         """
-        with fitted_at_once(self) as fitted:
-            fitted._partial_fit(X, y, classes, sample_weight)
+        run = prepare_partial_fit(self, X, y, classes, sample_weight)
+        self._store(run, _engine().train(run), keep_optimizer=True)
         return self
 
     def predict_proba(self, X: ArrayLike) -> NDArray[np.floating[Any]]:
@@ -450,128 +451,37 @@ class CNNDigitClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Trans
         """A compiled Keras model with the fitted weights."""
         check_is_fitted(self)
         fitted = snapshot(self)
-        return _engine().keras_model(
-            fitted._fitted_architecture, fitted._config(fitted._seed), fitted._weights
-        )
+        config = TrainingConfig.from_params(vars(fitted), fitted._seed)
+        return _engine().keras_model(fitted._fitted_architecture, config, fitted._weights)
 
     def _predict(self, X, output):
         check_is_fitted(self)
         fitted = snapshot(self)
-        rows, _, _ = fitted._validate_images(X, image_shape=fitted.image_shape_)
-        return predict(fitted._fitted_architecture, fitted._weights, rows, output)
+        rows, _, _ = validate_images(fitted, X, image_shape=fitted.image_shape_)
+        warn_of_raw_pixels(rows)
+        return compute_output(fitted._fitted_architecture, fitted._weights, rows, output)
 
-    def _fit(self, X, y, sample_weight, validation_data, observer):
-        start = self._training_state if self.warm_start and self.__sklearn_is_fitted__() else None
-        rows, image_shape, y = self._validate_images(X, y, image_shape=self.image_shape_ if start else None)
-        classes = self.classes_ if start else find_classes(y)
-        architecture = self._architecture_for(image_shape, classes, start)
-        config = self._config(self._seed if start else resolve_seed(self.random_state, self.checkpoint))
-        _engine().check_config(config)
+    def _store(self, run, state, *, keep_optimizer):
+        """Set the fitted attributes, in one assignment: other threads see the old state or the new one."""
+        if not keep_optimizer:
+            state = replace(state, optimizer=(), optimizer_fingerprint="")
+        self.__dict__ = self._attributes_after(run, state)
 
-        training = labeled_images(rows, y, sample_weight, classes)
-        if all(part is None for part in validation_data):
-            fraction = self.validation_split or (0.1 if self.early_stopping else 0)
-            training, validation = stratified_split(training, classes, fraction, config.seed)
-        else:
-            validation = self._validation_dataset(*validation_data, image_shape, classes)
-        training = weigh_classes(training, self.class_weight, classes, architecture.input_dtype)
-        validation = validation and validation.weighted(1, architecture.input_dtype)
-        config = config.resolve_epochs(len(training))
-        checkpoint = self._open_checkpoint(config, classes, training, validation, start)
-        fitted_attributes = partial(self._fitted_attributes, config.seed, classes, architecture)
-        with checkpoint.locked() if checkpoint else nullcontext():
-            state = _engine().train(
-                architecture,
-                config,
-                training,
-                validation,
-                start=start,
-                checkpoint=checkpoint,
-                observer=observer,
-                fitted_attributes=fitted_attributes,
-            )
-            if checkpoint:
-                checkpoint.remove()
-        if not self.warm_start:
-            state = replace(state, optimizer=(), optimizer_name="")
-        self.__dict__ = fitted_attributes(state)
-        warn_if_not_converged(state.history["loss"][-1], training, len(classes), self.label_smoothing)
-
-    # Not on `partial_fit`, where it would not validate the parameters of a fitted estimator.
-    @_fit_context(prefer_skip_nested_validation=True)
-    def _partial_fit(self, X, y, classes, sample_weight):
-        start = self._training_state if self.__sklearn_is_fitted__() else None
-        rows, image_shape, y = self._validate_images(X, y, image_shape=self.image_shape_ if start else None)
-        classes = check_classes(classes, self.classes_ if start else None)
-        if self.class_weight == "balanced":
-            raise ValueError(
-                "class_weight must be a dict or None for partial_fit, since each call has only some of the "
-                'labels, got "balanced". Pass a dict of weights, for instance from compute_class_weight.'
-            )
-        architecture = self._architecture_for(image_shape, classes, start)
-        config = self._config(self._seed if start else resolve_seed(self.random_state)).for_one_epoch()
-        training = labeled_images(rows, y, sample_weight, classes)
-        training = weigh_classes(training, self.class_weight, classes, architecture.input_dtype, whole=False)
-        state = _engine().train(architecture, config, training, start=start)
-        self.__dict__ = self._fitted_attributes(config.seed, classes, architecture, state)
-
-    def _validate_images(self, X, y=NO_LABELS, *, image_shape=None, name="X"):
-        rows, image_shape, y = validate_images(self, X, as_labels(y), image_shape=image_shape)
-        _images.warn_of_raw_pixels(rows, name)
-        return rows, image_shape, y
-
-    def _validation_dataset(self, X_val, y_val, sample_weight_val, image_shape, classes):
-        if X_val is None or y_val is None:
-            parts = {"X_val": X_val, "y_val": y_val, "sample_weight_val": sample_weight_val}
-            passed = [name for name, part in parts.items() if part is not None]
-            raise ValueError(
-                "X_val and y_val must be passed together, and sample_weight_val only with them, got only "
-                f"{' and '.join(passed)}. Pass images and labels."
-            )
-        try:
-            rows, _, y_val = self._validate_images(X_val, y_val, image_shape=image_shape, name="X_val")
-            return labeled_images(rows, y_val, sample_weight_val, classes, "y_val", "sample_weight_val")
-        except ValueError as error:
-            raise ValueError(f"X_val, y_val and sample_weight_val must be like X and y. {error}") from error
-
-    def _open_checkpoint(self, config, classes, training, validation, start):
-        if self.checkpoint is None:
-            return None
-        images = {"training": training, "validation": validation}
-        params = self.get_params() | {name: getattr(self, name) for name in self._parameter_constraints}
-        params["epochs"] = config.epochs
-        run = partial(describe_run, params, config.seed, classes, images, start)
-        return Checkpoint(self.checkpoint, run)
-
-    def _architecture_for(self, image_shape, classes, start):
-        """Return the architecture of the parameters; training continues only with the fitted one."""
-        names = "filters", "kernel_size", "pool_size", "dense_units", "activation", "dtype"
-        sizes = {name: getattr(self, name) for name in names}
-        architecture = Architecture.resolve(image_shape, len(classes), **sizes)
-        if start and architecture != self._fitted_architecture:
-            raise ValueError(
-                f"{', '.join(names)} must stay as fitted to continue the training, got {architecture} for "
-                f"{self._fitted_architecture}. Fit a clone instead."
-            )
-        return architecture
-
-    def _config(self, seed):
-        return TrainingConfig.from_params(vars(self), seed)
-
-    def _fitted_attributes(self, seed, classes, architecture, state):
-        """Return the attributes after training: all of them, except those that `validate_data` sets."""
+    def _attributes_after(self, run, state):
+        """Return all attributes after a training."""
+        removed = "feature_names_in_", "best_validation_score_"
         attributes = {
-            **vars(self),
-            "classes_": classes,
-            "image_shape_": architecture.image_shape,
+            **{name: value for name, value in vars(self).items() if name not in removed},
+            **run.features,
+            "classes_": run.classes,
+            "image_shape_": run.architecture.image_shape,
             "history_": state.history,
             "n_iter_": state.n_epochs,
-            "_architecture": asdict(architecture),
-            "_seed": seed,
+            "_architecture": asdict(run.architecture),
+            "_seed": run.config.seed,
             "_weights": state.weights,
-            "_optimizer_state": (state.optimizer, state.optimizer_name),
+            "_optimizer_state": (state.optimizer, state.optimizer_fingerprint),
         }
-        attributes.pop("best_validation_score_", None)
         if state.best_epoch:
             epochs_since = state.n_epochs - state.best_epoch  # earlier fits may have had no validation
             attributes["best_validation_score_"] = state.history["val_accuracy"][-1 - epochs_since]
@@ -588,16 +498,11 @@ class CNNDigitClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Trans
 
     @property
     def _training_state(self):
-        optimizer, name = self._optimizer_state or ((), "")
-        return TrainingState(self._weights, optimizer, name, self.history_)
+        optimizer, fingerprint = self._optimizer_state or ((), "")
+        return TrainingState(self._weights, optimizer, fingerprint, self.history_)
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "_weights")
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        # Older releases had another name for the architecture.
-        names = {"_network": "_architecture"}
-        super().__setstate__({names.get(name, name): value for name, value in state.items()})
 
     def __dir__(self) -> list[str]:
         # scikit-learn's HTML and dir() evaluate every name listed here, and `model_` would build a network.
@@ -607,6 +512,37 @@ class CNNDigitClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Trans
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = []
         return tags
+
+
+def compute_output(architecture, weights, rows, output):
+    """Return an output of a network for validated images: by ONNX Runtime if possible, or by TensorFlow.
+
+    Parameters
+    ----------
+    architecture : Architecture
+    weights : tuple of ndarray
+    rows : ndarray of shape (n, h * w * c)
+    output : {"probabilities", "embeddings"}
+
+    Returns
+    -------
+    ndarray of shape (n, architecture.output_size(output))
+
+    Raises
+    ------
+    ValueError
+        If pixels are so large that the output is not finite.
+    """
+    from ._onnx import graph, session
+
+    predictor = session if graph.supports(architecture) else _engine()
+    values = predictor.predict(architecture, weights, rows, output)
+    if not np.isfinite(values).all():
+        raise ValueError(
+            f"X must hold pixels in [0, 1], got pixels from {rows.min():g} to {rows.max():g}, for which the "
+            f"{output} are not finite. Put an ImagePreprocessor before the classifier in a Pipeline."
+        )
+    return values
 
 
 def _engine():

@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING
 
 from numpy.typing import ArrayLike
 
-from ._architecture import Architecture
-from ._choices import ActivationName, DtypeName
-from ._keras.worker import refuse_fork
+from ._architecture import ActivationName, Architecture, DtypeName
+from ._process import refuse_fork
 
 if TYPE_CHECKING:
     import keras

@@ -10,10 +10,11 @@ from sklearn.base import _fit_context
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import validate_data
 
-from . import _images
-from ._base import ImageTransformer, fitted_at_once, observed_fit, snapshot
-from ._pictures.mnist_format import normalize_digit
-from ._pictures.reading import is_picture, read_gray
+from ._base import ImageTransformer, commit_on_success, snapshot
+from ._images import check_dense, square_or_row
+from ._pillow.mnist_format import normalize_digit
+from ._pillow.reading import is_picture, read_gray
+from ._sklearn_callbacks import observed_fit
 
 
 class MNISTNormalizer(ImageTransformer):
@@ -103,7 +104,7 @@ class MNISTNormalizer(ImageTransformer):
         self : MNISTNormalizer
             The transformer.
         """
-        with observed_fit(self, X, y), fitted_at_once(self) as fitted:
+        with observed_fit(self, X, y), commit_on_success(self) as fitted:
             for _ in fitted._read(X, reset=True):
                 pass
         return self
@@ -124,7 +125,7 @@ class MNISTNormalizer(ImageTransformer):
         digits : ndarray of shape (n, size, size), uint8
             As in `transform`.
         """
-        with observed_fit(self, X, y), fitted_at_once(self) as fitted:
+        with observed_fit(self, X, y), commit_on_success(self) as fitted:
             return fitted._normalize(fitted._read(X, reset=True))
 
     def transform(self, X: ArrayLike | Sequence[object]) -> NDArray[np.uint8]:
@@ -172,7 +173,7 @@ class MNISTNormalizer(ImageTransformer):
             raise ValueError(f"box must be at most size={self.size}, got {self.box}. Lower it or raise size.")
         if is_picture(X):
             raise ValueError(f"X must hold pictures, got a single one: {X!r}. Pass it in a list, [X].")
-        _images.check_dense(X)
+        check_dense(X)
         if not hasattr(X, "shape") and not isinstance(X, (list, tuple)):
             X = np.asarray(X)
         if reset:
@@ -181,7 +182,7 @@ class MNISTNormalizer(ImageTransformer):
         if _is_flat(X):
             rows = validate_data(self, X, dtype="numeric", ensure_all_finite=False, reset=reset)
             remedy = "Pass pictures of shape (n, h, w), or a single one as X[np.newaxis]."
-            X = rows.reshape(len(rows), *_images.square_or_row(rows.shape[1], remedy))
+            X = rows.reshape(len(rows), *square_or_row(rows.shape[1], remedy))
         if len(X) == 0:
             raise ValueError("X must hold at least one picture, got none. Pass a non-empty array or list.")
         return (read_gray(picture, f"X[{index}]") for index, picture in enumerate(X))

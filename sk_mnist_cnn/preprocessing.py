@@ -1,4 +1,4 @@
-"""`ImagePreprocessor` reshapes and scales images for the classifier. The rules are in `_images`."""
+"""`ImagePreprocessor` reshapes and scales images, by the rules in `_images` and `_pixels`."""
 
 from collections.abc import Sequence
 from math import prod
@@ -12,8 +12,10 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_array, check_is_fitted
 
-from . import _images
-from ._base import ImageTransformer, fitted_at_once, observed_fit, on_rows, snapshot, validate_images
+from . import _pixels
+from ._base import ImageTransformer, commit_on_success, snapshot, with_flat_features
+from ._images import as_flat_rows, check_layout, to_array, validate_images
+from ._sklearn_callbacks import observed_fit
 
 
 class ImagePreprocessor(ImageTransformer):
@@ -104,7 +106,7 @@ class ImagePreprocessor(ImageTransformer):
             If `image_shape` does not fit `X`, `X` seems to have its channels first (and `image_shape` is
             None), or pixels are outside [0, max_value].
         """
-        with observed_fit(self, X, y), fitted_at_once(self) as fitted:
+        with observed_fit(self, X, y), commit_on_success(self) as fitted:
             fitted._fit_rows(X)
         return self
 
@@ -124,7 +126,7 @@ class ImagePreprocessor(ImageTransformer):
         images : ndarray of shape (n, h, w, c) or (n, h * w * c), float32
             Pixels in [0, 1].
         """
-        with observed_fit(self, X, y), fitted_at_once(self) as fitted:
+        with observed_fit(self, X, y), commit_on_success(self) as fitted:
             return fitted._scale(fitted._fit_rows(X))
 
     def transform(self, X: ArrayLike) -> NDArray[np.float32]:
@@ -177,7 +179,7 @@ class ImagePreprocessor(ImageTransformer):
         """
         check_is_fitted(self)
         fitted = snapshot(self)
-        rows, layout = _images.as_rows(X)
+        rows, layout = as_flat_rows(to_array(X))
         rows = check_array(rows, dtype="numeric", input_name="X")
         n_features = prod(fitted.image_shape_)
         if rows.shape[1] != n_features:
@@ -185,8 +187,8 @@ class ImagePreprocessor(ImageTransformer):
                 f"X must hold images of the fitted shape {fitted.image_shape_}, with {n_features} features, "
                 f"got {rows.shape[1]} features. Pass images that transform has returned."
             )
-        _images.check_layout(layout, fitted.image_shape_)
-        pixels = _images.unscale_pixels(rows, fitted.max_value_, fitted._fitted_dtype)
+        check_layout(layout, fitted.image_shape_)
+        pixels = _pixels.unscale_pixels(rows, fitted.max_value_, fitted._fitted_dtype)
         return pixels.reshape(len(pixels), *fitted._fitted_layout)
 
     @available_if(lambda self: self.flatten)
@@ -205,7 +207,7 @@ class ImagePreprocessor(ImageTransformer):
         """
         check_is_fitted(self)
         fitted = snapshot(self)
-        rows = on_rows(fitted, fitted.image_shape_)
+        rows = with_flat_features(fitted, fitted.image_shape_)
         return OneToOneFeatureMixin.get_feature_names_out(rows, input_features)
 
     def set_output(self, *, transform: str | None = None) -> Self:
@@ -228,10 +230,10 @@ class ImagePreprocessor(ImageTransformer):
 
     def _fit_rows(self, X):
         """Fit to `X`, and return it as validated flat rows."""
-        X = _images.as_array(X)
+        X = to_array(X)
         rows, self.image_shape_, _ = validate_images(self, X)
         if self.max_value == "auto":
-            self.max_value_ = _images.pixel_maximum(rows)
+            self.max_value_ = _pixels.pixel_maximum(rows)
         else:
             self.max_value_ = float(self.max_value)
         self._check_scale(rows)
@@ -248,8 +250,8 @@ class ImagePreprocessor(ImageTransformer):
                     f"X must hold pixels in [0, {self.max_value}] with max_value={self.max_value}, got "
                     f'pixels in [{low}, {high}]. Pass the largest possible pixel value, or max_value="auto".'
                 )
-        _images.warn_of_scaled_pixels(rows, self.max_value_)
+        _pixels.warn_of_scaled_pixels(rows, self.max_value_)
 
     def _scale(self, rows):
-        scaled = _images.scale_pixels(rows, self.max_value_)
+        scaled = _pixels.scale_pixels(rows, self.max_value_)
         return scaled if self.flatten else scaled.reshape(-1, *self.image_shape_)

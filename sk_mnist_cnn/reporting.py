@@ -9,22 +9,13 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from sklearn.metrics import confusion_matrix
 from sklearn.utils import check_consistent_length, column_or_1d
 from sklearn.utils.validation import check_is_fitted
 
 from ._files import as_destination, replacing
 from ._fitted import Estimator, find_images, fitted_steps, predict_labels_and_proba
-from ._report.metrics import (
-    average_scores,
-    bin_by_confidence,
-    cross_entropy,
-    rank_confusions,
-    score_classes,
-    select_coverages,
-    trace_coverage,
-)
-from ._report.text import write_text
+from ._report.metrics import compute_scores
+from ._report.text import to_plain_data, write_text
 from ._targets import encode_labels
 from .classifier import CNNDigitClassifier
 
@@ -222,26 +213,8 @@ class EvaluationReport:
         self.name = name
         self.date = date
         self.versions = versions
-        # Integers, since scikit-learn's metrics do not support some types of labels.
         true, predicted = encode_labels(y_true, classes, "y_true"), encode_labels(y_pred, classes, "y_pred")
-        self.n_samples = len(true)
-        self.misclassified = np.flatnonzero(true != predicted)
-        self.accuracy = float(np.mean(true == predicted))
-        codes = np.arange(len(classes))
-        counts = confusion_matrix(true, predicted, labels=codes)
-        self.confusion = pd.DataFrame(
-            counts, pd.Index(classes, name="true"), pd.Index(classes, name="predicted")
-        )
-        self.confusion_pairs = rank_confusions(counts, classes)
-        self.per_class = score_classes(true, predicted, pd.Index(classes, name="label"))
-        self.averages = average_scores(self.per_class)
-        self.log_loss = self.reliability = self.calibration_error = self.coverage = None
-        if y_proba is not None:
-            self.log_loss = cross_entropy(true, y_proba)
-            self.reliability = bin_by_confidence(true, y_proba)
-            self.coverage = trace_coverage(true == predicted, y_proba)
-            gaps = (self.reliability["accuracy"] - self.reliability["confidence"]).abs()
-            self.calibration_error = float((gaps * self.reliability["count"]).sum() / self.n_samples)
+        vars(self).update(compute_scores(true, predicted, classes, y_proba))
 
     def to_text(self) -> str:
         """Return the scores as text, as `print` shows them.
@@ -262,22 +235,7 @@ class EvaluationReport:
             Lists, dicts, numbers and strings, which can be written as JSON. Of `coverage`, it holds the rows
             with all, 99%, 98%, 95%, 90%, 80%, 70% and 50% of the samples.
         """
-        coverage = None if self.coverage is None else select_coverages(self.coverage).to_dict("records")
-        return {
-            "name": self.name,
-            "date": None if self.date is None else self.date.isoformat(),
-            "versions": self.versions,
-            "n_samples": self.n_samples,
-            "accuracy": self.accuracy,
-            "log_loss": self.log_loss,
-            "calibration_error": self.calibration_error,
-            "coverage": coverage,
-            "per_class": self.per_class.reset_index().to_dict("records"),
-            "averages": self.averages.to_dict("index"),
-            "confusion": {"labels": self.classes.tolist(), "counts": self.confusion.to_numpy().tolist()},
-            "confusion_pairs": self.confusion_pairs.to_dict("records"),
-            "misclassified": self.misclassified.tolist(),
-        }
+        return to_plain_data(self)
 
     def to_html(self, path: str | os.PathLike[str]) -> None:
         """Write the report as a self-contained HTML page with figures, which works offline.

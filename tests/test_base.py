@@ -8,7 +8,7 @@ import pytest
 from sklearn import config_context
 
 from sk_mnist_cnn import ImagePreprocessor, _base
-from sk_mnist_cnn._base import validate_images
+from sk_mnist_cnn._images import validate_images
 from tests.estimators import assert_unchanged
 
 FLOATS = np.linspace(0, 1, 24).reshape(4, 6)

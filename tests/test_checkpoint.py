@@ -17,12 +17,16 @@ from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile
 
 import numpy as np
 import pytest
+from numpy.testing import assert_array_equal
 from sklearn.base import clone
 
-from sk_mnist_cnn import _checkpoint
-from sk_mnist_cnn._checkpoint import Checkpoint, digest, saved_seed
+from sk_mnist_cnn import CNNDigitClassifier, _checkpoint
+from sk_mnist_cnn._architecture import Architecture
+from sk_mnist_cnn._checkpoint import Checkpoint, open_checkpoint, saved_seed
+from sk_mnist_cnn._fingerprint import digest
 from sk_mnist_cnn._keras.backend import keras
-from sk_mnist_cnn._training import TrainingState
+from sk_mnist_cnn._targets import ImageDataset
+from sk_mnist_cnn._training import TrainingConfig, TrainingRun, TrainingState
 from tests.estimators import small_classifier
 
 
@@ -259,16 +263,37 @@ def test_raises_for_a_parameter_that_cannot_be_compared(digits, path):
 
 # Damaged and forged files
 
-RUN = {"random_state": "7", "epochs": "3"}
+
+def tiny_run(path):
+    """Return a run of a tiny network."""
+    params = CNNDigitClassifier(epochs=3, early_stopping=True, checkpoint=path).get_params()
+    sizes = {"filters": (), "kernel_size": 1, "pool_size": 1, "dense_units": ()}
+    images = ImageDataset(np.zeros((3, 2)), np.arange(3), np.ones(3), np.arange(3))
+    return TrainingRun(
+        params=params,
+        features={},
+        classes=np.arange(3),
+        architecture=Architecture.resolve((1, 2, 1), 3, **sizes, activation="relu", dtype="float32"),
+        config=TrainingConfig.from_params(params, seed=7),
+        training=images,
+        validation=images,
+        previous=TrainingState(),
+    )
 
 
 def state(**changes):
-    """Return the state of a tiny network after two epochs."""
+    """Return the state of the tiny network after two epochs."""
     values = {
         "weights": (np.ones((2, 3), np.float32), np.zeros(3, np.float32)),
         "optimizer": (np.array(4), np.ones((2, 3), np.float32), np.zeros(3, np.float32)),
-        "optimizer_name": "adam",
-        "history": {"loss": [1.5, 0.1 + 0.2], "val_loss": [float("nan")]},
+        "optimizer_fingerprint": "adam",
+        "history": {
+            "loss": [1.5, 0.1 + 0.2],
+            "accuracy": [0.1, 1.0],
+            "val_loss": [float("nan"), 1.0],
+            "val_accuracy": [0.0, 1e-9],
+            "lr": [0.5],
+        },
         "best_weights": (np.full((2, 3), 2, np.float32), np.zeros(3, np.float32)),
         "best_epoch": 1,
     }
@@ -278,7 +303,7 @@ def state(**changes):
 @pytest.fixture
 def checkpoint(path):
     """A checkpoint whose file holds the state of a tiny network."""
-    checkpoint = Checkpoint(path, lambda: RUN)
+    checkpoint = Checkpoint(path, tiny_run(path))
     checkpoint.save(state())
     return checkpoint
 
@@ -310,9 +335,12 @@ def npy(array):
     return buffer.getvalue()
 
 
-def assert_damaged(checkpoint, match=""):
+def assert_damaged(checkpoint, match="", *, has_seed=False):
     with pytest.raises(ValueError, match=rf"(?s)must be an intact file .*run\.ckpt.*{match}.* Delete it"):
         checkpoint.load()
+    if has_seed:
+        assert saved_seed(checkpoint.path) == 7
+        return
     with pytest.raises(ValueError, match=r"must be an intact file .*run\.ckpt"):
         saved_seed(checkpoint.path)
 
@@ -320,22 +348,24 @@ def assert_damaged(checkpoint, match=""):
 def test_loads_saved_state(checkpoint):
     loaded, saved = checkpoint.load(), state()
     assert repr(loaded) == repr(saved)
-    assert loaded.has_variables_like(saved)
+    for name in ("weights", "optimizer", "best_weights"):
+        for one, other in zip(getattr(loaded, name), getattr(saved, name), strict=True):
+            assert_array_equal(one, other, strict=True)
     assert saved_seed(checkpoint.path) == 7
 
 
 def test_returns_none_without_a_file(path):
-    assert Checkpoint(path, lambda: RUN).load() is None
+    assert Checkpoint(path, tiny_run(path)).load() is None
     assert saved_seed(path) is None
 
 
 def test_symbolic_links_are_followed(checkpoint, tmp_path):
     link = tmp_path / "link.ckpt"
     link.symlink_to(checkpoint.path)
-    other = Checkpoint(link, lambda: RUN)
-    with checkpoint.locked(), pytest.raises(ValueError, match="one fit at a time"), other.locked():
+    message = pytest.raises(ValueError, match="one fit at a time")
+    with open_checkpoint(tiny_run(checkpoint.path)), message, open_checkpoint(tiny_run(link)):
         pass
-    other.remove()
+    Checkpoint(link, tiny_run(link)).remove()
     assert checkpoint.load() is None
 
 
@@ -381,22 +411,35 @@ def test_raises_for_a_damaged_description(checkpoint, description):
         ("run", {"random_state": "-1"}),
         ("run", {"random_state": "none"}),
         ("run", {"random_state": "9" * 5000}),
-        ("state", {"optimizer_name": 1}),
+        ("state", {"optimizer_fingerprint": 1}),
         ("state", {"best_epoch": True}),
         ("state", {"history": []}),
-        ("state", {"history": {}}),
-        ("state", {"history": {"loss": []}}),
-        ("state", {"history": {"loss": 2}}),
-        ("state", {"history": {"loss": "ab"}}),
-        ("state", {"history": {"loss": [1.0, None]}}),
-        ("state", {"history": {"loss": [1.0], "accuracy": [1.0, 2.0]}}),
-        ("state", {"history": {"loss": [1.0], "accuracy": []}}),
     ],
     ids=str,
 )
 def test_raises_for_impossible_values(checkpoint, part, changes):
     forge_description(checkpoint.path, part, changes)
     assert_damaged(checkpoint)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"history": {}},
+        {"history": {"loss": []}},
+        {"history": {"loss": 2}},
+        {"history": {"loss": "ab"}},
+        {"history": {"loss": [1.0, None]}},
+        {"history": {"loss": [1.0], "accuracy": [1.0, 2.0]}},
+        {"history": {"loss": [1.0], "accuracy": []}},
+        {"history": {"loss": [1.0, 2.0], "accuracy": [1.0, 2.0]}},
+        {"best_epoch": 3},
+    ],
+    ids=str,
+)
+def test_raises_for_a_state_that_the_run_cannot_reach(checkpoint, changes):
+    forge_description(checkpoint.path, "state", changes)
+    assert_damaged(checkpoint, has_seed=True)
 
 
 @pytest.mark.parametrize(
@@ -408,15 +451,24 @@ def test_raises_for_impossible_values(checkpoint, part, changes):
         npy(np.array([True])),
         npy(np.array([1j])),
         npy(np.zeros(2, [("a", int)])),
-        npy(np.ones((3, 2), np.float32)),
-        npy(np.ones((2, 3))),
         b"\x93NUMPY\x01\x00\x4c\x00{'descr': '<f8', 'fortran_order': False, 'shape': (10000000000000,)}\n",
     ],
-    ids=range(9),
+    ids=range(7),
 )
 def test_raises_for_wrong_arrays(checkpoint, array):
     forge(checkpoint.path, {"best_weights-0000.npy": array})
     assert_damaged(checkpoint)
+
+
+@pytest.mark.parametrize("name", ["weights", "best_weights"])
+@pytest.mark.parametrize(
+    "array",
+    [np.ones((3, 2), np.float32), np.ones((2, 3)), np.full((2, 3), np.nan, np.float32)],
+    ids=["shape", "dtype", "NaN"],
+)
+def test_raises_for_weights_of_another_network(checkpoint, name, array):
+    forge(checkpoint.path, {f"{name}-0000.npy": npy(array)})
+    assert_damaged(checkpoint, f"the {name} must", has_seed=True)
 
 
 def test_arrays_are_not_unpickled(checkpoint, tmp_path):
@@ -443,7 +495,7 @@ def test_members_have_plain_names(checkpoint, member):
 @pytest.mark.parametrize("field", ["weights-0000.npy", "training.json"])
 def test_raises_for_missing_members(checkpoint, field):
     forge(checkpoint.path, {field: None})
-    assert_damaged(checkpoint)
+    assert_damaged(checkpoint, has_seed=field != "training.json")
 
 
 @pytest.mark.parametrize("add", ["state", "arrays", "description"])
@@ -477,7 +529,7 @@ def test_fit_raises_for_a_damaged_file(digits, path, random_state):
         {"weights-0000.npy": npy(np.ones((3, 3, 1, 8)))},
         {"weights-0000.npy": None},
         {"optimizer-0002.npy": npy(np.ones(3, np.float32))},
-        {"optimizer_name": "other"},
+        {"optimizer_fingerprint": "other"},
         {"history": {"loss": [1.0] * 9}},
         {"history": {"loss": [1.0]}},
         {"best_epoch": 1},
@@ -525,21 +577,22 @@ def test_raises_if_another_fit_uses_the_file(digits, path):
 
 HOLDER = """
 import sys, time
-from sk_mnist_cnn._checkpoint import Checkpoint
-with Checkpoint(sys.argv[1], dict).locked():
+from types import SimpleNamespace
+from sk_mnist_cnn._checkpoint import open_checkpoint
+with open_checkpoint(SimpleNamespace(params={"checkpoint": sys.argv[1]})):
     print("locked", flush=True)
     time.sleep(600)
 """
 
 
 def test_killed_process_releases_its_lock(path):
-    checkpoint = Checkpoint(path, dict)
+    run = tiny_run(path)
     with subprocess.Popen([sys.executable, "-c", HOLDER, path], stdout=subprocess.PIPE) as holder:
         assert holder.stdout.readline() == b"locked\n"
-        with pytest.raises(ValueError, match="one fit at a time"), checkpoint.locked():
+        with pytest.raises(ValueError, match="one fit at a time"), open_checkpoint(run):
             pass
         holder.kill()
-    with checkpoint.locked():
+    with open_checkpoint(run):
         pass
     assert list(path.parent.iterdir()) == []
 
@@ -548,10 +601,10 @@ def test_threads_hold_the_lock_one_at_a_time(path):
     holders, n_locked, failures = [], [0] * 4, []
 
     def work(i):
-        checkpoint = Checkpoint(path, dict)
+        run = tiny_run(path)
         while n_locked[i] < 200:
             try:
-                with checkpoint.locked():
+                with open_checkpoint(run):
                     holders.append(i)
                     if holders != [i]:
                         failures.append(list(holders))
@@ -577,7 +630,7 @@ def test_file_systems_without_locks_are_not_refused(path, monkeypatch):
         raise OSError(38, "Function not implemented")
 
     monkeypatch.setattr(fcntl, "flock", unsupported)
-    with Checkpoint(path, dict).locked():
+    with open_checkpoint(tiny_run(path)):
         pass
 
 

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 from sklearn.exceptions import ConvergenceWarning
 
-from sk_mnist_cnn._convergence import warn_if_not_converged
-from sk_mnist_cnn._training import ImageDataset
+from sk_mnist_cnn import CNNDigitClassifier
+from sk_mnist_cnn._fitting import warn_if_not_converged
+from sk_mnist_cnn._targets import ImageDataset
+from sk_mnist_cnn._training import TrainingConfig, TrainingRun, TrainingState
 from tests.estimators import quick_classifier, small_classifier
 
 pytestmark = pytest.mark.filterwarnings("error::sklearn.exceptions.ConvergenceWarning")
@@ -19,10 +21,13 @@ def data_set(labels, weights=None):
     return ImageDataset(np.zeros((len(labels), 4)), labels, weights, np.flatnonzero(weights))
 
 
-def warns(loss, images, n_classes, label_smoothing=0.0):
+def warns(loss, images, n_classes, label_smoothing=0.0, **state):
+    params = CNNDigitClassifier(label_smoothing=label_smoothing).get_params()
+    config = TrainingConfig.from_params(params, seed=0)
+    run = TrainingRun(params, {}, np.arange(n_classes), None, config, images, None, TrainingState())
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        warn_if_not_converged(loss, images, n_classes, label_smoothing)
+        warn_if_not_converged(run, TrainingState(**{"history": {"loss": [loss]}, **state}))
     return len(caught) == 1 and caught[0].category is ConvergenceWarning
 
 
@@ -45,6 +50,13 @@ def test_losses_are_those_of_smoothed_targets(weights, label_smoothing):
 def test_images_of_one_class_have_nothing_to_compare():
     assert not warns(5.0, data_set([1, 1, 1]), 10)
     assert not warns(5.0, data_set([1, 1, 0], weights=[1, 1, 0]), 10)
+
+
+def test_the_loss_is_that_of_the_epoch_whose_weights_are_kept():
+    images, losses = data_set([0, 1]), {"loss": [0.69, 0.1, 0.69]}
+    assert warns(None, images, 2, history=losses)
+    assert not warns(None, images, 2, history=losses, best_epoch=2)
+    assert warns(None, images, 2, history=losses, best_epoch=1)
 
 
 def test_fit_warns_and_names_the_remedy(digits):

@@ -9,14 +9,18 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from sk_mnist_cnn import CNNDigitClassifier, ImagePreprocessor
 from sk_mnist_cnn._images import (
-    as_rows,
+    as_flat_rows,
     check_layout,
-    pixel_maximum,
     resolve_image_shape,
-    scale_pixels,
-    unscale_pixels,
+    to_array,
 )
+from sk_mnist_cnn._pixels import pixel_maximum, scale_pixels, unscale_pixels
 from tests.estimators import sparse_batches
+
+
+def as_rows(X):
+    return as_flat_rows(to_array(X))
+
 
 KINDS = ["float16", "float32", "float64", "uint8", "uint16", "int64", "bool"]
 

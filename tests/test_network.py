@@ -26,6 +26,11 @@ def reference():
     return build_cnn(MNIST, 10, seed=0)
 
 
+def architecture(image_shape=(8, 8, 1), **params):
+    sizes = {**TINY, "pool_size": 2, "activation": "relu", "dtype": "float32", **params}
+    return Architecture.resolve(image_shape, 10, **sizes)
+
+
 def kernels(network):
     return [layer.kernel_size for layer in network.layers if isinstance(layer, keras.layers.Conv2D)]
 
@@ -281,11 +286,8 @@ def test_seed_determines_dropout_masks():
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("seed", [0, 7, 2**31 - 1, 2**40])
 def test_initial_weights_equal_those_of_new_network(dtype, seed):
-    shape = (8, 8, 1)
-    network = build_cnn(shape, 10, **TINY, dtype=dtype, seed=123)
-    network.set_weights([w + 1 for w in network.get_weights()])
-    weights = initial_weights(network, seed)
-    expected = build_cnn(shape, 10, **TINY, dtype=dtype, seed=seed).get_weights()
+    weights = initial_weights(architecture(dtype=dtype), seed)
+    expected = build_cnn((8, 8, 1), 10, **TINY, dtype=dtype, seed=seed).get_weights()
     assert len(weights) == len(expected)
     for found, new in zip(weights, expected, strict=True):
         assert found.dtype == new.dtype
@@ -293,14 +295,16 @@ def test_initial_weights_equal_those_of_new_network(dtype, seed):
 
 
 def test_initial_weights_of_defaults(reference):
-    for found, new in zip(initial_weights(reference, 0), reference.get_weights(), strict=True):
+    defaults = {"filters": (32, 64), "kernel_size": 5, "dense_units": (120, 84)}
+    weights = initial_weights(architecture(MNIST, **defaults), 0)
+    for found, new in zip(weights, reference.get_weights(), strict=True):
         assert_array_equal(found, new)
 
 
 @pytest.mark.parametrize("params", [{"filters": (4,)}, {"dense_units": ()}, {"dense_units": (8,)}], ids=str)
 def test_initial_weights_of_other_depths(params):
-    one, two = (build_cnn((8, 8, 1), 10, **{**TINY, **params}, seed=seed) for seed in (5, 6))
-    for found, new in zip(initial_weights(two, 5), one.get_weights(), strict=True):
+    expected = build_cnn((8, 8, 1), 10, **{**TINY, **params}, seed=5).get_weights()
+    for found, new in zip(initial_weights(architecture(**params), 5), expected, strict=True):
         assert_array_equal(found, new)
 
 
@@ -309,8 +313,8 @@ def test_does_not_change_global_random_state(seed):
     random.seed(0)
     np.random.seed(0)  # noqa: NPY002
     python, numpy = random.getstate(), np.random.get_state()  # noqa: NPY002
-    network = build_cnn((8, 8, 1), 10, **TINY, seed=seed)
-    initial_weights(network, seed)
+    build_cnn((8, 8, 1), 10, **TINY, seed=seed)
+    initial_weights(architecture(), seed)
     assert random.getstate() == python
     for after, before in zip(np.random.get_state(), numpy, strict=True):  # noqa: NPY002
         assert_array_equal(after, before)

@@ -21,7 +21,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sk_mnist_cnn import CNNDigitClassifier, ImagePreprocessor, load_mnist_sample
-from sk_mnist_cnn._pictures.reading import read_gray
+from sk_mnist_cnn._pillow.reading import read_gray
 from sk_mnist_cnn.normalization import MNISTNormalizer
 from tests.estimators import sparse_batches
 

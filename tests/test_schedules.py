@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from sk_mnist_cnn._choices import ScheduleName
 from sk_mnist_cnn._keras.backend import keras
-from sk_mnist_cnn._schedules import SCHEDULES, learning_rates
+from sk_mnist_cnn._training import SCHEDULES, ScheduleName, learning_rates
 from tests.estimators import small_classifier
 
 

@@ -3,30 +3,29 @@
 import numpy as np
 from numpy.testing import assert_allclose, assert_array_equal
 
-from sk_mnist_cnn._targets import check_sample_weight, stratified_split, weigh_classes
-from sk_mnist_cnn._training import ImageDataset
+from sk_mnist_cnn._targets import ImageDataset, check_sample_weight, stratified_split, weigh_images
 
 
-def training_weights(labels, class_weight, sample_weight=None, *, indices=None, whole=True):
+def training_weights(labels, class_weight, sample_weight=None, *, indices=None, is_complete=True):
     """Return the training weights of samples of the classes 0 and 1."""
     labels = np.array(labels)
     weights = check_sample_weight(sample_weight, len(labels))
     indices = np.flatnonzero(weights) if indices is None else np.array(indices)
     images = ImageDataset(np.zeros((len(labels), 1)), labels, weights, indices)
-    images = weigh_classes(images, class_weight, np.array([0, 1]), "float64", whole=whole)
+    images = weigh_images(images, class_weight, np.array([0, 1]), "float64", is_complete=is_complete)
     return images.weights[images.indices]
 
 
 def test_class_weights_of_a_batch_do_not_depend_on_its_labels():
     class_weight = {0: 1, 1: 3}
-    assert_allclose(training_weights([0, 0], class_weight, whole=False), 0.5)
-    assert_allclose(training_weights([1, 1], class_weight, whole=False), 1.5)
-    assert_allclose(training_weights([0, 1], class_weight, whole=False), [0.5, 1.5])
+    assert_allclose(training_weights([0, 0], class_weight, is_complete=False), 0.5)
+    assert_allclose(training_weights([1, 1], class_weight, is_complete=False), 1.5)
+    assert_allclose(training_weights([0, 1], class_weight, is_complete=False), [0.5, 1.5])
 
 
 def test_sample_weights_of_a_batch_are_divided_by_their_mean():
-    assert_allclose(training_weights([0, 0], {0: 1, 1: 3}, [10, 30], whole=False), [0.25, 0.75])
-    assert_allclose(training_weights([0, 0], None, [10, 30], whole=False), [0.5, 1.5])
+    assert_allclose(training_weights([0, 0], {0: 1, 1: 3}, [10, 30], is_complete=False), [0.25, 0.75])
+    assert_allclose(training_weights([0, 0], None, [10, 30], is_complete=False), [0.5, 1.5])
 
 
 def test_balanced_weights_ignore_samples_with_zero_weight():

@@ -1,7 +1,7 @@
 import pytest
 
-from sk_mnist_cnn import _threads
-from sk_mnist_cnn._threads import allowed_threads
+from sk_mnist_cnn import _process
+from sk_mnist_cnn._process import allowed_threads
 
 
 @pytest.mark.parametrize(
@@ -9,7 +9,7 @@ from sk_mnist_cnn._threads import allowed_threads
     [("1", 1), (" 2 ", 2), ("2,4", 2), ("9", 8), ("1" * 20, 8), ("0", None), ("", None), ("-1", None)],
 )
 def test_omp_num_threads_is_the_number_of_threads(variable, expected, monkeypatch):
-    monkeypatch.setattr(_threads, "available_cores", lambda: 8)
+    monkeypatch.setattr(_process, "available_cores", lambda: 8)
     monkeypatch.setenv("OMP_NUM_THREADS", variable)
     assert allowed_threads() == expected
 

@@ -5,7 +5,12 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from sk_mnist_cnn import CNNDigitClassifier
-from sk_mnist_cnn._training import ImageDataset, TrainingConfig, TrainingState
+from sk_mnist_cnn._architecture import Architecture
+from sk_mnist_cnn._targets import ImageDataset
+from sk_mnist_cnn._training import TrainingConfig, TrainingState
+
+SIZES = {"filters": (), "kernel_size": 1, "pool_size": 1, "dense_units": ()}
+NETWORK = Architecture.resolve((1, 2, 1), 3, **SIZES, activation="relu", dtype="float32")
 
 
 @pytest.fixture
@@ -70,10 +75,34 @@ def test_a_number_of_epochs_stays():
     assert config.resolve_epochs(1).epochs == 3
 
 
-def test_states_are_alike_if_their_arrays_are():
-    state = TrainingState(weights=(np.zeros((2, 3)),), history={"loss": [1.0, 0.5]})
-    assert state.n_epochs == 2
-    assert state.has_variables_like(TrainingState(weights=(np.ones((2, 3)),)))
-    assert not state.has_variables_like(TrainingState(weights=(np.ones((3, 2)),)))
-    assert not state.has_variables_like(TrainingState(weights=(np.ones((2, 3), np.float32),)))
-    assert not state.has_variables_like(TrainingState(weights=(np.ones((2, 3)), np.ones(3))))
+def state(**changes):
+    weights = np.zeros((2, 3), np.float32), np.zeros(3, np.float32)
+    values = {"weights": weights, "optimizer": (np.zeros(4),), "history": {"loss": [1.0, 0.5], "lr": [0.1]}}
+    return TrainingState(**{**values, **changes})
+
+
+def test_a_state_fits_its_network_and_its_optimizer():
+    assert state().n_epochs == 2
+    state().check(NETWORK)
+    state(best_weights=state().weights).check(NETWORK, [np.ones(4)])
+    state(optimizer=()).check(NETWORK, [np.ones(4)])
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"weights": ()}, "the weights must have the shapes"),
+        ({"weights": state().weights[::-1]}, "the weights must have the shapes"),
+        ({"weights": tuple(array.astype(float) for array in state().weights)}, "the weights must have"),
+        ({"weights": (state().weights[0], np.full(3, np.inf, np.float32))}, "the weights must be finite"),
+        ({"best_weights": state().weights[:1]}, "the best_weights must have the shapes"),
+        ({"optimizer": (np.zeros(5),)}, "the optimizer must have the shapes"),
+        ({"optimizer": (np.zeros(4, int),)}, "the optimizer must have the shapes"),
+        ({"history": {"loss": [1.0], "lr": [0.1, 0.1]}}, "the history of 'lr' must hold at most one number"),
+        ({"history": {"loss": [1.0], "lr": []}}, "the history of 'lr'"),
+        ({"history": {"loss": [None]}}, "the history of 'loss'"),
+    ],
+)
+def test_raises_for_a_state_of_another_training(changes, message):
+    with pytest.raises(ValueError, match=message):
+        state(**changes).check(NETWORK, [np.ones(4)])

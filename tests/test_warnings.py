@@ -11,7 +11,7 @@ from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 
 from sk_mnist_cnn import ImagePreprocessor, MNISTNormalizer
-from sk_mnist_cnn._fitted import as_images
+from sk_mnist_cnn._fitted import to_images
 from sk_mnist_cnn._warnings import warn
 from tests.estimators import small_classifier
 
@@ -50,7 +50,7 @@ TRANSFORMERS = {
     "Pipeline.fit": lambda: make_pipeline(ImagePreprocessor()).fit(ROWS),
     "Pipeline.fit_transform": lambda: make_pipeline(ImagePreprocessor()).fit_transform(ROWS),
     "nested Pipeline": lambda: make_pipeline(make_pipeline(MNISTNormalizer()), ImagePreprocessor()).fit(ROWS),
-    "as_images": lambda: as_images(ROWS),
+    "to_images": lambda: to_images(ROWS),
 }
 
 

@@ -31,20 +31,16 @@ class Augmentation:
             self._check_images(image_shape)
 
     @staticmethod
-    def key(augmentation):
-        """Return a fingerprint of an augmentation, with its classes, because a notebook may redefine them.
+    def identity(augmentation):
+        """Return a key of graphs to share, and the classes of the Keras layers.
 
-        It is random if the settings cannot be determined, so that no graph is shared.
+        The key has the classes too, because a notebook may redefine them. It is random if the settings
+        cannot be determined, so that no graph is shared.
         """
-        return fingerprint(augmentation) or secrets.token_hex(), *Augmentation.classes(augmentation)
-
-    @staticmethod
-    def classes(augmentation):
-        """Return the classes of the Keras layers."""
-        if augmentation is None or isinstance(augmentation, str):
-            return []
-        layers = _checked_layers(augmentation)
-        return [type(part) for layer in layers for part in layer._flatten_layers()]
+        named = augmentation is None or isinstance(augmentation, str)
+        layers = [] if named else _checked_layers(augmentation)
+        classes = tuple(type(part) for layer in layers for part in layer._flatten_layers())
+        return (fingerprint(augmentation) or secrets.token_hex(), *classes), classes
 
     def __call__(self, images, seed):
         """Augment a batch of images; `seed` is a pair of integers, drawn for this batch."""

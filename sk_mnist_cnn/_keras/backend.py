@@ -13,7 +13,7 @@ import sys
 import tempfile
 import threading
 
-from .._threads import allowed_threads
+from .._process import allowed_threads
 
 _CHATTER = re.compile(
     r"WARNING: All log messages before absl"

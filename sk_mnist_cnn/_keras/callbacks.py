@@ -1,4 +1,4 @@
-"""Keras callbacks that the engine adds to the callbacks of the user."""
+"""Keras callbacks of every fit, around the callbacks of the user."""
 
 import copy
 from dataclasses import replace
@@ -45,6 +45,30 @@ def has_batch_hooks(callback):
     )
 
 
+def training_callbacks(trainer, run, callbacks, stopping, checkpoint, observer):
+    """Return the callbacks of a training, in the order in which they are called.
+
+    Parameters
+    ----------
+    trainer : Trainer
+    run : TrainingRun
+    callbacks : list of keras.callbacks.Callback
+        Copies of the user's callbacks.
+    stopping : EarlyStopping or None
+    checkpoint : Checkpoint or None
+    observer : FitObserver or None
+    """
+    check = CheckLoss()
+    callbacks = [StartEpoch(trainer), check, *callbacks, RecordHistory(trainer, check)]
+    if stopping:
+        callbacks.append(stopping)
+    if checkpoint:
+        callbacks.append(SaveCheckpoint(trainer, checkpoint, stopping))
+    if observer:
+        callbacks.append(Observe(trainer, run, observer))
+    return callbacks
+
+
 class StartEpoch(keras.callbacks.Callback):
     """Set all random generators at the start of an epoch, from (seed, epoch) alone."""
 
@@ -84,16 +108,23 @@ class RecordHistory(keras.callbacks.Callback):
 class EarlyStopping(keras.callbacks.Callback):
     """Keep the weights of the best epoch, and stop `patience` epochs after it.
 
-    Unlike the callback of Keras, it can be resumed from a checkpoint.
+    Keras' callback cannot be resumed from a checkpoint.
+
+    Parameters
+    ----------
+    trainer : Trainer
+    run : TrainingRun
+    state : TrainingState
+        The state from which the training starts or is resumed.
     """
 
-    def __init__(self, trainer, monitor, patience, state, n_done):
+    def __init__(self, trainer, run, state):
         super().__init__()
         self._trainer = trainer
-        self._sign = 1 if monitor.endswith("accuracy") else -1
-        self._monitor, self._patience = monitor, patience
-        values = state.history.get(monitor, ())
-        self._values = list(values[len(values) - n_done :])
+        self._monitor, self._patience = run.config.monitor, run.config.patience
+        self._sign = 1 if self._monitor.endswith("accuracy") else -1
+        values = state.history.get(self._monitor, ())
+        self._values = list(values[len(values) - run.n_epochs_done(state) :])
         self.best_weights, self.best_epoch = state.best_weights, state.best_epoch
 
     @property
@@ -114,15 +145,15 @@ class EarlyStopping(keras.callbacks.Callback):
 class Observe(keras.callbacks.Callback):
     """Call scikit-learn's callbacks for each epoch."""
 
-    def __init__(self, trainer, observer, fitted_attributes):
+    def __init__(self, trainer, run, observer):
         super().__init__()
-        self._trainer, self._observer, self._fitted_attributes = trainer, observer, fitted_attributes
+        self._trainer, self._run, self._observer = trainer, run, observer
 
     def on_epoch_begin(self, epoch, logs=None):
         self._observer.begin_epoch()
 
     def on_epoch_end(self, epoch, logs=None):
-        if self._observer.end_epoch(lambda: self._fitted_attributes(self._trainer.state())):
+        if self._observer.end_epoch(self._run, self._trainer.state):
             self.model.stop_training = True
 
 

@@ -76,10 +76,10 @@ class SmoothedCrossentropy(keras.losses.SparseCategoricalCrossentropy):
 
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
-        self.share = tf.Variable(0.0, trainable=False)
+        self.label_smoothing = tf.Variable(0.0, trainable=False)
 
     def call(self, y_true, y_pred):
         of_label = super().call(y_true, y_pred)
         of_all = keras.losses.categorical_crossentropy(tf.ones_like(y_pred) / y_pred.shape[-1], y_pred)
-        share = tf.cast(self.share, of_label.dtype)
-        return (1 - share) * of_label + share * of_all
+        smoothing = tf.cast(self.label_smoothing, of_label.dtype)
+        return (1 - smoothing) * of_label + smoothing * of_all

@@ -8,67 +8,50 @@ from .backend import keras
 def build_network(architecture, *, conv_dropout=0.0, dense_dropout=0.0, seed=None):
     """Build the network, not compiled, with initial weights from `seed`; see `build_cnn`."""
     layers, seeds, dtype = keras.layers, _layer_seeds(seed), architecture.dtype
-
-    def initializer():
-        return keras.initializers.GlorotUniform(seed=next(seeds))
-
-    def dropout(rate, name):
-        return layers.Dropout(rate, seed=next(seeds), dtype=dtype, name=name)
-
+    rates = {"conv_dropout": conv_dropout, "dense_dropout": dense_dropout}
     # The image format is passed to each layer, because users can change Keras' default.
     channels_last = {"data_format": "channels_last", "dtype": dtype}
-    stack = [keras.Input(architecture.image_shape, name="images", dtype=architecture.input_dtype)]
-    for i, (n_filters, kernel, pool) in enumerate(architecture.blocks, 1):
-        stack.append(
-            layers.Conv2D(
-                n_filters,
-                kernel,
-                activation=architecture.activation,
-                kernel_initializer=initializer(),
-                name=f"conv_{i}",
-                **channels_last,
-            )
-        )
-        stack.append(layers.MaxPooling2D(pool, name=f"pool_{i}", **channels_last))
-    stack.append(dropout(conv_dropout, "conv_dropout"))
-    stack.append(layers.Flatten(name="flatten", **channels_last))
-    for i, units in enumerate(architecture.dense_units, 1):
-        stack.append(
-            layers.Dense(
-                units,
-                activation=architecture.activation,
-                kernel_initializer=initializer(),
-                dtype=dtype,
-                name=f"dense_{i}",
-            )
-        )
-        if i == 1:
-            stack.append(dropout(dense_dropout, "dense_dropout"))
-    stack.append(
-        layers.Dense(
-            architecture.n_classes,
-            activation="softmax",
-            kernel_initializer=initializer(),
-            dtype=architecture.input_dtype,  # full precision under the mixed policies
-            name="probabilities",
-        )
-    )
-    return keras.Sequential(stack, name="cnn")
+
+    def keras_layer(layer):
+        name = layer.name
+        match layer.kind:
+            case "conv":
+                n_filters, window, trained = layer.shape[-1], layer.shape[:2], _trained(layer, seeds)
+                return layers.Conv2D(n_filters, window, name=name, **trained, **channels_last)
+            case "pool":
+                return layers.MaxPooling2D(layer.shape, name=name, **channels_last)
+            case "dropout":
+                return layers.Dropout(rates[name], seed=next(seeds), name=name, dtype=dtype)
+            case "flatten":
+                return layers.Flatten(name=name, **channels_last)
+            case "dense":
+                # Probabilities have full precision under the mixed policies.
+                precision = architecture.input_dtype if name == "probabilities" else dtype
+                return layers.Dense(layer.shape[-1], name=name, dtype=precision, **_trained(layer, seeds))
+
+    images = keras.Input(architecture.image_shape, name="images", dtype=architecture.input_dtype)
+    stack = [keras_layer(layer) for layer in architecture.layers if not layer.is_identity]
+    return keras.Sequential([images, *stack], name="cnn")
 
 
-def initial_weights(network, seed):
+def initial_weights(architecture, seed):
     """Return the weights that `build_network` draws from `seed`, to reset a trained network."""
     seeds = _layer_seeds(seed)
     weights = []
-    for layer in network.layers:
-        if layer.name.endswith("dropout"):
+    for layer in architecture.layers:
+        if layer.kind == "dropout":
             next(seeds)
-        elif layer.weights:
-            kernel, bias = layer.weights
-            initializer = keras.initializers.GlorotUniform(seed=next(seeds))
-            weights.append(np.asarray(initializer(kernel.shape, dtype=kernel.dtype)))
-            weights.append(np.zeros(bias.shape, dtype=bias.dtype))
+        elif layer.kind in ("conv", "dense"):
+            initializer = _trained(layer, seeds)["kernel_initializer"]
+            weights.append(np.asarray(initializer(layer.shape, dtype=architecture.input_dtype)))
+            weights.append(np.zeros(layer.shape[-1:], architecture.input_dtype))
     return weights
+
+
+def _trained(layer, seeds):
+    """Return the settings of a layer with weights."""
+    initializer = keras.initializers.GlorotUniform(seed=next(seeds))
+    return {"activation": layer.activation, "kernel_initializer": initializer}
 
 
 def _layer_seeds(seed):

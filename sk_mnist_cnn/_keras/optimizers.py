@@ -10,8 +10,8 @@ import numpy as np
 from .._fingerprint import fingerprint
 from .backend import keras
 
-# Keras 3 lowered Adadelta's default to 0.001, with which this network hardly learns. The method itself has no
-# learning rate, which is a rate of 1 (Zeiler, 2012, "ADADELTA: an adaptive learning rate method").
+# The published method has no learning rate, which is the same as a learning rate of 1 (Zeiler, 2012,
+# "ADADELTA: an adaptive learning rate method"). With Keras 3's default of 0.001, this network hardly learns.
 ADADELTA_RATE = 1.0
 
 
@@ -24,13 +24,14 @@ class Optimizer:
     learning_rate: float | None  # None uses the schedule in `config`
 
     @classmethod
-    def resolve(cls, optimizer, learning_rate):
+    def resolve(cls, optimizer, learning_rate, schedule="constant"):
         """Return the Optimizer of a name or an instance; `learning_rate` replaces its own unless "auto".
 
         Raises
         ------
         ValueError
-            If the optimizer is of another type, or one that cannot be used.
+            If the optimizer is of another type, or one that cannot be used, or if the optimizer and
+            `schedule` are both schedules.
         """
         if isinstance(optimizer, str):
             kind, config = _class_named(optimizer), {}
@@ -43,14 +44,20 @@ class Optimizer:
             own_rate = config.pop("learning_rate")
             if not isinstance(own_rate, float):
                 config["learning_rate"], own_rate = own_rate, None
-        if learning_rate == "auto":
-            return cls(kind, config, own_rate)
-        config.pop("learning_rate", None)
-        return cls(kind, config, float(learning_rate))
+        if learning_rate != "auto":
+            config.pop("learning_rate", None)
+            own_rate = float(learning_rate)
+        resolved = cls(kind, config, own_rate)
+        if resolved.has_own_schedule and schedule != "constant":
+            raise ValueError(
+                "learning_rate_schedule must be 'constant' with an optimizer that has a "
+                f"LearningRateSchedule, got {schedule!r}. Pass a number as the optimizer's learning_rate."
+            )
+        return resolved
 
     @property
-    def name(self):
-        """Fingerprint of class and settings: optimizers with the same name can use the same state.
+    def fingerprint(self):
+        """Hash of class and settings: optimizers with the same fingerprint can use the same state.
 
         It is random if the settings cannot be determined, so that no state is reused.
         """
@@ -58,9 +65,9 @@ class Optimizer:
 
     @property
     def key(self):
-        """Key of graphs to share: the name, and the classes, because a notebook may redefine them."""
+        """Key of graphs to share: the fingerprint, and the classes, because a notebook may redefine them."""
         schedule = self.config.get("learning_rate")
-        return self.name, self.kind, type(schedule and keras.saving.deserialize_keras_object(schedule))
+        return self.fingerprint, self.kind, type(schedule and keras.saving.deserialize_keras_object(schedule))
 
     @property
     def has_own_schedule(self):

@@ -2,6 +2,9 @@
 
 A terminal or a notebook shows one bar that is updated in place. Other outputs, such as files, get one line
 per epoch.
+
+`tqdm.keras.TqdmCallback` is not used: it cannot begin after the epochs before an interruption, cannot show
+the time left over all epochs, needs ipywidgets for its bars in notebooks, and has no lines for other outputs.
 """
 
 import sys
@@ -9,8 +12,8 @@ from time import monotonic
 
 from tqdm import tqdm
 
+from .._process import is_worker_process
 from .backend import keras
-from .worker import is_worker_process
 
 _METRICS = "loss", "accuracy", "val_loss", "val_accuracy"
 _TRAINING = "{desc} |{bar}| {remaining} left{postfix}"

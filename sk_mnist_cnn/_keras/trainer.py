@@ -2,6 +2,9 @@
 
 scikeras builds, compiles and fits it. All variables are set before every training, so that nothing is traced
 twice. `_keras.engine` decides which trainer a fit uses.
+
+Two private methods of scikeras are used: `_validate_data` is replaced, because it accepts no data sets, and
+`_initialize_callbacks` is called, because scikeras calls it only once.
 """
 
 from dataclasses import replace
@@ -39,10 +42,26 @@ class Trainer(BaseWrapper):
     @classmethod
     def create(cls, architecture, optimizer, augmentation, steps_per_execution):
         """Build and compile a network and its input pipelines."""
+        dtype = architecture.input_dtype
+        scale_loss = architecture.dtype == "mixed_float16"
+        trainer = cls(
+            model=_compiled_network,
+            model__architecture=architecture,
+            optimizer=replace(optimizer, learning_rate=None).build(scale_loss=scale_loss),
+            loss=SmoothedCrossentropy(dtype=dtype),
+            compile__weighted_metrics=[keras.metrics.SparseCategoricalAccuracy("accuracy", dtype=dtype)],
+            compile__steps_per_execution=steps_per_execution,
+            compile__jit_compile=False,
+            compile__run_eagerly=False,
+            compile__auto_scale_loss=False,
+            warm_start=True,
+            shuffle=False,
+        )
         with default_floatx:
-            trainer = cls._compiled(architecture, optimizer, steps_per_execution)
+            trainer.initialize(None)
         model = trainer.model_
         model.optimizer.build(model.trainable_variables)
+        trainer._architecture = architecture
         trainer._weights = tuple(model.trainable_variables)
         trainer._initial_slots = read(model.optimizer.variables)
         augment = None if augmentation is None else Augmentation(augmentation, architecture.image_shape)
@@ -54,49 +73,56 @@ class Trainer(BaseWrapper):
         trainer._attributes = _attributes(model)
         return trainer
 
-    @classmethod
-    def _compiled(cls, architecture, optimizer, steps_per_execution):
-        dtype = architecture.input_dtype
-        trainer = cls(
-            architecture=architecture,
-            optimizer=replace(optimizer, learning_rate=None).build(
-                scale_loss=architecture.dtype == "mixed_float16"
-            ),
-            loss=SmoothedCrossentropy(dtype=dtype),
-            compile__weighted_metrics=[keras.metrics.SparseCategoricalAccuracy("accuracy", dtype=dtype)],
-            compile__steps_per_execution=steps_per_execution,
-            compile__jit_compile=False,
-            compile__run_eagerly=False,
-            compile__auto_scale_loss=False,
-            warm_start=True,
-            shuffle=False,
-        )
-        trainer.initialize(None)
-        trainer._ensure_compiled_model()
-        return trainer
+    def load(self, state, optimizer, config):
+        """Set every variable that training changes. Without weights in the state, they are drawn anew.
 
-    def load(self, state, optimizer, config, *, resumed=False):
-        """Set every variable that training changes, except the learning rate of a resumed run."""
-        model = self.model_
-        assign(self._weights, state.weights or initial_weights(model, config.seed))
-        continues = state.optimizer and state.optimizer_name == optimizer.name
-        assign(model.optimizer.variables, state.optimizer if continues else self._initial_slots)
-        if not (optimizer.has_own_schedule or resumed):
+        Raises
+        ------
+        ValueError
+            If the state does not fit the network or the optimizer.
+        """
+        model, continues = self.model_, state.optimizer_fingerprint == optimizer.fingerprint
+        if state.weights:
+            state.check(self._architecture, self._initial_slots if continues else None)
+        assign(self._weights, state.weights or initial_weights(self._architecture, config.seed))
+        assign(model.optimizer.variables, (continues and state.optimizer) or self._initial_slots)
+        if not optimizer.has_own_schedule:
             model.optimizer.learning_rate = optimizer.peak_rate
         for layer in model.dropouts:
             layer.rate.assign(getattr(config, layer.name))
-        model.loss.share.assign(config.label_smoothing)
-        self._history = {name: list(values) for name, values in state.history.items()}
-        self._optimizer_name = optimizer.name
-        self._seed = config.seed
+        model.loss.label_smoothing.assign(config.label_smoothing)
+        self._optimizer_fingerprint, self._seed = optimizer.fingerprint, config.seed
+        self._set_history(state)
 
-    def run(self, training, validation, config, rates, callbacks, *, n_done):
-        """Train from the loaded state; `n_done` epochs of `config.epochs` have been trained before."""
-        data = self._pipeline.load(training, config.batch_size, config.seed)
-        options = {"epochs": config.epochs - n_done, "initial_epoch": self.n_epochs}
-        if validation is not None:
-            options["validation_data"] = self._validation_pipeline.load(validation, config.batch_size)
-        self.model_.schedule(rates, n_done * len(data))
+    def resume(self, state):
+        """Set the variables of an interrupted training, after `load`, with the learning rate that it had.
+
+        Raises
+        ------
+        ValueError
+            If the state does not fit the network or the optimizer.
+        """
+        state.check(self._architecture, self._initial_slots)
+        if state.optimizer_fingerprint != self._optimizer_fingerprint:
+            raise ValueError("its optimizer differs")
+        assign(self._weights, state.weights)
+        assign(self.model_.optimizer.variables, state.optimizer)
+        self._set_history(state)
+
+    def run(self, run, rates, callbacks):
+        """Train the epochs of a TrainingRun that the loaded state has not been trained for.
+
+        Raises
+        ------
+        ValueError
+            If a callback ends the training before the first epoch.
+        """
+        config, n_before = run.config, self.n_epochs
+        data = self._pipeline.load(run.training, config.batch_size, config.seed)
+        options = {"epochs": run.previous.n_epochs + config.epochs - n_before, "initial_epoch": n_before}
+        if run.validation is not None:
+            options["validation_data"] = self._validation_pipeline.load(run.validation, config.batch_size)
+        self.model_.schedule(rates, (n_before - run.previous.n_epochs) * len(data))
         self.verbose = 2 if config.verbose > 1 else 0
         progress = progress_callback(config.epochs, len(data)) if config.verbose == 1 else None
         self._set_callbacks([*callbacks, progress] if progress else callbacks)
@@ -108,13 +134,18 @@ class Trainer(BaseWrapper):
             self._set_callbacks(None)
             self._pipeline.clear()
             self._validation_pipeline.clear()
+        if self.n_epochs == n_before:
+            raise ValueError(
+                f"callbacks must let at least one epoch be trained, got {config.callbacks!r}, which ended "
+                "the training before. Remove the callback that does so, or the state that it has stored."
+            )
 
     def start_epoch(self, epoch):
         """Set the order of the images, their augmentation and the dropout masks."""
         self._pipeline.start_epoch(epoch)
-        for i, layer in enumerate(self.model_.layers):
-            if isinstance(layer, VariableDropout):
-                reseed(layer.seed_generator, self._seed, epoch, i)
+        for i, layer in enumerate(self._architecture.layers, 1):
+            if layer.kind == "dropout":
+                reseed(self.model_.get_layer(layer.name).seed_generator, self._seed, epoch, i)
 
     def record_epoch(self, logs):
         """Append the metrics of an epoch to the history."""
@@ -136,7 +167,7 @@ class Trainer(BaseWrapper):
         return TrainingState(
             weights=self.weights(),
             optimizer=read(self.model_.optimizer.variables),
-            optimizer_name=self._optimizer_name,
+            optimizer_fingerprint=self._optimizer_fingerprint,
             history={name: list(values) for name, values in self._history.items()},
         )
 
@@ -147,20 +178,12 @@ class Trainer(BaseWrapper):
         """
         return _same(self._attributes, _attributes(self.model_))
 
+    def _set_history(self, state):
+        self._history = {name: list(values) for name, values in state.history.items()}
+
     def _set_callbacks(self, callbacks):
         self.callbacks = callbacks
         self._initialize_callbacks()
-
-    def _keras_build_fn(self, architecture):
-        network = build_network(architecture, seed=0)
-        outputs = inputs = network.inputs[0]
-        for layer in network.layers:
-            if isinstance(layer, keras.layers.Dropout):
-                layer = VariableDropout(name=layer.name, dtype=architecture.dtype)
-            outputs = layer(outputs)
-        model = ScheduledModel(inputs, outputs, name=network.name)
-        model.architecture = architecture
-        return model
 
     def _validate_data(self, X=None, y=None, reset=False, y_numeric=False):
         return X, y
@@ -171,6 +194,20 @@ class Trainer(BaseWrapper):
         return _Identity()
 
     target_encoder = feature_encoder
+
+
+def _compiled_network(architecture, compile_kwargs):
+    """Build the network with variable dropout rates, and compile it; scikeras passes the arguments."""
+    network = build_network(architecture, seed=0)
+    outputs = inputs = network.inputs[0]
+    for layer in network.layers:
+        if isinstance(layer, keras.layers.Dropout):
+            layer = VariableDropout(name=layer.name, dtype=architecture.dtype)
+        outputs = layer(outputs)
+    model = ScheduledModel(inputs, outputs, name=network.name)
+    model.architecture = architecture
+    model.compile(**compile_kwargs)
+    return model
 
 
 class _Identity:

@@ -1,4 +1,6 @@
-"""`Graph`: the ONNX graph of a network, written node by node from the fitted arrays without TensorFlow.
+"""`Graph`: the ONNX graph of a network, written node by node from the fitted arrays.
+
+Converters such as tf2onnx need TensorFlow and a Keras model, and take seconds.
 
 Predictions run this graph, see `session`. An exported file adds scaling before it and labels after it, see
 `pipeline`.
@@ -72,7 +74,7 @@ class Graph:
         self._outputs.append(_batch(name, dtype, shape))
 
     def add_embeddings(self, images, architecture, weights):
-        """Append the layers that Keras builds from `architecture` but the last one, without dropout.
+        """Append the layers of `architecture` except the last one and dropout.
 
         Convolutions have images of shape (n, c, h, w), as in ONNX. The last node becomes "embeddings".
         """
@@ -80,17 +82,19 @@ class Graph:
         weights = (np.asarray(array, np.float32) for array in weights)
         if architecture.blocks:
             x = self.add("Transpose", x, perm=[0, 3, 1, 2])
-        for i, (_, kernel_size, pool_size) in enumerate(architecture.blocks, 1):
-            kernel, bias = next(weights).transpose(3, 2, 0, 1), next(weights)
-            x = self.add("Conv", x, kernel, bias, output=f"conv_{i}", kernel_shape=kernel_size)
-            x = activate(self, x)
-            x = self.add("MaxPool", x, output=f"pool_{i}", kernel_shape=pool_size, strides=pool_size)
-        if architecture.blocks:
-            x = self.add("Transpose", x, perm=[0, 2, 3, 1])
-        x = self.add("Flatten", x, output="flatten")
-        for i, _ in enumerate(architecture.dense_units, 1):
-            x = self.add("Gemm", x, next(weights), next(weights), output=f"dense_{i}")
-            x = activate(self, x)
+        for layer in architecture.layers[:-1]:
+            name, shape = layer.name, layer.shape
+            if layer.kind == "conv":
+                kernel, bias = next(weights).transpose(3, 2, 0, 1), next(weights)
+                x = activate(self, self.add("Conv", x, kernel, bias, output=name, kernel_shape=shape[:2]))
+            elif layer.kind == "pool" and not layer.is_identity:
+                x = self.add("MaxPool", x, output=name, kernel_shape=shape, strides=shape)
+            elif layer.kind == "flatten":
+                if architecture.blocks:
+                    x = self.add("Transpose", x, perm=[0, 2, 3, 1])
+                x = self.add("Flatten", x, output=name)
+            elif layer.kind == "dense":
+                x = activate(self, self.add("Gemm", x, next(weights), next(weights), output=name))
         self._nodes[-1].name = self._nodes[-1].output[0] = "embeddings"
 
     def add_probabilities(self, weights):

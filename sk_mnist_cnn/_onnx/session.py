@@ -11,7 +11,7 @@ from queue import SimpleQueue
 import numpy as np
 import onnxruntime
 
-from .._threads import allowed_threads, available_cores
+from .._process import allowed_threads, available_cores
 from . import graph
 
 # Sessions kept in a process; the least recently used are dropped. For 28x28 images each takes about 2 MB, and

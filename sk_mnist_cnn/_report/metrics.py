@@ -2,25 +2,59 @@
 
 import numpy as np
 import pandas as pd
-from sklearn.metrics import log_loss, precision_recall_fscore_support
+from sklearn.metrics import classification_report, confusion_matrix, log_loss
 
 _N_BINS = 15  # as in Guo et al. (2017)
 _COVERAGES = (1.0, 0.99, 0.98, 0.95, 0.9, 0.8, 0.7, 0.5)
 
 
-def score_classes(true, predicted, labels):
-    """Return precision, recall, F1 score and support by label."""
-    scores = precision_recall_fscore_support(true, predicted, labels=np.arange(len(labels)), zero_division=0)
-    return pd.DataFrame(dict(zip(("precision", "recall", "f1", "support"), scores, strict=True)), labels)
+def compute_scores(true, predicted, classes, y_proba):
+    """Return the scores that are attributes of an `EvaluationReport`, by name.
+
+    Parameters
+    ----------
+    true, predicted : ndarray of int of shape (n_samples,)
+        Positions of the labels in `classes`: scikit-learn's metrics do not support some types of labels.
+    classes : ndarray of shape (n_classes,)
+    y_proba : ndarray of shape (n_samples, n_classes) or None
+    """
+    counts = confusion_matrix(true, predicted, labels=np.arange(len(classes)))
+    per_class, averages = score_classes(true, predicted, classes)
+    scores = {
+        "n_samples": len(true),
+        "misclassified": np.flatnonzero(true != predicted),
+        "accuracy": float(np.mean(true == predicted)),
+        "confusion": pd.DataFrame(
+            counts, pd.Index(classes, name="true"), pd.Index(classes, name="predicted")
+        ),
+        "confusion_pairs": rank_confusions(counts, classes),
+        "per_class": per_class,
+        "averages": averages,
+    }
+    if y_proba is None:
+        return {**scores, **dict.fromkeys(("log_loss", "reliability", "calibration_error", "coverage"))}
+    bins = bin_by_confidence(true, y_proba)
+    gaps = (bins["accuracy"] - bins["confidence"]).abs()
+    return {
+        **scores,
+        "log_loss": cross_entropy(true, y_proba),
+        "reliability": bins,
+        "calibration_error": float((gaps * bins["count"]).sum() / len(true)),
+        "coverage": trace_coverage(true == predicted, y_proba),
+    }
 
 
-def average_scores(per_class):
-    """Return the macro average and the average weighted by support."""
-    support = per_class["support"]
-    averages = pd.DataFrame(
-        {"macro avg": per_class.mean(), "weighted avg": per_class.mul(support, axis=0).sum() / support.sum()}
-    ).T
-    return averages.assign(support=support.sum())
+def score_classes(true, predicted, classes):
+    """Return precision, recall, F1 score and support by label, and their averages."""
+    report = classification_report(
+        true, predicted, labels=np.arange(len(classes)), output_dict=True, zero_division=0
+    )
+    averages = pd.DataFrame({name: report[name] for name in ("macro avg", "weighted avg")}).T
+    per_class = pd.DataFrame([report[str(position)] for position in range(len(classes))])
+    per_class.index = pd.Index(classes, name="label")
+    return tuple(
+        frame.rename(columns={"f1-score": "f1"}).astype({"support": int}) for frame in (per_class, averages)
+    )
 
 
 def cross_entropy(true, y_proba):

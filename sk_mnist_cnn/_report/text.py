@@ -1,4 +1,4 @@
-"""Write an `EvaluationReport` as text. `html` writes it as HTML."""
+"""Write an `EvaluationReport` as text, and as plain data. `html` writes it as HTML."""
 
 from sklearn.metrics import classification_report
 
@@ -27,6 +27,26 @@ def write_text(report):
         zero_division=0,
     )
     return "\n".join([*lines, "", table])
+
+
+def to_plain_data(report):
+    """Return the scores as lists, dicts, numbers and strings."""
+    coverage = None if report.coverage is None else select_coverages(report.coverage).to_dict("records")
+    return {
+        "name": report.name,
+        "date": None if report.date is None else report.date.isoformat(),
+        "versions": report.versions,
+        "n_samples": report.n_samples,
+        "accuracy": report.accuracy,
+        "log_loss": report.log_loss,
+        "calibration_error": report.calibration_error,
+        "coverage": coverage,
+        "per_class": report.per_class.reset_index().to_dict("records"),
+        "averages": report.averages.to_dict("index"),
+        "confusion": {"labels": report.classes.tolist(), "counts": report.confusion.to_numpy().tolist()},
+        "confusion_pairs": report.confusion_pairs.to_dict("records"),
+        "misclassified": report.misclassified.tolist(),
+    }
 
 
 def summarize(report):

@@ -70,27 +70,12 @@ def checked(estimator):
 def _check_fitted(classifier):
     """Raise a ValueError if the arrays of a fitted classifier do not fit its network."""
     architecture = classifier._fitted_architecture
-    filters, kernels, pools = zip(*architecture.blocks, strict=True) if architecture.blocks else ((), (), ())
     resolved = Architecture.resolve(
-        architecture.image_shape,
-        architecture.n_classes,
-        filters=filters,
-        kernel_size=kernels,
-        pool_size=pools,
-        dense_units=architecture.dense_units,
-        activation=architecture.activation,
-        dtype=architecture.dtype,
+        architecture.image_shape, architecture.n_classes, **architecture.parameters
     )
     if resolved != architecture or architecture.dtype not in DTYPES:
         raise ValueError(f"it holds an impossible network, {architecture}")
-    weights = classifier._weights
-    shapes = [array.shape for array in weights]
-    if shapes != architecture.weight_shapes:
-        raise ValueError(f"the weights must have the shapes {architecture.weight_shapes}, got {shapes}")
-    if any(array.dtype != architecture.input_dtype for array in weights):
-        raise ValueError(f"the weights must have the dtype {architecture.input_dtype}")
-    if not all(np.isfinite(array).all() for array in weights):
-        raise ValueError("the weights must be finite")
+    classifier._training_state.check(architecture)
     if classifier.classes_.shape != (architecture.n_classes,):
         raise ValueError(f"there must be {architecture.n_classes} classes, got {classifier.classes_}")
     if classifier.image_shape_ != architecture.image_shape:

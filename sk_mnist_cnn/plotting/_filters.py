@@ -1,5 +1,6 @@
 """`FilterDisplay`: the filters of the first convolutional layer, or its feature maps of one image."""
 
+from dataclasses import replace
 from typing import Any, Self, cast
 
 import numpy as np
@@ -8,7 +9,8 @@ from matplotlib.colorbar import Colorbar
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
-from .._fitted import Estimator, as_images, fitted_image_shape, network_attribute, transform_before_network
+from .._fitted import Estimator, fitted_image_shape, network_attribute, to_images, transform_before_network
+from ..classifier import compute_output
 from ._image_grid import imshow_params, plot_image_grid
 
 
@@ -136,20 +138,30 @@ class FilterDisplay:
         ValueError
             If `estimator` does not end in a `CNNDigitClassifier`, or has no convolutional layer.
         """
-        model = network_attribute(estimator, "model_")
-        if not any(layer.name == "conv_1" for layer in model.layers):
+        weights = network_attribute(estimator, "_weights")
+        architecture = network_attribute(estimator, "_fitted_architecture")
+        if not architecture.blocks:
             raise ValueError(
                 "estimator must have a convolutional layer, got one that was fitted with filters=(). "
                 "Fit it with at least one entry in filters."
             )
-        layer, feature_maps = model.get_layer("conv_1"), None
-        kernels = np.moveaxis(np.asarray(layer.kernel), -1, 0)
+        feature_maps = None
         if image is not None:
             X = np.asarray(image)[np.newaxis] if _is_single(image, estimator) else image
-            images = as_images(transform_before_network(estimator, X), model.input_shape[1:])
-            outputs = np.asarray(layer(images.astype(kernels.dtype)))
-            feature_maps = np.moveaxis(outputs.astype(kernels.dtype)[0], -1, 0)
-        return cls(kernels, feature_maps=feature_maps).plot(**plot_params)
+            images = to_images(transform_before_network(estimator, X), architecture.image_shape)
+            feature_maps = _first_feature_maps(architecture, weights, images)
+        return cls(np.moveaxis(weights[0], -1, 0), feature_maps=feature_maps).plot(**plot_params)
+
+
+def _first_feature_maps(architecture, weights, images):
+    """Return the output of the first layer for one image: the embedding of a network that ends with it."""
+    (n_filters, kernel, _), *_ = architecture.blocks
+    first = replace(architecture, blocks=((n_filters, kernel, (1, 1)),), dense_units=())
+    height, width = (size - window + 1 for size, window in zip(images.shape[1:3], kernel, strict=True))
+    unused = [np.zeros(shape, weights[0].dtype) for shape in first.weight_shapes[2:]]
+    rows = images.reshape(1, -1).astype(weights[0].dtype)
+    flat = compute_output(first, (*weights[:2], *unused), rows, "embeddings")
+    return np.moveaxis(flat.reshape(height, width, n_filters), -1, 0)
 
 
 def _is_single(image, estimator):

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_consistent_length, column_or_1d
 
-from .._fitted import Estimator, as_images, fitted_classes, predict_labels_and_proba, proba_of_predicted
+from .._fitted import Estimator, predict_labels_and_proba, proba_of_predicted, to_images
 from ._image_grid import imshow_params, labels_with_proba, plot_image_grid, rescale_pixels
 
 
@@ -181,8 +181,8 @@ class MisclassifiedDisplay:
         """
         y_pred, y_proba = predict_labels_and_proba(estimator, X)
         if y_proba is not None:
-            y_proba = proba_of_predicted(y_proba, y_pred, fitted_classes(estimator))
-        images = as_images(X, image_shape, estimator)
+            y_proba = proba_of_predicted(y_proba, y_pred, estimator.classes_)
+        images = to_images(X, image_shape, estimator)
         return cls.from_predictions(images, y, y_pred, y_proba=y_proba, **plot_params)
 
     @classmethod
@@ -221,7 +221,7 @@ class MisclassifiedDisplay:
         ValueError
             If the lengths differ, strings are compared with numbers, or `image_shape` does not fit `X`.
         """
-        images = as_images(X, image_shape)
+        images = to_images(X, image_shape)
         true, predicted = column_or_1d(y_true), column_or_1d(y_pred)
         check_consistent_length(images, true, predicted, y_proba)
         if isinstance(true[0], str) != isinstance(predicted[0], str):

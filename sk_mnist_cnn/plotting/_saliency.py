@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_consistent_length, column_or_1d
 
 from .._attribution import gradient_saliency, occlusion_saliency
-from .._fitted import Estimator, as_images, fitted_classes, network_attribute, transform_before_network
+from .._fitted import Estimator, network_attribute, to_images, transform_before_network
 from .._targets import encode_labels
 from ._image_grid import imshow_params, labels_with_proba, plot_image_grid, rescale_pixels
 
@@ -207,17 +207,17 @@ class SaliencyDisplay:
                 f"estimator must have predict_proba, got {estimator!r}. Use a classifier with probabilities."
             )
         probabilities = np.asarray(estimator.predict_proba(X))
-        class_indices, classes = probabilities.argmax(axis=1), fitted_classes(estimator)
+        class_indices, classes = probabilities.argmax(axis=1), estimator.classes_
         if y is not None:
             y = np.full(len(probabilities), y) if np.ndim(y) == 0 else column_or_1d(y)
             check_consistent_length(probabilities, y)
             class_indices = encode_labels(y, classes, "y")
         if method == "gradient":
             model = network_attribute(estimator, "model_")
-            images = as_images(transform_before_network(estimator, X), model.input_shape[1:])
+            images = to_images(transform_before_network(estimator, X), model.input_shape[1:])
             saliency = gradient_saliency(model, images, class_indices, background)
         else:
-            images = as_images(X, image_shape, estimator)
+            images = to_images(X, image_shape, estimator)
             saliency = occlusion_saliency(estimator, X, images, class_indices, background, patch_size)
         return cls(
             rescale_pixels(images),

@@ -4,7 +4,7 @@ import tracemalloc
 
 import numpy as np
 
-from sk_mnist_cnn._training import ImageDataset
+from sk_mnist_cnn._targets import ImageDataset
 from tests.estimators import small_classifier
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from .. import _images
 from .._files import as_value_error
+from .._pixels import pixel_maximum, scale_pixels
 
 MAX_SIDE = 400  # larger pictures are reduced by an integer factor
 MAX_PIXELS = 50_000_000  # of a file or Pillow image
@@ -49,7 +49,7 @@ def read_gray(picture, name):
     pixels = np.asarray(_decode(picture, name) if is_picture(picture) else picture)
     _check_pixels(pixels, name)
     is_fraction = pixels.dtype.kind == "f" and pixels.max() <= 1
-    levels = _images.scale_pixels(pixels, 1.0 if is_fraction else _images.pixel_maximum(pixels))
+    levels = scale_pixels(pixels, 1.0 if is_fraction else pixel_maximum(pixels))
     return reduce_gray(_luminance(levels), MAX_SIDE)
 
 

@@ -1,7 +1,7 @@
-"""Run the engine in a separate process, for processes forked after TensorFlow was used.
+"""What depends on the process: the number of threads, and a worker for processes that were forked.
 
-A forked process does not have TensorFlow's threads, and calls that wait for them never return. The functions
-of the engine take and return arrays, so that a new process can run them instead.
+A process that was forked after TensorFlow was used does not have TensorFlow's threads, and calls that wait
+for them never return. Functions of `_keras` that take and return arrays run in a new process instead.
 """
 
 import contextlib
@@ -13,10 +13,11 @@ import signal
 import subprocess
 import sys
 import threading
+from importlib import import_module
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 
-from joblib import wrap_non_picklable_objects
+import joblib
 
 _forked = False
 _serving = False
@@ -34,14 +35,34 @@ if hasattr(os, "register_at_fork"):  # not on Windows
     os.register_at_fork(after_in_child=_mark_child)
 
 
-def survives_fork(function):
-    """Run a function of the engine in a worker process, if this one was forked after TensorFlow was used."""
+# It reads files, because containers may limit the number of cores.
+available_cores = functools.cache(joblib.cpu_count)
+
+
+def allowed_threads():
+    """Return the value of OMP_NUM_THREADS, by which joblib, Dask and Ray share the cores among their workers.
+
+    Of a list such as "4,2", the first number counts. There are never more threads than available cores.
+
+    Returns
+    -------
+    int or None
+        None if the variable is not set, or is not a positive integer.
+    """
+    first = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
+    if not first.isdecimal() or int(first) == 0:
+        return None
+    return min(int(first), available_cores())
+
+
+def in_worker_if_forked(function):
+    """Run a function of a module in a worker process, if this one was forked after TensorFlow was used."""
 
     @functools.wraps(function)
     def run(*args, **kwargs):
         if not _forked:
             return function(*args, **kwargs)
-        return _run_in_worker(function.__name__, args, kwargs)
+        return _run_in_worker(function, args, kwargs)
 
     return run
 
@@ -66,9 +87,10 @@ def is_worker_process():
     return _serving or multiprocessing.parent_process() is not None
 
 
-def _run_in_worker(name, args, kwargs):
+def _run_in_worker(function, args, kwargs):
     global _worker
-    call = wrap_non_picklable_objects((name, args, kwargs), keep_wrapper=False)
+    request = function.__module__, function.__name__, args, kwargs
+    call = joblib.wrap_non_picklable_objects(request, keep_wrapper=False)
     with _lock:
         worker, _worker = _worker or _Worker(), None
         result, error = worker.answer(call)
@@ -109,8 +131,6 @@ class _Worker:
 def _serve(descriptor):
     """Answer calls until the connection is closed."""
     global _serving
-    from . import engine
-
     _serving = True
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the caller
     connection = Connection(descriptor)
@@ -118,8 +138,8 @@ def _serve(descriptor):
         while True:
             call = connection.recv_bytes()
             try:
-                name, args, kwargs = pickle.loads(call)
-                answer = getattr(engine, name)(*args, **kwargs), None
+                module, name, args, kwargs = pickle.loads(call)
+                answer = getattr(import_module(module), name)(*args, **kwargs), None
             except Exception as error:
                 answer = None, _picklable(error)
             connection.send(answer)

@@ -1,0 +1,169 @@
+"""Prepare the trainings of a classifier, and judge their results.
+
+`prepare_fit` and `prepare_partial_fit` check the data and the parameters, and return a `TrainingRun`. The
+engine in `_keras` trains it.
+"""
+
+import numpy as np
+from scipy.special import entr
+from sklearn.base import _fit_context
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import check_random_state
+
+from ._architecture import Architecture
+from ._base import working_copy
+from ._checkpoint import saved_seed
+from ._images import validate_images
+from ._pixels import warn_of_raw_pixels
+from ._targets import as_labels, check_classes, find_classes, labeled_images, stratified_split, weigh_images
+from ._training import TrainingConfig, TrainingRun, TrainingState
+from ._warnings import warn
+
+# The parameters that a continued training must not change.
+_FIXED = ("filters", "kernel_size", "pool_size", "dense_units", "activation", "dtype")
+
+# `fit` warns if the loss has not fallen below this fraction of the loss of constant probabilities.
+_CONVERGED = 0.9
+
+
+def prepare_fit(classifier, X, y, sample_weight, validation_data):
+    """Return the TrainingRun of a call of `fit`; `validation_data` is (X_val, y_val, sample_weight_val)."""
+    fitted = working_copy(classifier)
+    previous = fitted._training_state if fitted.warm_start and fitted.__sklearn_is_fitted__() else None
+    shape = fitted.image_shape_ if previous else None
+    rows, shape, y = validate_images(fitted, X, as_labels(y), image_shape=shape)
+    warn_of_raw_pixels(rows)
+    classes = fitted.classes_ if previous else find_classes(y)
+    architecture = _resolve_architecture(fitted, shape, classes, previous)
+    seed = fitted._seed if previous else _draw_seed(fitted.random_state, fitted.checkpoint)
+    config = TrainingConfig.from_params(vars(fitted), seed)
+    training = labeled_images(rows, y, sample_weight, classes)
+    if all(part is None for part in validation_data):
+        fraction = fitted.validation_split or (0.1 if fitted.early_stopping else 0)
+        training, validation = stratified_split(training, classes, fraction, seed)
+    else:
+        validation = _validation_images(fitted, *validation_data, shape, classes)
+    return TrainingRun(
+        params=fitted.get_params() | {name: getattr(fitted, name) for name in fitted._parameter_constraints},
+        features=_features(fitted),
+        classes=classes,
+        architecture=architecture,
+        config=config.resolve_epochs(len(training)),
+        training=weigh_images(training, fitted.class_weight, classes, architecture.input_dtype),
+        validation=validation and weigh_images(validation, None, classes, architecture.input_dtype),
+        previous=previous or TrainingState(),
+    )
+
+
+# Not on the method `partial_fit`, where it would not validate the parameters of a fitted estimator.
+@_fit_context(prefer_skip_nested_validation=True)
+def prepare_partial_fit(classifier, X, y, classes, sample_weight):
+    """Return the TrainingRun of a call of `partial_fit`: one epoch on one batch of images."""
+    fitted = working_copy(classifier)
+    previous = fitted._training_state if fitted.__sklearn_is_fitted__() else None
+    shape = fitted.image_shape_ if previous else None
+    rows, shape, y = validate_images(fitted, X, as_labels(y), image_shape=shape)
+    warn_of_raw_pixels(rows)
+    classes = check_classes(classes, fitted.classes_ if previous else None)
+    if fitted.class_weight == "balanced":
+        raise ValueError(
+            "class_weight must be a dict or None for partial_fit, since each call has only some of the "
+            'labels, got "balanced". Pass a dict of weights, for instance from compute_class_weight.'
+        )
+    architecture = _resolve_architecture(fitted, shape, classes, previous)
+    seed = fitted._seed if previous else _draw_seed(fitted.random_state)
+    training = labeled_images(rows, y, sample_weight, classes)
+    return TrainingRun(
+        params=fitted.get_params(),
+        features=_features(fitted),
+        classes=classes,
+        architecture=architecture,
+        config=TrainingConfig.from_params(vars(fitted), seed).for_one_epoch(),
+        training=weigh_images(
+            training, fitted.class_weight, classes, architecture.input_dtype, is_complete=False
+        ),
+        validation=None,
+        previous=previous or TrainingState(),
+    )
+
+
+def warn_if_not_converged(run, state):
+    """Warn if a training loss is near that of constant probabilities.
+
+    The constant probabilities are the class frequencies, by the weights of the images, after label smoothing:
+    no others have a smaller cross-entropy. Their loss is the entropy of these frequencies. With label
+    smoothing, the smallest achievable loss is positive, the entropy of the targets of one image, and is
+    subtracted from both.
+
+    Parameters
+    ----------
+    run : TrainingRun
+    state : TrainingState
+
+    Warns
+    -----
+    ConvergenceWarning
+        If the loss of the epoch whose weights were kept is above 0.9 of the loss of constant probabilities.
+        Never if all images are of one class, whose constant loss is 0.
+    """
+    loss = state.history["loss"][state.best_epoch - 1]
+    images, smoothing = run.training, run.config.label_smoothing
+    labels, weights = images.labels[images.indices], images.weights[images.indices]
+    frequencies = np.bincount(labels, weights, minlength=len(run.classes))
+    frequencies /= frequencies.sum()
+    constant = _entropy(frequencies, smoothing)
+    smallest = _entropy(np.eye(len(frequencies))[0], smoothing)
+    if np.count_nonzero(frequencies) > 1 and loss - smallest > _CONVERGED * (constant - smallest):
+        warn(
+            f"The network has not converged: the training loss of the last epoch is {loss:.3g}, and "
+            f"predicting the class frequencies for every image gives {constant:.3g}. Increase epochs, or "
+            "change learning_rate or optimizer.",
+            ConvergenceWarning,
+        )
+
+
+def _validation_images(fitted, X_val, y_val, sample_weight_val, image_shape, classes):
+    if X_val is None or y_val is None:
+        parts = {"X_val": X_val, "y_val": y_val, "sample_weight_val": sample_weight_val}
+        passed = [name for name, part in parts.items() if part is not None]
+        raise ValueError(
+            "X_val and y_val must be passed together, and sample_weight_val only with them, got only "
+            f"{' and '.join(passed)}. Pass images and labels."
+        )
+    try:
+        rows, _, y_val = validate_images(fitted, X_val, as_labels(y_val), image_shape=image_shape)
+        warn_of_raw_pixels(rows, "X_val")
+        return labeled_images(rows, y_val, sample_weight_val, classes, "y_val", "sample_weight_val")
+    except ValueError as error:
+        raise ValueError(f"X_val, y_val and sample_weight_val must be like X and y. {error}") from error
+
+
+def _features(fitted):
+    names = "n_features_in_", "feature_names_in_"
+    return {name: getattr(fitted, name) for name in names if hasattr(fitted, name)}
+
+
+def _resolve_architecture(fitted, image_shape, classes, previous):
+    """Return the architecture of the parameters; training continues only with the fitted one."""
+    parameters = {name: getattr(fitted, name) for name in _FIXED}
+    architecture = Architecture.resolve(image_shape, len(classes), **parameters)
+    if previous and architecture != fitted._fitted_architecture:
+        new, old = architecture.parameters, fitted._fitted_architecture.parameters
+        changed = [name for name in _FIXED if new[name] != old[name]]
+        got, was = (", ".join(f"{name}={values[name]!r}" for name in changed) for values in (new, old))
+        raise ValueError(
+            f"{' and '.join(changed)} must stay as fitted to continue the training, got {got}, fitted with "
+            f"{was}. Fit a clone instead."
+        )
+    return architecture
+
+
+def _draw_seed(random_state, checkpoint=None):
+    """Draw a seed from `random_state`; None uses the seed in the checkpoint, if its file exists."""
+    seed = saved_seed(checkpoint) if checkpoint is not None and random_state is None else None
+    return int(check_random_state(random_state).randint(np.iinfo(np.int32).max)) if seed is None else seed
+
+
+def _entropy(frequencies, label_smoothing):
+    smoothed = (1 - label_smoothing) * frequencies + label_smoothing / len(frequencies)
+    return entr(smoothed).sum()
