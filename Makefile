@@ -10,21 +10,24 @@ BIN := $(VENV)/bin
 demo: $(VENV)/demo.stamp
 	$(BIN)/python examples/plot_mnist_pipeline.py --output demo
 
+# One process per core, but at most four, since each imports TensorFlow.
+IN_PROCESSES := -n auto --maxprocesses 4 --dist worksteal
+
 test: $(VENV)/test.stamp
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(IN_PROCESSES)
 
 test-slow: $(VENV)/test-all.stamp
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest $(IN_PROCESSES) -m slow
 
 fuzz: $(VENV)/test-all.stamp
-	$(BIN)/python -m pytest -m slow tests/fuzz
+	$(BIN)/python -m pytest $(IN_PROCESSES) -m slow tests/fuzz
 
 test-oldest:
 	$(MAKE) .venv-oldest/test,oldest.stamp VENV=.venv-oldest
-	.venv-oldest/bin/python -m pytest
+	.venv-oldest/bin/python -m pytest $(IN_PROCESSES)
 
 test-all: $(VENV)/test-all.stamp
-	$(BIN)/python -m pytest -m ""
+	$(BIN)/python -m pytest $(IN_PROCESSES) -m ""
 
 lint: $(VENV)/lint.stamp
 	$(BIN)/ruff check .

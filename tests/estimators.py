@@ -32,7 +32,7 @@ def small_classifier(**params):
 
 def quick_classifier(epochs=2, **params):
     """Return an unfitted small classifier that learns 300 digits in 6 epochs: small batches, no dropout."""
-    quick = {"batch_size": 16, "conv_dropout": 0.0, "dense_dropout": 0.0}
+    quick = {"batch_size": 30, "conv_dropout": 0.0, "dense_dropout": 0.0}
     return small_classifier(epochs=epochs, **{**quick, **params})
 
 

@@ -3,12 +3,15 @@
 import re
 from pathlib import Path
 
+import pytest
+
 from sk_mnist_cnn import CNNDigitClassifier
 from tests.benchmarks.learning_curves import CLASSIFIERS
 
 README = Path(__file__).parents[1] / "README.md"
 
 
+@pytest.mark.slow
 def test_code_runs(capsys):
     snippets = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
     assert len(snippets) >= 2

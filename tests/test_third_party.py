@@ -1,4 +1,8 @@
-"""The estimators with other packages: data frames, stored models, explanations, resampling, searches."""
+"""The estimators with other packages: data frames, stored models, explanations, resampling, searches.
+
+The tests that need a package of the dependency group `test-all` are marked as slow: `make test` has none of
+these packages, and would skip them.
+"""
 
 import joblib
 import numpy as np
@@ -219,7 +223,7 @@ def store_with_cloudpickle(model, path):
         store_with_joblib,
         store_with_joblib_compressed,
         store_with_joblib_mapped,
-        store_with_cloudpickle,
+        pytest.param(store_with_cloudpickle, marks=pytest.mark.slow),
     ],
 )
 def test_loaded_classifier_predicts_and_resumes_training(data, tmp_path, store):
@@ -241,6 +245,7 @@ def mlflow(monkeypatch):
     return pytest.importorskip("mlflow")
 
 
+@pytest.mark.slow
 # MLflow issues this when its pyfunc flavor is imported.
 @pytest.mark.filterwarnings("ignore:.*Any type hint is inferred as AnyType:UserWarning")
 @pytest.mark.parametrize("serialization_format", ["skops", "cloudpickle"])
@@ -287,6 +292,7 @@ def flat_pipeline(**params):
     return make_pipeline(ImagePreprocessor(flatten=True), quick_classifier(**params))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", LAYOUTS, ids=str)
 @pytest.mark.parametrize("prefit", [True, False])
 def test_mapie_conformal_sets(data, other_data, shape, prefit):
@@ -308,6 +314,7 @@ def test_mapie_conformal_sets(data, other_data, shape, prefit):
     assert_array_equal(labels, expected)
 
 
+@pytest.mark.slow
 def test_mapie_accepts_classifier_fitted_on_flat_rows(data, other_data):
     """MAPIE: `SplitConformalClassifier` around `CNNDigitClassifier` on flat rows."""
     mapie = pytest.importorskip("mapie.classification")
@@ -320,6 +327,7 @@ def test_mapie_accepts_classifier_fitted_on_flat_rows(data, other_data):
     assert sets[np.arange(len(sets)), y_other, 0].mean() >= 0.9
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "model", [quick_classifier(epochs=1), quick_pipeline(epochs=1)], ids=["cnn", "pipeline"]
 )
@@ -332,6 +340,7 @@ def test_mapie_does_not_accept_classifier_fitted_on_images(data, model):
         conformal.conformalize(X, y)
 
 
+@pytest.mark.slow
 @SHAP_WARNS
 def test_shap_explains_pixels(data, fitted_quick_pipeline):
     """SHAP: `Explainer` on flat rows; the values of an image sum to its probabilities."""
@@ -344,6 +353,7 @@ def test_shap_explains_pixels(data, fitted_quick_pipeline):
     assert_allclose(total, fitted_quick_pipeline.predict_proba(X[:2]), atol=1e-5)
 
 
+@pytest.mark.slow
 @SHAP_WARNS
 def test_shap_explains_images(data, fitted_quick_pipeline):
     """SHAP: `Explainer` with the masker `Image`."""
@@ -357,6 +367,7 @@ def test_shap_explains_images(data, fitted_quick_pipeline):
     assert_allclose(total, fitted_quick_pipeline.predict_proba(images[:2]), atol=1e-5)
 
 
+@pytest.mark.slow
 @SHAP_WARNS
 def test_shap_explains_keras_model(data):
     """SHAP: `GradientExplainer` on the Keras model `model_`."""
@@ -369,6 +380,7 @@ def test_shap_explains_keras_model(data):
     assert np.abs(values).max() > 0
 
 
+@pytest.mark.slow
 def test_lime_explains_images(data, fitted_quick_pipeline):
     """LIME: `LimeImageExplainer`, which passes images with three equal channels."""
     lime_image = pytest.importorskip("lime.lime_image")
@@ -391,6 +403,7 @@ def test_lime_explains_images(data, fitted_quick_pipeline):
     assert len(explanation.local_exp[label]) == 16
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", LAYOUTS, ids=str)
 def test_cleanlab_finds_wrong_labels(data, shape):
     """cleanlab: `CleanLearning` around a pipeline."""
@@ -406,6 +419,7 @@ def test_cleanlab_finds_wrong_labels(data, shape):
     assert learning.score(X.reshape(-1, *shape), y) > 0.7
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", LAYOUTS, ids=str)
 def test_skore_reports(data, other_data, shape):
     """skore: `EstimatorReport` of a pipeline, with its metrics."""
@@ -423,6 +437,7 @@ def test_skore_reports(data, other_data, shape):
     assert len(report.metrics.summarize().frame())
 
 
+@pytest.mark.slow
 def test_skore_checks_and_html(data, other_data):
     """skore: checks and HTML of a pipeline with `ImagePreprocessor(flatten=True)` on flat rows."""
     skore = pytest.importorskip("skore")
@@ -438,6 +453,7 @@ def test_skore_checks_and_html(data, other_data):
 # Resampling and searching
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("as_data", [np.asarray, as_pandas], ids=["array", "pandas"])
 def test_imbalanced_learn_pipeline_oversamples(data, as_data):
     over_sampling = pytest.importorskip("imblearn.over_sampling")
@@ -453,6 +469,7 @@ def test_imbalanced_learn_pipeline_oversamples(data, as_data):
     assert_array_equal(model.predict_proba(as_data(X)), direct.predict_proba(X))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sampler", ["SMOTE", "RandomOverSampler", "RandomUnderSampler"])
 def test_imbalanced_learn_samples_after_image_preprocessor(data, sampler):
     """imbalanced-learn: samplers between `ImagePreprocessor(flatten=True)` and the classifier."""
@@ -471,6 +488,7 @@ def test_imbalanced_learn_samples_after_image_preprocessor(data, sampler):
     assert model.score(X.reshape(-1, 8, 8), y) > 0.4
 
 
+@pytest.mark.slow
 def test_imbalanced_learn_balanced_bagging(data):
     """imbalanced-learn: `BalancedBaggingClassifier` of pipelines."""
     ensemble = pytest.importorskip("imblearn.ensemble")
@@ -478,6 +496,7 @@ def test_imbalanced_learn_balanced_bagging(data):
     assert bagging.fit(*data).score(*data) > 0.5
 
 
+@pytest.mark.slow
 @OPTUNA_WARNS
 @pytest.mark.parametrize("shape", LAYOUTS, ids=str)
 def test_optuna_search_cv(data, shape):
@@ -494,6 +513,7 @@ def test_optuna_search_cv(data, shape):
     assert search.score(X.reshape(-1, *shape), y) > 0.5
 
 
+@pytest.mark.slow
 @OPTUNA_WARNS
 def test_optuna_search_cv_prunes(data):
     """Optuna: `OptunaSearchCV(enable_pruning=True)`, which calls `partial_fit`."""
@@ -514,6 +534,7 @@ def test_optuna_search_cv_prunes(data):
     assert search.fit(X / 16, y).best_params_ == {"learning_rate": 0.01}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", [(64,), (8, 8, 1)], ids=str)
 def test_dask_ml_hyperband(data, shape):
     """dask-ml: `HyperbandSearchCV`, which calls `partial_fit` on the blocks of a Dask array."""
@@ -535,6 +556,7 @@ def test_dask_ml_hyperband(data, shape):
     assert search.best_estimator_.score(X, y) > 0.5
 
 
+@pytest.mark.slow
 def test_optuna_search(data):
     optuna = pytest.importorskip("optuna")
 
@@ -557,6 +579,7 @@ def test_optuna_search(data):
 # TensorFlow's own tools
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # issued inside Keras
 def test_tensorboard_logs_every_epoch(data, tmp_path):
     event_accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")

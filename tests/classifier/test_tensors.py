@@ -6,6 +6,8 @@ from sklearn import config_context
 
 from tests.estimators import quick_classifier, quick_pipeline, same_training
 
+pytestmark = pytest.mark.slow  # `make test` has no PyTorch, and would skip these tests
+
 
 @pytest.fixture(params=[False, True], ids=["default", "array API"])
 def torch(request, monkeypatch):
