@@ -46,7 +46,7 @@ compatibility:
 	.venv-oldest/bin/python docs/compatibility oldest
 
 docs: $(VENV)/docs.stamp
-	$(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build/html
+	$(BIN)/python -m sphinx -W --keep-going -j auto -b html docs docs/_build/html
 
 dist: $(VENV)/release.stamp
 	rm -rf dist

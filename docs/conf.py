@@ -6,6 +6,8 @@ import tomllib
 from importlib.metadata import version as installed_version
 from pathlib import Path
 
+import joblib
+from jupyter_cache import get_cache
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401  # sphinx-gallery looks up its names
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -53,7 +55,14 @@ numpydoc_show_class_members = False
 toc_object_entries_show_parents = "hide"
 myst_enable_extensions = ["colon_fence"]
 myst_heading_anchors = 3
-# The code of the pages is executed, and an error or a warning fails the build.
+# The code of the pages is executed, and an error or a warning fails the build. The outputs are cached until
+# the code of the page or of the package changes.
+package = Path(__file__).parents[1] / "sk_mnist_cnn"
+outputs = Path(__file__).parent / "_build" / "outputs"
+outputs /= joblib.hash([path.read_bytes() for path in sorted(package.rglob("*.py"))])
+get_cache(outputs).list_cache_records()  # creates the database, before several processes use it
+nb_execution_mode = "cache"
+nb_execution_cache_path = str(outputs)
 nb_execution_in_temp = True
 nb_execution_raise_on_error = True
 nb_execution_timeout = 300
@@ -64,6 +73,7 @@ sphinx_gallery_conf = {
     "examples_dirs": "../examples",
     "gallery_dirs": "gallery",
     "filename_pattern": r"/plot_",
+    "parallel": True,  # as many processes as those of Sphinx
     "backreferences_dir": "gallery/backreferences",
     "doc_module": ("sk_mnist_cnn",),
     "reset_argv": "_extension.reset_module_name",

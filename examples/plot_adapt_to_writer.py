@@ -22,7 +22,7 @@ from sk_mnist_cnn import CNNDigitClassifier, ImagePreprocessor, load_mnist_sampl
 one_cycle = {"optimizer": "adam", "learning_rate": 0.003, "learning_rate_schedule": "one_cycle"}
 mnist = load_mnist_sample()
 preprocessor = ImagePreprocessor().fit(mnist.x_train)
-X, y = preprocessor.transform(mnist.x_train), mnist.y_train
+X, y = preprocessor.transform(mnist.x_train[:4000]), mnist.y_train[:4000]
 classifier = CNNDigitClassifier(**one_cycle, epochs=5, random_state=0).fit(X, y)
 
 

@@ -16,7 +16,7 @@ from sk_mnist_cnn import CNNDigitClassifier, ImagePreprocessor, load_mnist_sampl
 # %%
 # Search over parameters of the pipeline: ``cnn__filters`` is the parameter ``filters`` of the step ``cnn``.
 mnist = load_mnist_sample()
-X, y = mnist.x_train[:2000], mnist.y_train[:2000]
+X, y = mnist.x_train[:1000], mnist.y_train[:1000]
 cnn = CNNDigitClassifier(
     optimizer="adam",
     learning_rate=0.003,
@@ -27,7 +27,7 @@ cnn = CNNDigitClassifier(
 )
 model = Pipeline([("images", ImagePreprocessor()), ("cnn", cnn)])
 grid = {
-    "cnn__filters": [(8, 16), (16, 32), (32, 64)],
+    "cnn__filters": [(4, 8), (8, 16), (16, 32)],
     "cnn__conv_dropout": [0.0, 0.2],
     "cnn__dense_dropout": [0.2, 0.5],
 }

@@ -45,9 +45,9 @@ class OptunaPruningCallback(keras.callbacks.Callback):
 # Both studies sample the same candidates and share one compiled network.
 mnist = load_mnist_sample()
 images = ImagePreprocessor().fit(mnist.x_train)
-X, y = images.transform(mnist.x_train[:1000]), mnist.y_train[:1000]
-X_val, y_val = images.transform(mnist.x_train[1000:2000]), mnist.y_train[1000:2000]
-EPOCHS, N_TRIALS = 8, 20
+X, y = images.transform(mnist.x_train[:500]), mnist.y_train[:500]
+X_val, y_val = images.transform(mnist.x_train[500:1000]), mnist.y_train[500:1000]
+EPOCHS, N_TRIALS = 8, 15
 
 
 def objective(trial):
