@@ -18,11 +18,19 @@ from tests.estimators import small_classifier
 ROOT = Path(__file__).parents[2]
 
 
+@pytest.fixture(scope="module")
+def forked(fitted, digits):
+    """A forked process, whose worker imports TensorFlow once for all tests."""
+    fitted.predict(digits[0][:1])
+    with multiprocessing.get_context("fork").Pool(1) as pool:
+        yield pool
+
+
 def fit_and_predict(clf, X, y):
     return clf.predict_proba(X[:5]), clf.fit(X, y).predict_proba(X[:5])
 
 
-@pytest.mark.parametrize("method", ["fork", "spawn"])
+@pytest.mark.parametrize("method", ["fork", pytest.param("spawn", marks=pytest.mark.slow)])
 def test_child_process_gives_same_results(fitted, digits, method):
     X, y = digits
     fitted.predict(X[:1])
@@ -45,6 +53,7 @@ def predict_after_interrupted_fit(clf, X, y):
     return clf.predict_proba(X[5:9]), clf.predict_proba(X[:5])
 
 
+@pytest.mark.slow
 def test_forked_process_can_interrupt_fit(fitted, digits):
     X, y = digits
     first, second = fitted.predict_proba(X[:5]), fitted.predict_proba(X[5:9])
@@ -64,10 +73,8 @@ def fit_with_callback_and_lambda(X, y):
     return small_classifier(**params).fit(X, y).n_iter_
 
 
-def test_forked_process_can_fit_with_callback_and_lambda(fitted, digits):
-    fitted.predict(digits[0][:1])
-    with multiprocessing.get_context("fork").Pool(1) as pool:
-        assert pool.apply_async(fit_with_callback_and_lambda, digits).get(timeout=120) == 1
+def test_forked_process_can_fit_with_callback_and_lambda(forked, digits):
+    assert forked.apply_async(fit_with_callback_and_lambda, digits).get(timeout=120) == 1
 
 
 FORK_AFTER_TENSORFLOW = """
@@ -87,6 +94,7 @@ FORK_AFTER_TENSORFLOW = """
 """
 
 
+@pytest.mark.slow
 def test_process_can_be_forked_after_tensorflow_was_used():
     command = [sys.executable, "-c", textwrap.dedent(FORK_AFTER_TENSORFLOW)]
     shown = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=200)
@@ -120,9 +128,8 @@ def _fit_with_error(X, y):
     return small_classifier(epochs=1).fit(X, y).n_iter_
 
 
-def test_errors_that_cannot_be_pickled_are_described(digits):
-    with multiprocessing.get_context("fork").Pool(1) as pool:
-        assert pool.apply_async(_fit_with_error, digits).get(timeout=120) == 1
+def test_errors_that_cannot_be_pickled_are_described(forked, digits):
+    assert forked.apply_async(_fit_with_error, digits).get(timeout=120) == 1
 
 
 def _fit_in(directory, X, y):
@@ -130,6 +137,7 @@ def _fit_in(directory, X, y):
     return small_classifier(epochs=1).fit(X, y).n_iter_
 
 
+@pytest.mark.slow
 def test_worker_does_not_import_from_the_current_directory(digits, tmp_path):
     for name in ("random", "sk_mnist_cnn", "keras"):
         (tmp_path / f"{name}.py").write_text("open('executed', 'w').close()")

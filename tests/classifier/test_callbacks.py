@@ -79,6 +79,7 @@ np.save({probabilities!r}, model(np.load({images!r})))
 """
 
 
+@pytest.mark.slow
 # Issued inside Keras when it saves a model.
 @pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
 def test_model_checkpoint_saves_models_that_keras_loads_alone(data, tmp_path):

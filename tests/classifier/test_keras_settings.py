@@ -92,6 +92,7 @@ NUMPY_BEHAVIOR = """
 """
 
 
+@pytest.mark.slow
 def test_numpy_behavior_of_tensorflow_has_no_effect():
     script = textwrap.dedent(NUMPY_BEHAVIOR)
     shown = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=200)

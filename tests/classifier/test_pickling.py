@@ -6,6 +6,7 @@ import pickle
 import subprocess
 import sys
 
+import pytest
 from numpy.testing import assert_array_equal
 from sklearn.base import clone
 
@@ -75,6 +76,7 @@ with open({path!r}, "wb") as file:
 """
 
 
+@pytest.mark.slow
 def test_new_process_prints_nothing_and_gives_same_results(data, reference, tmp_path):
     path = str(tmp_path / "exchange.pickle")
     with open(path, "wb") as file:
