@@ -44,6 +44,11 @@ def used(layer):
     return layer
 
 
+def type_name(value):
+    """Return an identifier that is the same in every process, which addresses and sets are not."""
+    return type(value).__name__
+
+
 @pytest.mark.parametrize(
     ("one", "other"),
     [
@@ -74,7 +79,7 @@ def used(layer):
             keras.optimizers.SGD(schedules.CosineDecay(0.1, np.int64(100), name="other")),
         ),
     ],
-    ids=str,
+    ids=type_name,
 )
 def test_equal_content_has_the_same_fingerprint(one, other):
     assert fingerprint(one) == fingerprint(other) is not None
@@ -170,7 +175,7 @@ def nested_in_itself():
         Noise(lambda x: x),
         Noise(object()),
     ],
-    ids=str,
+    ids=type_name,
 )
 def test_undetermined_content_has_no_fingerprint(value):
     assert fingerprint(value) is None
