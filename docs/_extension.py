@@ -1,10 +1,12 @@
 """Sphinx extension: a conditional directive, links to other projects, page headers, a check of the output."""
 
 import re
+import warnings
 from html import escape
 from pathlib import Path
 
 from docutils import nodes
+from sklearn.exceptions import ConvergenceWarning
 from sphinx.errors import ExtensionError
 from sphinx.util.docutils import SphinxDirective
 
@@ -63,9 +65,10 @@ def complete_header(app, page, template, context, doctree):
         context["metatags"] += f'<meta name="description" content="{escape(text)}">'
 
 
-def reset_module_name(gallery_conf, script_vars):
-    """Run gallery examples with another `__name__`, so that they do not write files."""
+def prepare_example(gallery_conf, script_vars):
+    """Run gallery examples with another `__name__`, so that they do not write files, and fail on warnings."""
     script_vars["example_globals"]["__name__"] = "example"
+    warnings.simplefilter("error", ConvergenceWarning)
     return []
 
 

@@ -76,7 +76,7 @@ sphinx_gallery_conf = {
     "parallel": True,  # as many processes as those of Sphinx
     "backreferences_dir": "gallery/backreferences",
     "doc_module": ("sk_mnist_cnn",),
-    "reset_argv": "_extension.reset_module_name",
+    "reset_argv": "_extension.prepare_example",
     "show_signature": False,
     "min_reported_time": float("inf"),  # running times depend on the machine
     "write_computation_times": False,

@@ -7,10 +7,13 @@ trials. This example defines a Keras callback that reports the validation accura
 compares a study with pruning to a study without.
 """
 
+import warnings
+
 import keras
 import matplotlib.pyplot as plt
 import optuna
 import pandas as pd
+from sklearn.exceptions import ConvergenceWarning
 
 from sk_mnist_cnn import CNNDigitClassifier, ImagePreprocessor, load_mnist_sample
 
@@ -42,7 +45,8 @@ class OptunaPruningCallback(keras.callbacks.Callback):
 # Studies with and without pruning
 # --------------------------------
 #
-# Both studies sample the same candidates and share one compiled network.
+# Both studies sample the same candidates and share one compiled network. Some networks do not converge, since
+# their learning rates are too small or too large.
 mnist = load_mnist_sample()
 images = ImagePreprocessor().fit(mnist.x_train)
 X, y = images.transform(mnist.x_train[:500]), mnist.y_train[:500]
@@ -77,7 +81,9 @@ studies = {}
 for name, pruner in pruners.items():
     sampler = optuna.samplers.RandomSampler(seed=0)
     studies[name] = optuna.create_study(direction="maximize", sampler=sampler, pruner=pruner)
-    studies[name].optimize(objective, n_trials=N_TRIALS)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        studies[name].optimize(objective, n_trials=N_TRIALS)
 
 # %%
 # Pruning trains fewer epochs to find a trial that is about as good. It can prune the best trial if that trial

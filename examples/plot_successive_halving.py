@@ -9,12 +9,14 @@ training instead.
 """
 
 import tempfile
+import warnings
 from pathlib import Path
 
 import joblib
 import matplotlib.pyplot as plt
 import pandas as pd
 from scipy.stats import loguniform, uniform
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 from sklearn.model_selection import HalvingRandomSearchCV, RandomizedSearchCV
 from sklearn.pipeline import Pipeline
@@ -55,7 +57,8 @@ class ResumingClassifier(CNNDigitClassifier):
 # ---------------------------------------
 #
 # The three searches sample the same sixteen candidates. Learning rate and dropout rates do not compile a new
-# network, so all fits share one.
+# network, so all fits share one. Some networks do not converge: they are trained for few epochs, or their
+# learning rate is too small or too large.
 mnist = load_mnist_sample()
 X, y = mnist.x_train[:1000], mnist.y_train[:1000]
 space = {
@@ -91,8 +94,10 @@ searches = {
     "halving, new weights": halving_search(CNNDigitClassifier),
     "halving, resumed": halving_search(ResumingClassifier),
 }
-for search in searches.values():
-    search.fit(X, y)
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore", ConvergenceWarning)
+    for search in searches.values():
+        search.fit(X, y)
 
 # %%
 # Resumed training gives the same scores as training from new weights, with fewer epochs. The time of a search

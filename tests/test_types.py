@@ -109,6 +109,12 @@ from sk_mnist_cnn import SaliencyDisplay as S; S.from_estimator(C3(), [[0]], met
 OPTIONS = {"mypy": ["--strict", "--disable-error-code=import-untyped"], "pyright": []}
 
 
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A folder for the scripts, in which mypy caches the types of this package and of its dependencies."""
+    return tmp_path_factory.mktemp("types")
+
+
 def run(checker, *arguments, folder):
     """Run a type checker in a folder, and return its messages and its exit code."""
     pytest.importorskip(checker)
@@ -123,25 +129,25 @@ def run(checker, *arguments, folder):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("checker", OPTIONS)
-def test_users_script_has_no_errors(checker, tmp_path):
-    (tmp_path / "script.py").write_text(SCRIPT, encoding="utf-8")
-    messages, exit_code = run(checker, *OPTIONS[checker], "script.py", folder=tmp_path)
+def test_users_script_has_no_errors(checker, folder):
+    (folder / "script.py").write_text(SCRIPT, encoding="utf-8")
+    messages, exit_code = run(checker, *OPTIONS[checker], "script.py", folder=folder)
     assert exit_code == 0, messages
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("checker", OPTIONS)
-def test_every_mistake_is_an_error(checker, tmp_path):
-    (tmp_path / "mistakes.py").write_text(MISTAKES, encoding="utf-8")
-    messages, _ = run(checker, *OPTIONS[checker], "mistakes.py", folder=tmp_path)
+def test_every_mistake_is_an_error(checker, folder):
+    (folder / "mistakes.py").write_text(MISTAKES, encoding="utf-8")
+    messages, _ = run(checker, *OPTIONS[checker], "mistakes.py", folder=folder)
     found = {int(line) for line in re.findall(r"mistakes\.py:(\d+):.* error:", messages)}
     mistakes = {number for number, line in enumerate(MISTAKES.splitlines(), 1) if line}
     assert found == mistakes, messages
 
 
 @pytest.mark.slow
-def test_types_of_public_names_are_complete(tmp_path):
-    messages, _ = run("pyright", "--verifytypes", "sk_mnist_cnn", "--ignoreexternal", folder=tmp_path)
+def test_types_of_public_names_are_complete(folder):
+    messages, _ = run("pyright", "--verifytypes", "sk_mnist_cnn", "--ignoreexternal", folder=folder)
     assert float(re.search(r"completeness score: ([\d.]+)%", messages)[1]) >= 95, messages
 
 
