@@ -11,10 +11,10 @@ _UNSUPPORTED = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP)
 
 @contextlib.contextmanager
 def locked(path):
-    """Hold an exclusive lock on a file that exists only for this lock.
+    """Hold an exclusive lock on a lock file, which is created, and removed afterwards.
 
-    The file is created, and removed afterwards. The operating system releases the lock of a process that is
-    killed; its file remains, but is not locked. On a file system without locks, nothing is locked.
+    The operating system releases the lock of a process that is killed; its file remains, but is not locked.
+    On a file system without locks, nothing is locked.
 
     Parameters
     ----------

@@ -131,8 +131,8 @@ def load_model(path: str | os.PathLike[str], *, trusted: Sequence[str | type] | 
     Notes
     -----
     Loading a hostile file runs no code: nothing is unpickled, and no type is imported that is not trusted.
-    The data that is read never exceeds the size of the file: members must be uncompressed, and belong to one
-    array each.
+    No more data is read than the size of the file: members must be uncompressed, and each one holds one
+    array.
 
     The file determines all parameters, even paths such as the `memory` of a Pipeline, from which `fit`
     unpickles. Check ``get_params()`` before you train a model from an untrusted source.

@@ -1,4 +1,4 @@
-"""Predict with ONNX Runtime. Sessions belong to the process and are looked up by their output and arrays."""
+"""Predict with ONNX Runtime. All estimators of a process share its sessions, by output and weights."""
 
 import _thread
 import contextlib
@@ -15,8 +15,7 @@ from .._process import allowed_threads, available_cores
 from . import graph
 
 # Sessions kept in a process; the least recently used are dropped. For 28x28 images each takes about 2 MB, and
-# 1 MB more per thread after a large batch. There are more than models in any usual ensemble, because models
-# that take turns would otherwise create a session at every call.
+# 1 MB more per thread after a large batch. An ensemble of more models would create a session at every call.
 MAX_SESSIONS = 128
 
 # Pixels in one call, those of 16 images of 28x28: enough that the call itself costs little, few enough that
@@ -30,9 +29,9 @@ LARGEST_PIXEL = np.sqrt(np.finfo(np.float32).max)
 def predict(architecture, weights, rows, output="probabilities"):
     """Return an output of a network for flat rows, in float32.
 
-    Every image is computed for itself, so that on one processor its values are the same bits in any batch
-    and with any number of threads. They are NaN if a pixel is so large that float32 may overflow: ONNX
-    Runtime's max-pooling ignores NaN, and would hide that.
+    On one machine, the values of an image are bit-identical in any batch and with any number of threads. They
+    are NaN if a pixel is so large that float32 may overflow: ONNX Runtime's max-pooling ignores NaN, and
+    would hide that.
 
     Parameters
     ----------
@@ -66,9 +65,8 @@ def predict(architecture, weights, rows, output="probabilities"):
 def _for_each(items, function):
     """Call a function with every item, in this thread and in as many others as may be used.
 
-    This thread waits for calls that another one has begun, and never for a thread to start: on a busy machine
-    that can take longer than the calls. Executors of concurrent.futures would also refuse work once the main
-    thread has ended.
+    Executors of concurrent.futures are not used: they wait until their threads have started, which can take
+    longer than the calls on a busy machine, and they reject work after the main thread has ended.
     """
     remaining, outcomes = iter(items), SimpleQueue()
 
@@ -93,8 +91,8 @@ def _for_each(items, function):
             raise error
 
 
-# Sessions by the output and the identities of the arrays, with weak references to the arrays, of which any
-# drops the session.
+# Sessions by the output and the identities of the weights. A session is removed when one of its weights is
+# garbage collected, which weak references notice.
 _sessions: OrderedDict[tuple, tuple] = OrderedDict()
 _lock = threading.RLock()
 
