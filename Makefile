@@ -11,7 +11,7 @@ demo: $(VENV)/demo.stamp
 	$(BIN)/python examples/plot_mnist_pipeline.py --output demo
 
 # One process per core, but at most four, since each imports TensorFlow.
-IN_PROCESSES := -n auto --maxprocesses 4 --dist worksteal
+IN_PROCESSES := -n logical --maxprocesses 4 --dist worksteal
 
 test: $(VENV)/test.stamp
 	$(BIN)/python -m pytest $(IN_PROCESSES)
