@@ -19,6 +19,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 from sklearn.base import clone
+from sklearn.datasets import load_digits
 
 from sk_mnist_cnn import CNNDigitClassifier, _checkpoint
 from sk_mnist_cnn._architecture import Architecture
@@ -49,6 +50,12 @@ class HalveRate(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch, logs=None):
         rate = self.model.optimizer.learning_rate
         rate.assign(rate / 2)
+
+
+@pytest.fixture(scope="module")
+def digits(digits):
+    """The first 300 digits and their labels, read-only."""
+    return digits[0][:300], digits[1][:300]
 
 
 @pytest.fixture
@@ -723,6 +730,7 @@ QUOTA = """
 """
 
 
+@pytest.mark.slow
 def test_exceeded_disk_quota_raises_and_keeps_the_fitted_state(path):
     pytest.importorskip("resource", reason="only Unix has quotas for processes")
     script = textwrap.dedent(QUOTA.format(root=str(Path(__file__).parents[1]), path=str(path)))
@@ -746,7 +754,7 @@ SCRIPT = """
 
 
 @pytest.mark.slow
-def test_resumes_after_each_of_twenty_kills(digits, tmp_path, path):
+def test_resumes_after_each_of_twenty_kills(tmp_path, path):
     result = tmp_path / "weights.npz"
     names = {
         "root": str(Path(__file__).parents[1]),
@@ -767,7 +775,8 @@ def test_resumes_after_each_of_twenty_kills(digits, tmp_path, path):
         assert epochs_in(path) > n_epochs, "a finished epoch was lost"
         n_epochs = epochs_in(path)
     subprocess.run([sys.executable, "-c", script], check=True, timeout=300)
-    X, y = digits[0].reshape(-1, 64), digits[1]
+    X, y = load_digits(return_X_y=True)
+    X = (X / 16).astype(np.float32)
     whole = small_classifier(epochs=N_EPOCHS, learning_rate_schedule="cosine").fit(X, y)
     with np.load(result) as weights:
         for a, b in zip(weights.values(), whole._weights, strict=True):

@@ -368,7 +368,7 @@ def test_bagging_classifier_seeds_each_pipeline(data):
 def test_ada_boost_classifier(data):
     X, y = data
     X = X.reshape(-1, 8, 8, 1)
-    boosting = AdaBoostClassifier(quick_classifier(epochs=4), n_estimators=3, random_state=0).fit(X, y)
+    boosting = AdaBoostClassifier(quick_classifier(epochs=6), n_estimators=3, random_state=0).fit(X, y)
     assert len(boosting.estimators_) == 3
     assert boosting.score(X, y) > 0.5
 

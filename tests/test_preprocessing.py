@@ -558,7 +558,7 @@ def test_column_transformer_before_the_classifier(container):
     columns = ColumnTransformer(
         [("pixels", ImagePreprocessor(flatten=True), pixel_columns)], verbose_feature_names_out=False
     )
-    model = make_pipeline(columns, quick_classifier(epochs=5)).set_output(transform=container)
+    model = make_pipeline(columns, quick_classifier(epochs=5, batch_size=16)).set_output(transform=container)
     assert model.fit(table, y).score(table, y) > 0.8
     assert list(columns.get_feature_names_out()) == pixel_columns
     assert model[-1].image_shape_ == (8, 8, 1)
@@ -570,7 +570,7 @@ def test_feature_union_before_the_classifier():
         FunctionTransformer(lambda images: images[:, :, ::-1]), ImagePreprocessor(flatten=True)
     )
     union = FeatureUnion([("as is", ImagePreprocessor(flatten=True)), ("mirrored", mirrored)])
-    model = make_pipeline(union, quick_classifier(epochs=5, image_shape=(16, 8)))
+    model = make_pipeline(union, quick_classifier(epochs=5, batch_size=16, image_shape=(16, 8)))
     assert model.fit(X, y).score(X, y) > 0.8
     assert model[:-1].transform(X).shape == (60, 128)
 

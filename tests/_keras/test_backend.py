@@ -74,6 +74,7 @@ THREADS = """
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("environment", "before", "expected"),
     [

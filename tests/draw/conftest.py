@@ -1,3 +1,5 @@
+import copy
+
 import numpy as np
 import pytest
 from sklearn.pipeline import make_pipeline
@@ -17,6 +19,15 @@ def quick_model():
     return make_pipeline(ImagePreprocessor(), classifier).fit(mnist.x_train[:2000], labels)
 
 
-@pytest.fixture
-def recognizer(quick_model):
+@pytest.fixture(scope="package")
+def first_recognizer(quick_model):
+    """A recognizer, never corrected: it describes all digits of the sample, which takes a second."""
     return Recognizer(quick_model)
+
+
+@pytest.fixture
+def recognizer(first_recognizer):
+    recognizer = copy.copy(first_recognizer)
+    recognizer._random = np.random.default_rng(0)
+    recognizer.reset()
+    return recognizer
