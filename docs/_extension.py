@@ -67,6 +67,8 @@ def complete_header(app, page, template, context, doctree):
 
 def prepare_example(gallery_conf, script_vars):
     """Run gallery examples with another `__name__`, so that they do not write files, and fail on warnings."""
+    import sk_mnist_cnn._keras.backend  # noqa: F401  # silences TensorFlow, also if an example imports it first
+
     script_vars["example_globals"]["__name__"] = "example"
     warnings.simplefilter("error", ConvergenceWarning)
     return []

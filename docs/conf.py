@@ -15,8 +15,6 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 # Build the gallery from the shipped digits, even if all of MNIST is available.
 os.environ.pop("SK_MNIST_CNN_DATA", None)
-# Some examples import Keras before this package, which sets this.
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 project = "sk_mnist_cnn"
 author = "The sk_mnist_cnn developers"
