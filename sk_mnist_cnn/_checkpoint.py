@@ -32,12 +32,7 @@ _EMPTY = TrainingState()
 
 @contextlib.contextmanager
 def open_checkpoint(run):
-    """Yield the Checkpoint of a run, locked against other fits in this process and in others, or None.
-
-    Parameters
-    ----------
-    run : TrainingRun
-        None is yielded if its parameter `checkpoint` is None.
+    """Yield the Checkpoint of a run, locked against other fits in all processes; None if it has none.
 
     Raises
     ------
@@ -220,16 +215,7 @@ def _checked_run(run):
 
 
 def describe_run(run):
-    """Return the description of a training run: hashes of its data, initial state, seed and parameters.
-
-    Parameters
-    ----------
-    run : TrainingRun
-        Its parameters `checkpoint`, `verbose` and `callbacks` are ignored.
-
-    Returns
-    -------
-    dict of str to str
+    """Return the description of a run by name: hashes of its data, initial state, seed and parameters.
 
     Raises
     ------

@@ -45,7 +45,7 @@ def network_attribute(estimator, name):
     if value is None:
         raise ValueError(
             "estimator must be a fitted CNNDigitClassifier, or a Pipeline or search (with refit=True) that "
-            f"ends in one, to have {name}, got {estimator!r}. Pass such an estimator."
+            f"ends in one, to have {name.lstrip('_')}, got {estimator!r}. Pass such an estimator."
         )
     return value
 

@@ -35,24 +35,16 @@ def prepare_fit(classifier, X, y, sample_weight, validation_data):
     warn_of_raw_pixels(rows)
     classes = fitted.classes_ if previous else find_classes(y)
     architecture = _resolve_architecture(fitted, shape, classes, previous)
-    seed = fitted._seed if previous else _draw_seed(fitted.random_state, fitted.checkpoint)
-    config = TrainingConfig.from_params(vars(fitted), seed)
+    config = _resolve_config(fitted, previous, fitted.checkpoint)
     training = labeled_images(rows, y, sample_weight, classes)
     if all(part is None for part in validation_data):
         fraction = fitted.validation_split or (0.1 if fitted.early_stopping else 0)
-        training, validation = stratified_split(training, classes, fraction, seed)
+        training, validation = stratified_split(training, classes, fraction, config.seed)
     else:
         validation = _validation_images(fitted, *validation_data, shape, classes)
-    return TrainingRun(
-        params=fitted.get_params() | {name: getattr(fitted, name) for name in fitted._parameter_constraints},
-        features=_features(fitted),
-        classes=classes,
-        architecture=architecture,
-        config=config.resolve_epochs(len(training)),
-        training=weigh_images(training, fitted.class_weight, classes, architecture.input_dtype),
-        validation=validation and weigh_images(validation, None, classes, architecture.input_dtype),
-        previous=previous or TrainingState(),
-    )
+    training = weigh_images(training, fitted.class_weight, classes, architecture.input_dtype)
+    validation = validation and weigh_images(validation, None, classes, architecture.input_dtype)
+    return _training_run(fitted, classes, architecture, config, training, validation, previous)
 
 
 # Not on the method `partial_fit`, where it would not validate the parameters of a fitted estimator.
@@ -71,20 +63,11 @@ def prepare_partial_fit(classifier, X, y, classes, sample_weight):
             'labels, got "balanced". Pass a dict of weights, for instance from compute_class_weight.'
         )
     architecture = _resolve_architecture(fitted, shape, classes, previous)
-    seed = fitted._seed if previous else _draw_seed(fitted.random_state)
+    config = _resolve_config(fitted, previous).for_one_epoch()
     training = labeled_images(rows, y, sample_weight, classes)
-    return TrainingRun(
-        params=fitted.get_params(),
-        features=_features(fitted),
-        classes=classes,
-        architecture=architecture,
-        config=TrainingConfig.from_params(vars(fitted), seed).for_one_epoch(),
-        training=weigh_images(
-            training, fitted.class_weight, classes, architecture.input_dtype, is_complete=False
-        ),
-        validation=None,
-        previous=previous or TrainingState(),
-    )
+    dtype = architecture.input_dtype
+    training = weigh_images(training, fitted.class_weight, classes, dtype, is_complete=False)
+    return _training_run(fitted, classes, architecture, config, training, None, previous)
 
 
 def warn_if_not_converged(run, state):
@@ -94,11 +77,6 @@ def warn_if_not_converged(run, state):
     no others have a smaller cross-entropy. Their loss is the entropy of these frequencies. With label
     smoothing, the smallest achievable loss is positive, the entropy of the targets of one image, and is
     subtracted from both.
-
-    Parameters
-    ----------
-    run : TrainingRun
-    state : TrainingState
 
     Warns
     -----
@@ -138,9 +116,20 @@ def _validation_images(fitted, X_val, y_val, sample_weight_val, image_shape, cla
         raise ValueError(f"X_val, y_val and sample_weight_val must be like X and y. {error}") from error
 
 
-def _features(fitted):
-    names = "n_features_in_", "feature_names_in_"
-    return {name: getattr(fitted, name) for name in names if hasattr(fitted, name)}
+def _training_run(fitted, classes, architecture, config, training, validation, previous):
+    features = "n_features_in_", "feature_names_in_"
+    # The parameters of a subclass may not include all of them.
+    names = dict.fromkeys([*fitted.get_params(deep=False), *fitted._parameter_constraints])
+    return TrainingRun(
+        params={name: getattr(fitted, name) for name in names},
+        features={name: getattr(fitted, name) for name in features if hasattr(fitted, name)},
+        classes=classes,
+        architecture=architecture,
+        config=config.resolve_epochs(len(training)),
+        training=training,
+        validation=validation,
+        previous=previous or TrainingState(),
+    )
 
 
 def _resolve_architecture(fitted, image_shape, classes, previous):
@@ -158,10 +147,14 @@ def _resolve_architecture(fitted, image_shape, classes, previous):
     return architecture
 
 
-def _draw_seed(random_state, checkpoint=None):
-    """Draw a seed from `random_state`; None uses the seed in the checkpoint, if its file exists."""
-    seed = saved_seed(checkpoint) if checkpoint is not None and random_state is None else None
-    return int(check_random_state(random_state).randint(np.iinfo(np.int32).max)) if seed is None else seed
+def _resolve_config(fitted, previous, checkpoint=None):
+    """Return the configuration with its seed: the fitted one, that of a checkpoint file, or a new one."""
+    seed = fitted._seed if previous else None
+    if seed is None and fitted.random_state is None and checkpoint is not None:
+        seed = saved_seed(checkpoint)
+    if seed is None:
+        seed = int(check_random_state(fitted.random_state).randint(np.iinfo(np.int32).max))
+    return TrainingConfig.from_params(vars(fitted), seed)
 
 
 def _entropy(frequencies, label_smoothing):

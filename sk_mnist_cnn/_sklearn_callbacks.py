@@ -47,11 +47,7 @@ class FitObserver:
     def end_epoch(self, run, current_state):
         """Call `on_fit_task_end` for an epoch, and return whether a callback asks to stop.
 
-        Parameters
-        ----------
-        run : TrainingRun
-        current_state : callable
-            Returns the TrainingState after this epoch.
+        `current_state` is a function that returns the TrainingState after this epoch.
         """
         return self._epoch.call_on_fit_task_end(
             **self._arguments,

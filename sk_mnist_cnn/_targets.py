@@ -215,11 +215,6 @@ def weigh_images(images, class_weight, classes, dtype, *, is_complete=True):
     -------
     ImageDataset
         Without the samples whose weight is zero.
-
-    Raises
-    ------
-    ValueError
-        If a class weight is not valid, or all weights are zero.
     """
     class_weight = check_class_weight(class_weight, classes)
     balanced_over = images.indices if class_weight == "balanced" else None

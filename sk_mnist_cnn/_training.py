@@ -85,21 +85,15 @@ class TrainingState:
         return len(self.history.get("loss", ()))
 
     def check(self, architecture, optimizer=None):
-        """Raise unless training can continue from this state.
+        """Raise unless training can continue from this state, for checkpoints, model files and the engine.
 
-        Checkpoints, model files and the engine all ask here.
-
-        Parameters
-        ----------
-        architecture : Architecture
-        optimizer : sequence of ndarray or None, default=None
-            The initial variables of the optimizer; None does not check its variables.
+        `optimizer` holds the initial variables of the optimizer, with which its variables are compared.
 
         Raises
         ------
         ValueError
             If weights or variables have another shape or dtype than those of the network and the optimizer,
-            or are not finite, or the history does not have at most one number per epoch.
+            if weights are not finite, or if the history has more than one number per epoch.
         """
         specs = [(shape, architecture.input_dtype) for shape in architecture.weight_shapes]
         for name in ("weights", *(["best_weights"] if self.best_weights else [])):
@@ -148,13 +142,7 @@ class TrainingRun:
         return state.n_epochs - self.previous.n_epochs
 
     def check_progress(self, state):
-        """Raise unless this run can be in a state after some of its epochs.
-
-        Raises
-        ------
-        ValueError
-            If the state is damaged, or has epochs or metrics that this run does not have.
-        """
+        """Raise a ValueError unless this run can be in a state after some of its epochs."""
         state.check(self.architecture)
         n_done = self.n_epochs_done(state)
         metrics = ["loss", "accuracy", *(["val_loss", "val_accuracy"] if self.validation else [])]

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from sklearn import config_context
 
-from sk_mnist_cnn import ImagePreprocessor, _base
+from sk_mnist_cnn import ImagePreprocessor, _images
 from sk_mnist_cnn._images import validate_images
 from tests.estimators import assert_unchanged
 
@@ -70,13 +70,13 @@ def test_what_is_valid_without_validate_data_is_valid_with_it(name, fitted_on, a
     estimator = ImagePreprocessor(image_shape=(2, 3)).fit(X)
     with config_context(assume_finite=assume_finite), assert_unchanged(estimator):
         found = outcome(estimator, INPUTS[name])
-        monkeypatch.setattr(_base, "_are_valid", lambda *_: False)
+        monkeypatch.setattr(_images, "_is_valid_array", lambda *_: False)
         assert found == outcome(estimator, INPUTS[name])
 
 
 @pytest.mark.parametrize("name", ["uint8", "float32", "float64", "images"])
 def test_plain_arrays_are_valid_without_validate_data(name, monkeypatch):
     estimator = ImagePreprocessor(image_shape=(2, 3)).fit(FLOATS)
-    monkeypatch.setattr(_base, "validate_data", None)
+    monkeypatch.setattr(_images, "validate_data", None)
     rows, _, _ = validate_images(estimator, INPUTS[name], image_shape=(2, 3, 1))
     assert np.shares_memory(rows, INPUTS[name])

@@ -2,6 +2,7 @@
 
 import dataclasses
 import random
+import re
 
 import numpy as np
 import pandas as pd
@@ -36,7 +37,10 @@ def kernels(network):
 
 
 def pools(network):
-    return [layer.pool_size for layer in network.layers if isinstance(layer, keras.layers.MaxPooling2D)]
+    """The pooling window after each convolution; (1, 1) without a pooling layer."""
+    layers = {layer.name: layer for layer in network.layers}
+    names = [name.replace("conv", "pool") for name in layers if re.fullmatch(r"conv_\d+", name)]
+    return [layers[name].pool_size if name in layers else (1, 1) for name in names]
 
 
 def same_weights(one, two):
@@ -139,7 +143,13 @@ def test_parameters_determine_layers(params, expected):
 
 def test_no_dense_dropout_without_dense_layers():
     names = [layer.name for layer in build_cnn((8, 8, 1), 10, **{**TINY, "dense_units": ()}).layers]
-    assert names == ["conv_1", "pool_1", "conv_2", "pool_2", "conv_dropout", "flatten", "probabilities"]
+    assert names == ["conv_1", "pool_1", "conv_2", "conv_dropout", "flatten", "probabilities"]
+
+
+def test_no_layer_is_built_for_pooling_of_one_pixel():
+    pooled, other = (build_cnn((8, 8, 1), 10, **TINY, pool_size=size, seed=0) for size in ((2, 1), (2, 9)))
+    assert [layer.name for layer in pooled.layers if "pool" in layer.name] == ["pool_1"]
+    assert same_weights(pooled, other)  # the second window is clipped to one pixel
 
 
 @pytest.mark.parametrize("n_classes", [2, 3, 26])
@@ -214,7 +224,7 @@ def test_clips_windows_on_images_one_pixel_high(input_shape, expected_kernels, e
 
 def test_many_blocks_on_small_image():
     network = build_cnn((8, 8, 1), 2, filters=(2,) * 8, dense_units=(4,))
-    assert network.get_layer("pool_8").output.shape == (None, 1, 1, 2)
+    assert network.get_layer("conv_8").output.shape == (None, 1, 1, 2)
 
 
 def test_color_images_of_64_by_64():

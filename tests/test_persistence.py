@@ -438,7 +438,7 @@ def with_attributes(model, **changes):
         ({"blocks": ((8, (3, 3), (2, 2)), (16, (9, 9), (2, 2)))}, "impossible network"),
         ({"blocks": ((8, (3, 3)),)}, "not enough values"),
         ({"blocks": 5}, "intact file"),
-        ({"dtype": "float64"}, "the weights must have the dtype float64"),
+        ({"dtype": "float64"}, "the weights must have the shapes and dtypes"),
         ({"dtype": "complex64"}, "impossible network"),
         ({"activation": {"class_name": "Lambda"}}, "activation"),
         ({"surprise": 1}, "surprise"),
@@ -458,7 +458,10 @@ def test_raises_for_another_network(fitted, path, changes, match):
     [
         (lambda w: w[:-1], "the weights must have the shapes"),
         (lambda w: (w[0][:2], *w[1:]), "the weights must have the shapes"),
-        (lambda w: tuple(array.astype(np.float64) for array in w), "the weights must have the dtype float32"),
+        (
+            lambda w: tuple(array.astype(np.float64) for array in w),
+            "the weights must have the shapes and dtypes",
+        ),
         (lambda w: (w[0] * np.float32("nan"), *w[1:]), "the weights must be finite"),
         (lambda w: (*w[:-1], w[-1] + np.float32("inf")), "the weights must be finite"),
         (lambda w: (), "the weights must have the shapes"),

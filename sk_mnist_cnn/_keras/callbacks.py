@@ -46,18 +46,7 @@ def has_batch_hooks(callback):
 
 
 def training_callbacks(trainer, run, callbacks, stopping, checkpoint, observer):
-    """Return the callbacks of a training, in the order in which they are called.
-
-    Parameters
-    ----------
-    trainer : Trainer
-    run : TrainingRun
-    callbacks : list of keras.callbacks.Callback
-        Copies of the user's callbacks.
-    stopping : EarlyStopping or None
-    checkpoint : Checkpoint or None
-    observer : FitObserver or None
-    """
+    """Return the callbacks of a training, in the order of their calls; `callbacks` are those of the user."""
     check = CheckLoss()
     callbacks = [StartEpoch(trainer), check, *callbacks, RecordHistory(trainer, check)]
     if stopping:
@@ -108,14 +97,7 @@ class RecordHistory(keras.callbacks.Callback):
 class EarlyStopping(keras.callbacks.Callback):
     """Keep the weights of the best epoch, and stop `patience` epochs after it.
 
-    Keras' callback cannot be resumed from a checkpoint.
-
-    Parameters
-    ----------
-    trainer : Trainer
-    run : TrainingRun
-    state : TrainingState
-        The state from which the training starts or is resumed.
+    Keras' callback cannot be resumed from a checkpoint, as this one is from `state`.
     """
 
     def __init__(self, trainer, run, state):

@@ -148,19 +148,7 @@ def keras_model(architecture, config, weights):
 @in_worker_if_forked
 @_eager
 def predict(architecture, weights, rows, output="probabilities"):
-    """Return an output of a network for flat rows, for networks that ONNX Runtime does not compute.
-
-    Parameters
-    ----------
-    architecture : Architecture
-    weights : tuple of ndarray
-    rows : ndarray of shape (n, h * w * c)
-    output : {"probabilities", "embeddings"}, default="probabilities"
-
-    Returns
-    -------
-    ndarray of shape (n, architecture.output_size(output))
-    """
+    """Return an output of a network that ONNX Runtime does not support, as `_onnx.session.predict` does."""
     with _tracing_lock:
         compute = _prediction_function(architecture)
     tensors = [tf.constant(array) for array in weights]

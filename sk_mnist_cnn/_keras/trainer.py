@@ -44,20 +44,20 @@ class Trainer(BaseWrapper):
         """Build and compile a network and its input pipelines."""
         dtype = architecture.input_dtype
         scale_loss = architecture.dtype == "mixed_float16"
-        trainer = cls(
-            model=_compiled_network,
-            model__architecture=architecture,
-            optimizer=replace(optimizer, learning_rate=None).build(scale_loss=scale_loss),
-            loss=SmoothedCrossentropy(dtype=dtype),
-            compile__weighted_metrics=[keras.metrics.SparseCategoricalAccuracy("accuracy", dtype=dtype)],
-            compile__steps_per_execution=steps_per_execution,
-            compile__jit_compile=False,
-            compile__run_eagerly=False,
-            compile__auto_scale_loss=False,
-            warm_start=True,
-            shuffle=False,
-        )
         with default_floatx:
+            trainer = cls(
+                model=_compiled_network,
+                model__architecture=architecture,
+                optimizer=replace(optimizer, learning_rate=None).build(scale_loss=scale_loss),
+                loss=SmoothedCrossentropy(dtype=dtype),
+                compile__weighted_metrics=[keras.metrics.SparseCategoricalAccuracy("accuracy", dtype=dtype)],
+                compile__steps_per_execution=steps_per_execution,
+                compile__jit_compile=False,
+                compile__run_eagerly=False,
+                compile__auto_scale_loss=False,
+                warm_start=True,
+                shuffle=False,
+            )
             trainer.initialize(None)
         model = trainer.model_
         model.optimizer.build(model.trainable_variables)
@@ -74,13 +74,7 @@ class Trainer(BaseWrapper):
         return trainer
 
     def load(self, state, optimizer, config):
-        """Set every variable that training changes. Without weights in the state, they are drawn anew.
-
-        Raises
-        ------
-        ValueError
-            If the state does not fit the network or the optimizer.
-        """
+        """Set every variable that training changes. If the state has no weights, they are initialized."""
         model, continues = self.model_, state.optimizer_fingerprint == optimizer.fingerprint
         if state.weights:
             state.check(self._architecture, self._initial_slots if continues else None)
@@ -95,13 +89,7 @@ class Trainer(BaseWrapper):
         self._set_history(state)
 
     def resume(self, state):
-        """Set the variables of an interrupted training, after `load`, with the learning rate that it had.
-
-        Raises
-        ------
-        ValueError
-            If the state does not fit the network or the optimizer.
-        """
+        """Set the variables of an interrupted training, after `load`, with the learning rate that it had."""
         state.check(self._architecture, self._initial_slots)
         if state.optimizer_fingerprint != self._optimizer_fingerprint:
             raise ValueError("its optimizer differs")
@@ -110,13 +98,7 @@ class Trainer(BaseWrapper):
         self._set_history(state)
 
     def run(self, run, rates, callbacks):
-        """Train the epochs of a TrainingRun that the loaded state has not been trained for.
-
-        Raises
-        ------
-        ValueError
-            If a callback ends the training before the first epoch.
-        """
+        """Train the epochs of a TrainingRun that the loaded state has not been trained for."""
         config, n_before = run.config, self.n_epochs
         data = self._pipeline.load(run.training, config.batch_size, config.seed)
         options = {"epochs": run.previous.n_epochs + config.epochs - n_before, "initial_epoch": n_before}
@@ -188,12 +170,17 @@ class Trainer(BaseWrapper):
     def _validate_data(self, X=None, y=None, reset=False, y_numeric=False):
         return X, y
 
-    @property
-    def feature_encoder(self):
-        """Transformer that returns the data set as it is."""
-        return _Identity()
+    feature_encoder = target_encoder = property(lambda self: _Identity())
 
-    target_encoder = feature_encoder
+
+class _Identity:
+    """Transformer of data sets. That of scikeras obeys scikit-learn's global `transform_output`."""
+
+    def fit(self, data):
+        return self
+
+    def transform(self, data):
+        return data
 
 
 def _compiled_network(architecture, compile_kwargs):
@@ -208,14 +195,6 @@ def _compiled_network(architecture, compile_kwargs):
     model.architecture = architecture
     model.compile(**compile_kwargs)
     return model
-
-
-class _Identity:
-    def fit(self, data):
-        return self
-
-    def transform(self, data):
-        return data
 
 
 def _attributes(model):

@@ -1,9 +1,12 @@
 """Trainers are reset when they are reused."""
 
+import inspect
 import random
+import re
 import subprocess
 import sys
 import textwrap
+from importlib.metadata import requires, version
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +14,8 @@ import pytest
 from numpy.testing import assert_array_equal
 from tensorflow.python.framework.config import is_op_determinism_enabled
 
-from sk_mnist_cnn._keras.backend import keras, tf
+from sk_mnist_cnn._keras.backend import BaseWrapper, keras, tf
+from sk_mnist_cnn._keras.trainer import Trainer
 from tests.estimators import same_training, small_classifier
 
 ROOT = Path(__file__).parents[2]
@@ -75,3 +79,12 @@ TWO_DEVICES = """
 @pytest.mark.slow
 def test_two_devices_give_same_training_as_one():
     subprocess.run([sys.executable, "-c", textwrap.dedent(TWO_DEVICES)], cwd=ROOT, check=True)
+
+
+def test_scikeras_is_bounded_to_releases_with_the_private_methods_used():
+    private = {name for name in vars(BaseWrapper) if re.fullmatch(r"_[a-z].*", name)}
+    called = re.findall(r"self\.(_\w+)\(", inspect.getsource(Trainer))
+    assert {*vars(Trainer), *called} & private == {"_initialize_callbacks", "_validate_data"}
+    (requirement,) = [text for text in requires("sk_mnist_cnn") if text.startswith("scikeras")]
+    major, minor, *_ = version("scikeras").split(".")
+    assert f"<{major}.{int(minor) + 1}" in requirement

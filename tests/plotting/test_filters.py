@@ -91,7 +91,7 @@ def test_raises_without_convolutional_layer(fitted, digits):
 
 def test_raises_for_estimator_without_network(digits):
     other = GaussianNB().fit(digits[0].reshape(-1, 64), digits[1])
-    with pytest.raises(ValueError, match=r"estimator must .* model_, got GaussianNB"):
+    with pytest.raises(ValueError, match=r"estimator must .* weights, got GaussianNB"):
         FilterDisplay.from_estimator(other)
 
 
