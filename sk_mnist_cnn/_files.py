@@ -4,15 +4,48 @@ The size of a file bounds the memory that is needed to read it, even if the file
 """
 
 import contextlib
+import errno
+import hashlib
 import io
 import os
 import re
 import shutil
+import struct
 import tempfile
+import tokenize
+import zlib
+from math import prod
 from pathlib import Path
-from zipfile import ZIP_STORED, ZipFile
+from pickle import PickleError
+from zipfile import ZIP_STORED, BadZipFile, ZipFile
 
 import numpy as np
+
+# Longer names leave no room for the suffixes of temporary directories and locks: most file systems allow 255
+# bytes.
+_MAX_NAME = 200
+
+_HEADER_READERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+
+# What zipfile, gzip, json, NumPy, skops and Pillow raise for damaged files and for objects that cannot be
+# saved.
+_READ_ERRORS = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    BadZipFile,
+    EOFError,
+    ImportError,
+    LookupError,
+    PickleError,
+    RuntimeError,
+    SyntaxError,
+    TypeError,
+    ValueError,
+    struct.error,
+    tokenize.TokenError,
+    zlib.error,
+)
 
 
 def as_path(path):
@@ -34,38 +67,43 @@ def as_destination(path):
     Raises
     ------
     FileNotFoundError
-        If its directory does not exist, or it is a directory itself.
+        If its directory does not exist, or it is a directory, a device or a pipe.
     TypeError
         If it is neither a str nor a PathLike.
     """
     path = as_path(path)
     if not is_destination(path):
         raise FileNotFoundError(
-            f"path must be a file in an existing directory, got {str(path)!r}. "
+            f"path must be a file in an existing directory, got {str(path)!r}, "
+            f"{'which is not a regular file' if path.exists() else 'whose directory does not exist'}. "
             "Create the directory, or pass another file name."
         )
     return path
 
 
 def is_destination(path):
-    """Return whether the directory of `path` exists, and `path` is not a directory itself."""
-    return path.parent.is_dir() and not path.is_dir()
+    """Return whether `path` is a regular file, or a new name in an existing directory.
+
+    A device or a pipe must not be replaced by a file. Symbolic links are followed.
+    """
+    return path.is_file() or (path.parent.is_dir() and not path.exists())
 
 
 @contextlib.contextmanager
 def replacing(path):
     """Open a file that replaces `path` when the block succeeds, and is deleted when it fails.
 
-    Each writer has its own temporary directory, `path` with a random suffix and ".part", so that several can
-    write to one path: the last one to finish replaces the others' file. A process that is killed leaves its
-    directory behind. The permissions of an existing file are kept, and symbolic links are followed.
+    Each writer has its own temporary directory, `path` with a random suffix and ".part" (see `name_stem`), so
+    that several can write to one path: the last one to finish replaces the others' file. A process that is
+    killed leaves its directory behind. The permissions of an existing file are kept, and symbolic links are
+    followed.
 
     Yields
     ------
     file : binary file
     """
     path = Path(os.path.realpath(path))
-    with tempfile.TemporaryDirectory(".part", f"{path.name}.", path.parent) as directory:
+    with tempfile.TemporaryDirectory(".part", f"{name_stem(path)}.", path.parent) as directory:
         complete = Path(directory, path.name)
         with complete.open("wb") as file:
             yield file
@@ -79,26 +117,33 @@ def replacing(path):
 def remove_leftovers(path):
     """Delete the temporary directories of killed writers of `path`. No other writer may be running."""
     path = Path(os.path.realpath(path))
-    pattern = re.escape(path.name) + r"\.[a-z0-9_]{8}\.part"  # as tempfile names them
+    pattern = re.escape(name_stem(path)) + r"\.[a-z0-9_]{8}\.part"  # as tempfile names them
     for directory in path.parent.iterdir():
         if re.fullmatch(pattern, directory.name) and directory.is_dir():
             shutil.rmtree(directory, ignore_errors=True)
 
 
-@contextlib.contextmanager
-def as_value_error(rule, remedy):
-    """Raise every exception of the block as a ValueError that gives a rule, the problem and a remedy.
+def name_stem(path):
+    """Return the name to which suffixes are added for files beside `path`: its own, or a hash of a long one."""
+    name = os.fsencode(path.name)
+    return path.name if len(name) <= _MAX_NAME else hashlib.sha256(name).hexdigest()
 
-    Readers of damaged files raise exceptions of almost any class. Warnings that are turned into exceptions
-    are raised as they are.
+
+@contextlib.contextmanager
+def as_value_error(rule, remedy, *others):
+    """Raise the errors of readers of damaged files as a ValueError with a rule, the problem and a remedy.
+
+    `others` are further classes of such errors. A MemoryError is raised as it is, because it says nothing
+    about the file. So is an OSError of the operating system, but not those of gzip and Pillow, which have no
+    number, and that of a damaged file whose offsets lead to an impossible position.
     """
     try:
         yield
-    except Warning:
-        raise
     except ValueError as error:
         raise ValueError(f"{rule}: {error}. {remedy}") from error
-    except Exception as error:
+    except (*_READ_ERRORS, OSError, *others) as error:
+        if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
+            raise
         raise ValueError(f"{rule}: {type(error).__name__}: {error}. {remedy}") from error
 
 
@@ -144,5 +189,26 @@ def array_to_bytes(array):
 
 
 def array_from_bytes(data):
-    """Return the array in a `.npy` file, whose items are never unpickled."""
+    """Return the array in a `.npy` file, whose items are never unpickled; raise as `check_array` does."""
+    check_array(data)
     return np.lib.format.read_array(io.BytesIO(data), allow_pickle=False)
+
+
+def check_array(data):
+    """Check that a `.npy` file claims no more than it has, because memory is allocated for what it claims.
+
+    Raises
+    ------
+    ValueError
+        If the shape in its header does not fit the size of its data.
+    Exception
+        Almost any, if the header is damaged.
+    """
+    buffer = io.BytesIO(data)
+    version = np.lib.format.read_magic(buffer)
+    if version not in _HEADER_READERS:
+        raise ValueError(f"its arrays must have version 1.0 or 2.0 of the format, got {version}")
+    shape, _, dtype = _HEADER_READERS[version](buffer)
+    claimed, found = prod(shape) * dtype.itemsize, len(data) - buffer.tell()
+    if claimed != found and not dtype.hasobject:  # NumPy refuses objects
+        raise ValueError(f"an array of shape {shape} and dtype {dtype} has {found} bytes, not {claimed}")

@@ -1,14 +1,13 @@
 """Read the files of MNIST, and accept only the original arrays. The public loaders are in `datasets`."""
 
 import gzip
-import io
 from hashlib import sha256
 from math import prod
 from zipfile import ZipFile
 
 import numpy as np
 
-from ._files import as_value_error
+from ._files import array_from_bytes, as_value_error
 
 # Shape and SHA-256 of each array of uint8.
 MNIST = {
@@ -118,8 +117,7 @@ def read_npz(file, expected):
 
 def _read_npy(archive, name, expected):
     with archive.open(f"{name}.npy") as member:
-        content = io.BytesIO(_read_bounded(member, expected))
-    return np.lib.format.read_array(content, allow_pickle=False)
+        return array_from_bytes(_read_bounded(member, expected))
 
 
 def _read_bounded(stream, expected):

@@ -172,6 +172,8 @@ def _download():
 
     try:
         (x_train, y_train), (x_test, y_test) = keras.datasets.mnist.load_data()
+    except MemoryError:
+        raise
     except Exception as error:  # a failed download is a bare Exception in Keras
         raise OSError(
             f"With path=None, Keras must download MNIST, but it failed: {error}. Pass the `path` of a copy, "

@@ -32,7 +32,7 @@ def export_onnx(estimator: Estimator, path: str | os.PathLike[str], *, embedding
     Raises
     ------
     FileNotFoundError
-        If the directory does not exist, or `path` is a directory.
+        If the directory does not exist, or `path` is a directory, a device or a pipe.
     NotFittedError
         If a step is not fitted.
     TypeError

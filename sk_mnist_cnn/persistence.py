@@ -19,7 +19,15 @@ from typing import Any
 import numpy as np
 from sklearn.utils.metadata_routing import MetadataRequest
 
-from ._files import as_destination, as_path, as_value_error, read_members, replacing, write_members
+from ._files import (
+    as_destination,
+    as_path,
+    as_value_error,
+    check_array,
+    read_members,
+    replacing,
+    write_members,
+)
 from ._fitted import Estimator
 from ._skops.checks import check_parameters, checked, walk
 from ._skops.reader import TRUSTED_TYPES, check_schema, is_plain, read_plain
@@ -51,7 +59,7 @@ def save_model(estimator: Estimator, path: str | os.PathLike[str]) -> None:
     Raises
     ------
     FileNotFoundError
-        If the directory does not exist, or `path` is a directory.
+        If the directory does not exist, or `path` is a directory, a device or a pipe.
     ImportError
         If skops is not installed.
     TypeError
@@ -83,7 +91,7 @@ def save_model(estimator: Estimator, path: str | os.PathLike[str]) -> None:
         f"estimator must hold only what can be loaded again, got {type(estimator).__name__}",
         "Remove it, or replace it by a named function or an estimator.",
     ):
-        data = _add_versions(skops_io.dumps(_without_cycles(estimator)))
+        data = _add_versions(skops_io.dumps(_savable(estimator)))
         schema, members = _read(data)
         if is_plain(schema):
             checked(read_plain(schema, members))
@@ -113,8 +121,8 @@ def load_model(path: str | os.PathLike[str], *, trusted: Sequence[str | type] | 
 
     Raises
     ------
-    FileNotFoundError
-        If `path` does not exist.
+    OSError
+        If `path` does not exist, or cannot be read.
     ImportError
         If skops is not installed. It is not needed for the estimators of this package, alone or in a
         Pipeline.
@@ -185,11 +193,15 @@ def _skops_io():
     return skops.io
 
 
-def _without_cycles(estimator):
-    """Return a copy whose metadata requests hold the name of their estimator: skops cannot save cycles."""
-    if not any(isinstance(item, MetadataRequest) for item in walk(estimator)):
+def _savable(estimator):
+    """Return the estimator, or a copy without what skops cannot save: memory-mapped arrays and cycles.
+
+    In the copy, arrays are in memory, and metadata requests hold the name of their estimator.
+    """
+    if not any(isinstance(item, MetadataRequest | np.memmap) for item in walk(estimator)):
         return estimator
-    estimator = copy.deepcopy(estimator)
+    in_memory = {id(item): np.array(item) for item in walk(estimator) if isinstance(item, np.memmap)}
+    estimator = copy.deepcopy(estimator, in_memory)
     for item in list(walk(estimator)):
         if isinstance(item, MetadataRequest):
             for part in (item, *vars(item).values()):
@@ -211,6 +223,9 @@ def _add_versions(data):
 def _read(data):
     """Return the schema and the members of a file, and warn about other versions."""
     members = read_members(io.BytesIO(data))
+    for content in members.values():
+        if content.startswith(np.lib.format.MAGIC_PREFIX):
+            check_array(content)
     versions, schema = (json.loads(members[f"{name}.json"].decode()) for name in ("versions", "schema"))
     check_schema(schema)
     for name in ("sk_mnist_cnn", "scikit-learn"):

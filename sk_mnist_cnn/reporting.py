@@ -248,7 +248,7 @@ class EvaluationReport:
         Raises
         ------
         FileNotFoundError
-            If the directory does not exist, or `path` is a directory.
+            If the directory does not exist, or `path` is a directory, a device or a pipe.
         TypeError
             If `path` is neither a str nor a PathLike.
         """

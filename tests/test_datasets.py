@@ -463,6 +463,17 @@ def test_files_that_cannot_be_opened_raise_os_error(tmp_path, monkeypatch):
         load_mnist(tmp_path / "mnist.npz")
 
 
+def test_too_little_memory_is_not_a_damaged_file(tmp_path, monkeypatch):
+    path = tmp_path / "mnist.npz"
+    path.write_bytes(SHIPPED.read_bytes())
+    for module in (datasets, _mnist_files):
+        monkeypatch.setattr(module, "read_npz", Mock(side_effect=MemoryError))
+    with pytest.raises(MemoryError):
+        load_mnist(path)
+    with pytest.raises(MemoryError):
+        load_mnist_sample()
+
+
 def test_raises_for_a_damaged_sample(monkeypatch):
     damaged = _mnist_files.SAMPLE | {"y_test": ((2000,), "0" * 64)}
     monkeypatch.setattr(datasets, "SAMPLE", damaged)

@@ -1,16 +1,29 @@
 """Checks of paths, atomic replacement of files, and error messages for damaged files."""
 
+import errno
 import os
+import queue
 import stat
 import subprocess
 import sys
 import threading
+import tracemalloc
 import warnings
+import zlib
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from sk_mnist_cnn._files import as_destination, as_path, as_value_error, remove_leftovers, replacing
+from sk_mnist_cnn._files import (
+    array_from_bytes,
+    array_to_bytes,
+    as_destination,
+    as_path,
+    as_value_error,
+    remove_leftovers,
+    replacing,
+)
 
 KILLED = """
 import os, signal, sys
@@ -60,6 +73,45 @@ def test_destination_needs_an_existing_directory(tmp_path):
         with pytest.raises(FileNotFoundError, match="path must be a file in an existing directory"):
             as_destination(path)
     assert as_destination(tmp_path / "a") == tmp_path / "a"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no named pipes in directories")
+def test_a_pipe_or_device_is_not_a_destination(tmp_path):
+    pipe, link = tmp_path / "pipe", tmp_path / "link"
+    os.mkfifo(pipe)
+    link.symlink_to(os.devnull)
+    for path in (pipe, link, Path(os.devnull)):
+        with pytest.raises(FileNotFoundError, match="which is not a regular file"):
+            as_destination(path)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows limits whole paths")
+@pytest.mark.parametrize("name", ["a" * 243, "a" * 255, "\N{GRINNING FACE}" * 60])
+def test_names_of_any_length_can_be_replaced(tmp_path, name):
+    path = tmp_path / name
+    with replacing(path) as file:
+        file.write(b"new")
+        (directory,) = tmp_path.iterdir()
+    assert path.read_bytes() == b"new"
+    directory.mkdir()  # as a killed writer leaves it
+    remove_leftovers(path)
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_an_array_that_claims_more_than_its_data_is_refused_before_memory_is_allocated():
+    complete = array_to_bytes(np.zeros(1000, np.uint8))
+    forged = complete.replace(b"(1000,), }  ", b"(100000,), }")
+    assert len(forged) == len(complete)
+    np.testing.assert_array_equal(array_from_bytes(complete), np.zeros(1000, np.uint8))
+    for data in (forged, complete[:-1], complete + b"\0"):
+        with pytest.raises(ValueError, match="has (1000|999|1001) bytes, not (1000|100000)$"):
+            array_from_bytes(data)
+    tracemalloc.start()
+    with pytest.raises(ValueError, match="bytes, not"):
+        array_from_bytes(complete.replace(b"(1000,), }      ", b"(1000000000,), }"))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 1_000_000
 
 
 def test_replaces_a_file_when_it_is_complete(path):
@@ -165,22 +217,38 @@ def test_a_killed_writer_leaves_the_old_file_and_a_directory_that_can_be_removed
     [
         (ValueError("no sizes"), "no sizes"),
         (KeyError("x"), "KeyError: 'x'"),
-        (MemoryError(), "MemoryError: "),
         (RecursionError("too deep"), "RecursionError: too deep"),
-        (OSError("broken"), "OSError: broken"),
+        (OSError("not gzipped"), "OSError: not gzipped"),
+        (OSError(errno.EINVAL, "no such offset"), f"OSError: [Errno {errno.EINVAL}] no such offset"),
+        (zlib.error("incorrect header check"), "error: incorrect header check"),
+        (queue.Empty("mine"), "Empty: mine"),
     ],
 )
-def test_exceptions_become_value_errors_with_rule_and_remedy(error, detail):
-    with pytest.raises(ValueError) as raised, as_value_error("path must be whole", "Copy it again."):
+def test_errors_of_readers_become_value_errors_with_rule_and_remedy(error, detail):
+    with (
+        pytest.raises(ValueError) as raised,
+        as_value_error("path must be whole", "Copy it again.", queue.Empty),
+    ):
         raise error
     assert str(raised.value) == f"path must be whole: {detail}. Copy it again."
     assert raised.value.__cause__ is error
 
 
-@pytest.mark.parametrize("error", [UserWarning, KeyboardInterrupt, SystemExit])
-def test_warnings_and_interrupts_are_raised_as_they_are(error):
-    with pytest.raises(error), as_value_error("rule", "remedy"):
+@pytest.mark.parametrize(
+    "error",
+    [
+        UserWarning("old version"),
+        KeyboardInterrupt(),
+        SystemExit(),
+        MemoryError(),
+        OSError(errno.EIO, "Input/output error"),
+        PermissionError(errno.EACCES, "Permission denied"),
+    ],
+)
+def test_what_says_nothing_about_the_file_is_raised_as_it_is(error):
+    with pytest.raises(type(error)) as raised, as_value_error("rule", "remedy"):
         raise error
+    assert raised.value is error
 
 
 def test_warnings_are_still_only_warnings():

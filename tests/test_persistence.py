@@ -14,6 +14,7 @@ from operator import methodcaller
 from pathlib import Path
 from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile
 
+import joblib
 import numpy as np
 import pytest
 import sklearn
@@ -159,6 +160,15 @@ def test_ensembles_of_scikit_learn_round_trip(model, path):
     assert_array_equal(saved_and_loaded(model, path).predict(X), model.predict(X))
 
 
+def test_memory_mapped_arrays_round_trip(fitted, digits, path, tmp_path):
+    joblib.dump(fitted, tmp_path / "model.joblib")
+    mapped = joblib.load(tmp_path / "model.joblib", mmap_mode="r")
+    assert isinstance(mapped._weights[0], np.memmap)
+    loaded = saved_and_loaded(mapped, path)
+    assert_array_equal(loaded.predict_proba(digits[0][:50]), fitted.predict_proba(digits[0][:50]))
+    assert isinstance(mapped._weights[0], np.memmap)
+
+
 def test_metadata_requests_round_trip(path):
     with sklearn.config_context(enable_metadata_routing=True):
         classifier = CNNDigitClassifier().set_fit_request(sample_weight=True, X_val="X_aside")
@@ -225,6 +235,27 @@ def test_failed_write_keeps_the_old_file(path, monkeypatch):
         save_model(CNNDigitClassifier(epochs=4), path)
     assert load_model(path).epochs == 3
     assert os.listdir(path.parent) == [path.name]
+
+
+def out_of_memory(*args, **kwargs):
+    raise MemoryError
+
+
+def test_too_little_memory_is_not_a_damaged_file(path, monkeypatch):
+    save_model(CNNDigitClassifier(epochs=3), path)
+    monkeypatch.setattr(persistence, "read_members", out_of_memory)
+    with pytest.raises(MemoryError):
+        load_model(path)
+    with pytest.raises(MemoryError):
+        save_model(CNNDigitClassifier(epochs=4), path)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no named pipes in directories")
+def test_a_pipe_is_not_replaced(path):
+    os.mkfifo(path)
+    with pytest.raises(FileNotFoundError, match="not a regular file"):
+        save_model(CNNDigitClassifier(epochs=4), path)
+    assert path.is_fifo()
 
 
 @pytest.mark.parametrize(

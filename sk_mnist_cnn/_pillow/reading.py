@@ -102,10 +102,13 @@ def _decode(picture, name):
 
 def _naming(name, picture):
     """Raise the errors of Pillow for a damaged picture as a ValueError that names the picture."""
+    from PIL import Image
+
     formats = f"{', '.join(FORMATS[:-1])} or {FORMATS[-1]}"
     return as_value_error(
         f"{name} must be an intact picture, got {picture}",
         f"Save it as {formats} with at most {MAX_PIXELS:,} pixels, or pass an array.",
+        Image.DecompressionBombError,
     )
 
 
