@@ -25,30 +25,35 @@ def locked(path):
     BlockingIOError
         If another thread or process holds the lock.
     """
-    descriptor = _open_locked(path)
+    file = None
     try:
+        file = _open_locked(path)
         yield
     finally:
-        _release(descriptor, path)
+        if file:
+            _release(file, path)
 
 
 def _open_locked(path):
+    """Return the open, locked file. Unlike a descriptor, it is closed if Ctrl-C prevents its assignment."""
     while True:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        file = None
         try:
-            _lock(descriptor)
-            if _is_open(path, descriptor):
-                return descriptor
+            file = path.open("ab", buffering=0)
+            _lock(file)
+            if _is_open(path, file):
+                return file
         except BaseException:
-            os.close(descriptor)
+            if file:
+                file.close()
             raise
-        os.close(descriptor)  # the former owner removed it between opening and locking
+        file.close()  # the former owner removed it between opening and locking
 
 
-def _is_open(path, descriptor):
+def _is_open(path, file):
     """Return whether the path is still that of the open file."""
     try:
-        return os.path.samestat(os.stat(path), os.fstat(descriptor))
+        return os.path.samestat(os.stat(path), os.fstat(file.fileno()))
     except FileNotFoundError:
         return False
 
@@ -56,28 +61,28 @@ def _is_open(path, descriptor):
 if sys.platform == "win32":
     import msvcrt
 
-    def _lock(descriptor):
+    def _lock(file):
         try:
-            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
         except PermissionError as error:
             raise BlockingIOError(*error.args) from error
 
-    def _release(descriptor, path):
-        os.close(descriptor)
+    def _release(file, path):
+        file.close()
         with contextlib.suppress(PermissionError):  # open elsewhere, and removed there
             os.unlink(path)
 
 else:
     import fcntl
 
-    def _lock(descriptor):
+    def _lock(file):
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             if error.errno not in _UNSUPPORTED:
                 raise
 
-    def _release(descriptor, path):
+    def _release(file, path):
         with contextlib.suppress(FileNotFoundError):
             os.unlink(path)  # while it is locked, so that no other owner's file is removed
-        os.close(descriptor)
+        file.close()

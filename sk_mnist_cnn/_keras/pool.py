@@ -1,7 +1,6 @@
 """`TrainerPool`: a pool of trainers by key, each used by one fit at a time."""
 
 import threading
-from collections import Counter, OrderedDict
 from contextlib import contextmanager
 
 
@@ -10,14 +9,16 @@ class TrainerPool:
 
     A fit waits for another fit with the same key, and then uses the same trainer. It does not wait for a fit
     that calls the user's code, because that code may itself wait for this fit: it builds a new trainer
-    instead.
+    instead, and the pool keeps both.
     """
 
     def __init__(self, size):
         self._size = size
-        self._idle = OrderedDict()
-        self._in_use = Counter()  # fits that call no user code, by key
-        self._changed = threading.Condition()
+        self._idle = []  # pairs of a key and a trainer, the last used at the end
+        self._in_use = {}  # the key of each thread's fit, for fits that call no user code
+        # Entered by itself: unlike a condition, a lock cannot be left locked by Ctrl-C.
+        self._lock = threading.Lock()
+        self._changed = threading.Condition(self._lock)
 
     @contextmanager
     def borrow(self, key, create, *, calls_user_code):
@@ -31,24 +32,36 @@ class TrainerPool:
         calls_user_code : bool
             Whether the fit runs callbacks.
         """
-        with self._changed:
-            self._changed.wait_for(lambda: key in self._idle or not self._in_use[key])
-            trainer = self._idle.pop(key, None)
-            if not calls_user_code:
-                self._in_use[key] += 1
-        unchanged = False
+        thread = threading.current_thread()
+        trainer, unchanged = None, False
         try:
+            with self._lock:
+                self._changed.wait_for(lambda: self._find_idle(key) is not None or not self._is_in_use(key))
+                if not calls_user_code:
+                    self._in_use[thread] = key
+                position = self._find_idle(key)
+                trainer = None if position is None else self._idle.pop(position)[1]
             trainer = trainer or create()
             yield trainer
             unchanged = trainer.is_unchanged()
         finally:
-            with self._changed:
-                if not calls_user_code:
-                    self._in_use.subtract([key])
-                    self._in_use = +self._in_use  # without the keys that are not in use
+            with self._lock:
+                self._in_use.pop(thread, None)
                 if unchanged:
-                    self._idle[key] = trainer
-                    self._idle.move_to_end(key)
-                    if len(self._idle) > self._size:
-                        self._idle.popitem(last=False)
+                    self._idle = [*self._idle, (key, trainer)][-self._size :]
                 self._changed.notify_all()
+
+    def _find_idle(self, key):
+        """Return the position of the trainer with this key that was used last, or None."""
+        positions = [i for i, (other, _) in enumerate(self._idle) if other == key]
+        return positions[-1] if positions else None
+
+    def _is_in_use(self, key):
+        """Return whether another thread uses a trainer with this key.
+
+        A key of this thread itself is that of an earlier fit, which Ctrl-C has ended before it was removed.
+        """
+        return any(
+            other == key and thread is not threading.current_thread() and thread.is_alive()
+            for thread, other in self._in_use.items()
+        )

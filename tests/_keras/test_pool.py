@@ -6,7 +6,9 @@ from functools import partial
 
 import pytest
 
+from sk_mnist_cnn._keras import pool as pool_module
 from sk_mnist_cnn._keras.pool import TrainerPool
+from tests.interrupting import interrupt
 
 TIMEOUT = 20  # seconds
 
@@ -101,3 +103,37 @@ def test_does_not_wait_for_fit_that_calls_user_code():
         inner.join(TIMEOUT)
         assert len(results) == 1
         assert results[0] is not trainer
+
+
+def test_keeps_the_trainers_of_nested_fits():
+    pool = TrainerPool(4)
+    with borrow(pool, "a", calls_user_code=True) as outer:
+        inner = use(pool, "a")
+    with borrow(pool, "a", calls_user_code=True) as first:
+        second = use(pool, "a")
+    assert {id(first), id(second)} == {id(outer), id(inner)}
+
+
+def test_size_bounds_the_trainers_of_all_keys():
+    pool = TrainerPool(2)
+    with borrow(pool, "a", calls_user_code=True), borrow(pool, "a", calls_user_code=True) as second:
+        third = use(pool, "a")
+    use(pool, "b")
+    remaining = {id(use(pool, "a")) for _ in range(3)}
+    assert len(remaining) == 1
+    assert remaining.isdisjoint({id(second), id(third)})
+
+
+def test_ctrl_c_anywhere_leaves_no_key_in_use():
+    def fit():
+        with borrow(pool, "a") as trainer:
+            return trainer
+
+    pool, n_interrupted = TrainerPool(2), 0
+    while interrupt(fit, pool_module.__file__, n_interrupted):
+        n_interrupted += 1
+        fit()
+        other, results = start(fit)
+        other.join(TIMEOUT)
+        assert len(results) == 1, f"waits after an interrupt at point {n_interrupted}"
+    assert n_interrupted > 10
