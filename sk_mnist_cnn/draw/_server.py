@@ -11,7 +11,6 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib import resources
 from typing import Any
-from urllib.parse import urlsplit
 
 from ._recognizer import Recognizer
 
@@ -105,7 +104,7 @@ class _Handler(BaseHTTPRequestHandler):
         host, origin = self.headers.get("Host", ""), self.headers.get("Origin")
         if host.partition(":")[0] not in _LOCAL_NAMES:
             raise _RequestError(HTTPStatus.FORBIDDEN, "The page must be opened as 127.0.0.1 or localhost.")
-        if origin is not None and urlsplit(origin)[:2] != ("http", host):
+        if origin not in (None, f"http://{host}"):
             raise _RequestError(HTTPStatus.FORBIDDEN, "Other sites get no answer.")
 
     def _read_json(self):

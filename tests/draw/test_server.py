@@ -97,7 +97,9 @@ def test_refuses_names_of_other_hosts(request_, method, path, host):
     assert request_(method, path, "{}", {**JSON, "Host": host})[0] == 403
 
 
-@pytest.mark.parametrize("origin", ["http://example.com", "null", "https://127.0.0.1", "http://127.0.0.1:1"])
+@pytest.mark.parametrize(
+    "origin", ["http://example.com", "null", "https://127.0.0.1", "http://127.0.0.1:1", "http://[", ""]
+)
 def test_refuses_other_sites(request_, origin):
     assert request_("POST", "/reset", "{}", {**JSON, "Origin": origin})[0] == 403
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from sk_mnist_cnn.draw._strokes import are_side_by_side, check_strokes, draw
+from sk_mnist_cnn.draw._strokes import MAX_POINTS, MAX_STROKES, are_side_by_side, check_strokes, draw
 from tests.draw.strokes import DIGITS, beside
 
 
@@ -28,6 +28,16 @@ def test_strokes_must_be_lists_of_points(data):
         check_strokes(data)
 
 
+def test_drawings_are_limited():
+    point = [0.5, 0.5]
+    check_strokes([[point]] * MAX_STROKES)
+    check_strokes([[point] * MAX_POINTS])
+    with pytest.raises(ValueError, match=rf"There are {MAX_STROKES + 1} strokes, more than {MAX_STROKES}\."):
+        check_strokes([[point]] * (MAX_STROKES + 1))
+    with pytest.raises(ValueError, match=rf"have {MAX_POINTS + 1} points, more than {MAX_POINTS}\."):
+        check_strokes([[point], [point] * MAX_POINTS])
+
+
 def test_picture_does_not_depend_on_size_and_place():
     large = [np.array(stroke) for stroke in DIGITS[3]]
     small = [stroke / 4 + 0.7 for stroke in large]
@@ -51,3 +61,38 @@ def test_digits_side_by_side_are_two_parts():
     assert not any(map(parts, DIGITS.values()))
     low = [(0.9, 0.75), (0.95, 0.8)]
     assert not parts([*DIGITS[7], low])
+
+
+def test_any_strokes_side_by_side_are_found():
+    """Compare with the definition, for random strokes."""
+
+    def by_definition(strokes):
+        strokes = sorted(strokes, key=lambda stroke: stroke[:, 0].min())
+        for i in range(1, len(strokes)):
+            left, right = np.concatenate(strokes[:i]), np.concatenate(strokes[i:])
+            heights = np.ptp(left[:, 1]), np.ptp(right[:, 1])
+            if left[:, 0].max() < right[:, 0].min() and min(heights) > max(heights) / 2:
+                return True
+        return False
+
+    random = np.random.default_rng(0)
+    found = []
+    for _ in range(500):
+        n_strokes = random.integers(1, 6)
+        strokes = [random.random(2) + random.normal(0, 0.1, (3, 2)) for _ in range(n_strokes)]
+        found.append(are_side_by_side(strokes))
+        assert found[-1] == by_definition(strokes)
+    assert 50 < sum(found) < 450
+
+
+def test_side_by_side_reads_every_point_once():
+    class Stroke(np.ndarray):
+        n_read = 0
+
+        def min(self, *args, **kwargs):
+            Stroke.n_read += len(self)
+            return super().min(*args, **kwargs)
+
+    strokes = [np.full((2, 2), [i / 1000, 0.5]).view(Stroke) for i in range(1000)]
+    assert not are_side_by_side(strokes)
+    assert Stroke.n_read == 2000
