@@ -87,7 +87,7 @@ def to_array(X):
     TypeError
         If `X` is sparse.
     ValueError
-        If the images differ in shape.
+        If its images differ in shape, or its dtype is that of dates or times.
     """
     check_dense(X)
     if hasattr(X, "columns"):
@@ -95,12 +95,15 @@ def to_array(X):
     if len(getattr(X, "shape", ())) == 1:  # a Series, or an array of objects
         X = list(X)
     try:
-        return np.asarray(X)
+        array = np.asarray(X)
     except ValueError as error:
         raise ValueError(
             f"X must hold images of one shape, got images that NumPy cannot stack ({error}). "
             "Resize them, or put an MNISTNormalizer first, which takes a list of images of any size."
         ) from error
+    if array.dtype.kind in "mM":  # scikit-learn checks other dtypes
+        raise ValueError(f"X must hold pixels, which are real numbers, got dtype {array.dtype}. Convert it.")
+    return array
 
 
 def as_flat_rows(X):

@@ -15,6 +15,7 @@ from ._images import check_dense, square_or_row
 from ._pillow.mnist_format import normalize_digit
 from ._pillow.reading import is_picture, read_gray
 from ._sklearn_callbacks import observed_fit
+from ._warnings import warn
 
 
 class MNISTNormalizer(ImageTransformer):
@@ -158,14 +159,22 @@ class MNISTNormalizer(ImageTransformer):
         Warns
         -----
         UserWarning
-            If flat rows can only be read as one row of pixels.
+            If flat rows can only be read as one row of pixels, or if pictures become black because their
+            contrast is too low for a digit. Pictures of a single gray level become black without a warning.
         """
         self._validate_params()
         fitted = snapshot(self)
         return fitted._normalize(fitted._read(X, reset=False))
 
     def _normalize(self, grays):
-        return np.stack([normalize_digit(gray, self.size, self.box, self.invert) for gray in grays])
+        digits, empty = [], []
+        for index, gray in enumerate(grays):
+            digits.append(normalize_digit(gray, self.size, self.box, self.invert))
+            if not digits[-1].any() and np.ptp(gray) > 0:
+                empty.append((index, gray.min(), gray.max()))
+        if empty:
+            _warn_of_empty_pictures(empty, len(digits))
+        return np.stack(digits)
 
     def _read(self, X, reset):
         """Check `X` as a whole, and return an iterator over its pictures in gray levels."""
@@ -192,6 +201,15 @@ class MNISTNormalizer(ImageTransformer):
         tags.requires_fit = False
         tags.input_tags.positive_only = True
         return tags
+
+
+def _warn_of_empty_pictures(empty, n_pictures):
+    index, low, high = empty[0]
+    warn(
+        f"{len(empty)} of {n_pictures} pictures become black, because their contrast is too low for a digit. "
+        f"The first is X[{index}], with pixels from {low:.2g} to {high:.2g} of the maximum of their dtype. "
+        "If it is not empty, spread its pixels over the whole range: multiply 12-bit scans in uint16 by 16."
+    )
 
 
 def _is_flat(X):

@@ -92,6 +92,14 @@ def test_raises_for_images_of_different_shapes():
         as_rows([np.zeros((2, 3)), np.zeros((3, 3))])
 
 
+@pytest.mark.parametrize("dtype", ["datetime64[s]", "timedelta64[ms]"])
+def test_raises_for_dates_and_times(dtype):
+    with pytest.raises(
+        ValueError, match=rf"X must hold pixels, .* got dtype {dtype[:9]}"
+    ):
+        CNNDigitClassifier(epochs=1).fit(np.zeros((4, 8, 8), dtype), [0, 1, 0, 1])
+
+
 def test_raises_for_sparse_arrays_of_any_dimension():
     for X in sparse_batches(2):
         with pytest.raises(

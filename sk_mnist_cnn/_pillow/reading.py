@@ -29,7 +29,8 @@ def read_gray(picture, name):
     Parameters
     ----------
     picture : array-like of shape (h, w), (h, w, 1), (h, w, 3) or (h, w, 4), Pillow image, str or PathLike
-        Of any real dtype: floats in [0, 1], integers over the range of an 8- or 16-bit dtype, or booleans.
+        Of any real dtype: floats in [0, 1], integers over the range of an 8- or 16-bit dtype, or masks of 0
+        and 1 of any dtype.
     name : str
         Name of the picture in error messages.
 
@@ -48,7 +49,7 @@ def read_gray(picture, name):
     """
     pixels = np.asarray(_decode(picture, name) if is_picture(picture) else picture)
     _check_pixels(pixels, name)
-    is_fraction = pixels.dtype.kind == "f" and pixels.max() <= 1
+    is_fraction = pixels.max() <= 1  # or a mask of 0 and 1, of an integer dtype
     levels = scale_pixels(pixels, 1.0 if is_fraction else pixel_maximum(pixels))
     return reduce_gray(_luminance(levels), MAX_SIDE)
 
