@@ -50,6 +50,8 @@ def plot_confusion_matrix(counts, labels, *, normalize=None, ax=None):
         values_format="d" if normalize is None else ".1%",
         xticks_rotation="vertical" if max(len(str(label)) for label in labels) > 3 else "horizontal",
     )
+    for text in (*ax.get_xticklabels(), *ax.get_yticklabels()):
+        text.set_parse_math(False)  # a label may hold dollar signs
     unit = {None: "samples", "true": "fraction of the true label", "pred": "fraction of the predicted label"}
     display.im_.colorbar.set_label(f"{unit.get(normalize, 'fraction of all samples')} (square-root scale)")
     if display.text_ is not None:

@@ -41,6 +41,7 @@ def plot_image_grid(images, labels, title, *, ax, im_kw, text_kw):
     text_kw = {
         "horizontalalignment": "center",
         "verticalalignment": "bottom",
+        "parse_math": False,  # a label may hold dollar signs
         "fontsize": _font_size(ax, width, height, labels),
         **normalize_kwargs(text_kw, Text),
     }
