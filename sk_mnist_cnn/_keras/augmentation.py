@@ -1,5 +1,8 @@
 """`Augmentation`: apply the parameter `augmentation` to a batch of training images."""
 
+import contextlib
+import pickle
+import random
 import secrets
 from functools import partial
 
@@ -16,6 +19,9 @@ _DISTORTIONS = {
     "elastic": partial(random_elastic, shift=_SHIFT, degrees=10, zoom=0.1, strength=0.02),
     "shift": partial(random_affine, shift=_SHIFT, degrees=0, zoom=0.0),
 }
+
+# Number of tries to trace layers while no other thread draws from a global generator.
+_N_TRACES = 3
 
 # Number of images, and of seeds, in the check whether a layer mixes images.
 _N_PROBES = 4
@@ -59,20 +65,41 @@ class Augmentation:
         for i, generator in enumerate(filter(None, generators)):
             reseed(generator, seed, epoch, i)
 
-    def _check_images(self, image_shape):
-        """Raise an error for layers that change the shape of images, or mix the images of a batch."""
-        names = [type(layer).__name__ for layer in self._layers]
+    def _trace(self, image_shape):
+        """Return the layers as a function of any number of images, traced anew."""
 
-        @tf.function(input_signature=[tf.TensorSpec((None, *image_shape), tf.float32)], autograph=False)
         def augment(images):
             return self(images, None)
 
-        def augmented(images, probe):
+        signature = tf.TensorSpec((None, *image_shape), tf.float32)
+        return tf.function(augment, autograph=False).get_concrete_function(signature)
+
+    def _check_tracing(self, image_shape):
+        """Return two traces of the layers, and raise for layers that draw from a global generator."""
+        for _ in range(_N_TRACES):
+            before = _global_states()
+            traces = self._trace(image_shape), self._trace(image_shape)
+            if _global_states() == before:
+                return traces
+        raise self._randomness_error()
+
+    def _randomness_error(self):
+        return ValueError(
+            "augmentation must draw random numbers with a keras.random.SeedGenerator or with TensorFlow, got "
+            f"{self._names}, which draw other ones while TensorFlow traces them, so that each process would "
+            f"augment differently. Use another layer, or one of {sorted(AUGMENTATIONS)}."
+        )
+
+    def _check_images(self, image_shape):
+        """Raise for layers that change the shape of images, mix them, or differ between processes."""
+        traces = self._check_tracing(image_shape)
+
+        def augmented(images, probe, trace=0):
             self.reseed(0, probe)
-            changed = augment(images).numpy()
+            changed = traces[trace](tf.constant(images)).numpy()
             if changed.shape != images.shape:
                 raise ValueError(
-                    f"augmentation must keep the shape {image_shape} of the images, got {names}, which "
+                    f"augmentation must keep the shape {image_shape} of the images, got {self._names}, which "
                     f"return {changed.shape[1:]}. Use other layers, or one of {sorted(AUGMENTATIONS)}."
                 )
             return changed
@@ -82,12 +109,24 @@ class Augmentation:
             alone = np.zeros_like(batch)
             alone[probe] = batch[probe]
             expected = augmented(batch, probe)[probe]
-            is_seeded = np.allclose(augmented(batch, probe)[probe], expected, atol=1e-4)
-            if is_seeded and not np.allclose(augmented(alone, probe)[probe], expected, atol=1e-4):
+            if not np.allclose(augmented(batch, probe)[probe], expected, atol=1e-4):
+                continue  # it draws random numbers without a seed
+            if not np.allclose(augmented(batch, probe, trace=1)[probe], expected, atol=1e-4):
+                raise self._randomness_error()
+            if not np.allclose(augmented(alone, probe)[probe], expected, atol=1e-4):
                 raise ValueError(
                     "augmentation must change each image independently of the others in the batch, got "
-                    f"{names}. Use another layer, or one of {sorted(AUGMENTATIONS)}."
+                    f"{self._names}. Use another layer, or one of {sorted(AUGMENTATIONS)}."
                 )
+
+    @property
+    def _names(self):
+        return [type(layer).__name__ for layer in self._layers]
+
+
+def _global_states():
+    """Return the states of the global generators of Python and NumPy, to see whether they are used."""
+    return pickle.dumps((random.getstate(), np.random.get_state(legacy=False)))  # noqa: NPY002
 
 
 def reseed(generator, seed, epoch, index):
@@ -104,16 +143,25 @@ def _checked_layers(augmentation):
                 f"augmentation must be None, one of {sorted(AUGMENTATIONS)}, a Keras layer or a list of "
                 f"Keras layers, got {layer!r}. Pass one of these."
             )
+        with _copyable(layer):
+            layer.get_config()
     return layers
 
 
 def _copy(layer):
     """Copy a layer, with a fixed seed so that Keras does not draw one from Python's global generator."""
-    config = layer.get_config()
-    try:
+    with _copyable(layer):
+        config = layer.get_config()
         return type(layer).from_config({**config, "seed": 0} if "seed" in config else config)
-    except (TypeError, ValueError) as error:
+
+
+@contextlib.contextmanager
+def _copyable(layer):
+    """Raise a ValueError if the block cannot copy a layer."""
+    try:
+        yield
+    except (NotImplementedError, TypeError, ValueError) as error:
         raise ValueError(
             f"augmentation must hold layers that can be copied by get_config and from_config, got {layer!r} "
-            f"({error}). Write a subclass of keras.Layer with these methods."
+            f"({str(error).strip()}). Write a subclass of keras.Layer with these methods."
         ) from error

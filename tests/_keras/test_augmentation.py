@@ -1,6 +1,7 @@
 """`augmentation`: distortions by name, and Keras layers, which must not mix the images of a batch."""
 
 import inspect
+import random
 
 import numpy as np
 import pytest
@@ -111,6 +112,50 @@ class SubtractMeanOfBatch(keras.Layer):
 def test_fit_raises_for_layer_that_mixes_images(digits):
     with pytest.raises(ValueError, match=r"augmentation must change each image .*SubtractMeanOfBatch"):
         small_classifier(augmentation=SubtractMeanOfBatch()).fit(digits[0][:100], digits[1][:100])
+
+
+class DrawAtTracing(keras.layers.Layer):
+    """Shift images by a number that is drawn while TensorFlow traces the layer."""
+
+    draws = {
+        "random": random.random,
+        "numpy": np.random.random,
+        "new generator": lambda: np.random.default_rng().random(),
+    }
+
+    def __init__(self, source="random", **kwargs):
+        super().__init__(**kwargs)
+        self.source = source
+
+    def call(self, images, training=False):
+        return images + self.draws[self.source]()
+
+    def get_config(self):
+        return {**super().get_config(), "source": self.source}
+
+
+@pytest.mark.parametrize("source", DrawAtTracing.draws)
+def test_raises_for_layers_that_draw_while_they_are_traced(source):
+    with pytest.raises(ValueError, match=r"with a keras\.random\.SeedGenerator .* \['DrawAtTracing'\]"):
+        Augmentation(DrawAtTracing(source), SHAPE)
+
+
+@pytest.mark.skipif(not hasattr(keras.layers, "AugMix"), reason="this version of Keras has no AugMix")
+def test_raises_for_augmix():
+    with pytest.raises(ValueError, match=r"with a keras\.random\.SeedGenerator .* \['AugMix'\]"):
+        Augmentation(keras.layers.AugMix(value_range=(0, 1)), SHAPE)
+
+
+class Opaque(keras.layers.Layer):
+    """A layer without get_config, whose argument Keras cannot serialize."""
+
+    def __init__(self, function):
+        super().__init__()
+
+
+def test_fit_raises_for_layers_without_get_config(digits):
+    with pytest.raises(ValueError, match=r"copied by get_config and from_config, got <Opaque .*Write a sub"):
+        small_classifier(augmentation=Opaque(object())).fit(digits[0][:100], digits[1][:100])
 
 
 @pytest.mark.parametrize(
