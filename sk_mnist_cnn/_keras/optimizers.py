@@ -14,6 +14,9 @@ from .backend import keras
 # "ADADELTA: an adaptive learning rate method"). With Keras 3's default of 0.001, this network hardly learns.
 ADADELTA_RATE = 1.0
 
+# A setting that Keras leaves out of `get_config`: a pattern for the names of variables without weight decay.
+_WITHOUT_DECAY = "exclude_from_weight_decay"
+
 
 @dataclass(frozen=True)
 class Optimizer:
@@ -39,8 +42,12 @@ class Optimizer:
             own_rate = ADADELTA_RATE if optimizer == "adadelta" else default_rate
         else:
             _check(optimizer)
+            _check_rate(optimizer)
             kind, config = type(optimizer), optimizer.get_config()
+            _check_copy(optimizer, config)
             del config["name"]
+            if pattern := getattr(optimizer, "_exclude_from_weight_decay_pattern", None):
+                config[_WITHOUT_DECAY] = "|".join(sorted(pattern.pattern.split("|")))
             own_rate = config.pop("learning_rate")
             if not isinstance(own_rate, float):
                 config["learning_rate"], own_rate = own_rate, None
@@ -81,7 +88,11 @@ class Optimizer:
 
     def build(self, *, scale_loss=False):
         """Create the Keras optimizer. Half precision needs `scale_loss`, so that gradients do not vanish."""
-        optimizer = self.kind.from_config(dict(self.config))
+        config = dict(self.config)
+        without_decay = config.pop(_WITHOUT_DECAY, None)
+        optimizer = self.kind.from_config(config)
+        if without_decay is not None:
+            optimizer.exclude_from_weight_decay(var_names=[without_decay])
         if self.learning_rate is not None:
             optimizer.learning_rate = self.learning_rate
         return keras.optimizers.LossScaleOptimizer(optimizer) if scale_loss else optimizer
@@ -109,6 +120,12 @@ def _check(optimizer):
             f"optimizer must have a learning_rate in its get_config, got a {type(optimizer).__name__}. Pass "
             "an optimizer that updates all weights."
         )
+    if getattr(optimizer, "_exclude_from_weight_decay", None):
+        raise ValueError(
+            "optimizer must exclude variables from weight decay by their names, got a "
+            f"{type(optimizer).__name__} with a var_list of another model. Call "
+            'exclude_from_weight_decay(var_names=["bias"]).'
+        )
     # Keras uses averaged weights only after its own fit, or never, so that validation, early stopping and
     # checkpoints would use other weights.
     if getattr(optimizer, "use_ema", False):
@@ -121,3 +138,36 @@ def _check(optimizer):
             "optimizer must not be ScheduleFreeAdamW, because Keras predicts without its averaged weights. "
             'Pass "adamw" with learning_rate_schedule="one_cycle".'
         )
+
+
+def _check_rate(optimizer):
+    """Raise for a function as the learning rate, which Keras does not load from a configuration."""
+    rate = getattr(optimizer, "_learning_rate", None)
+    if callable(rate) and not isinstance(rate, keras.optimizers.schedules.LearningRateSchedule):
+        raise ValueError(
+            "optimizer must have a number or a LearningRateSchedule as its learning_rate, got a "
+            f"{type(optimizer).__name__} with {rate!r}. Pass a function of the batch as "
+            "learning_rate_schedule."
+        )
+
+
+def _check_copy(optimizer, config):
+    """Raise for an optimizer of the user's own class whose `get_config` lacks a setting."""
+    kind = type(optimizer)
+    if kind.__module__.startswith("keras."):
+        return
+    try:
+        copy = kind.from_config(dict(config))
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"optimizer must be an object that get_config and from_config can copy, got {optimizer!r} "
+            f"({error}). Return all arguments of its constructor from get_config."
+        ) from error
+    for name, value in vars(optimizer).items():
+        is_setting = not name.startswith("_") and name not in ("built", "name")
+        is_plain = value is None or isinstance(value, bool | int | float | str)
+        if is_setting and is_plain and getattr(copy, name, value) != value:
+            raise ValueError(
+                f"optimizer must return all of its settings from get_config, got a {kind.__name__} whose "
+                f"{name} is {value!r}, and {getattr(copy, name)!r} in a copy. Add {name} to its get_config."
+            )

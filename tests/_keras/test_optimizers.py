@@ -1,5 +1,6 @@
 """Optimizers that raise an error. `optimizer` and `learning_rate` are tested in `tests.classifier`."""
 
+import numpy as np
 import pytest
 
 from sk_mnist_cnn._keras.backend import keras
@@ -32,6 +33,73 @@ def test_raises_for_optimizers_that_average_weights(name, digits):
         pytest.skip(f"this version of Keras has no {name}")
     with pytest.raises(ValueError, match=f"optimizer must not .*{name}"):
         small_classifier(optimizer=optimizer, learning_rate="auto").fit(*digits)
+
+
+def test_variables_without_weight_decay_are_copied(digits):
+    def fitted(*names):
+        optimizer = keras.optimizers.SGD(0.01, weight_decay=5.0)
+        if names:
+            optimizer.exclude_from_weight_decay(var_names=names)
+        params = {"optimizer": optimizer, "learning_rate": "auto", "epochs": 1}
+        return small_classifier(**params).fit(digits[0][:64], digits[1][:64])
+
+    whole, no_kernel, nothing = fitted(), fitted("kernel"), fitted("kernel", "bias")
+    sizes = [np.abs(model._weights[0]).sum() for model in (whole, no_kernel, nothing)]
+    assert sizes[0] < 0.99 * sizes[1]
+    assert not np.array_equal(no_kernel._weights[1], nothing._weights[1])
+    assert no_kernel.model_.optimizer._exclude_from_weight_decay_pattern.pattern == "kernel"
+
+
+def test_optimizers_differ_in_the_variables_without_weight_decay():
+    def key(*names):
+        optimizer = keras.optimizers.AdamW()
+        optimizer.exclude_from_weight_decay(var_names=names)
+        return Optimizer.resolve(optimizer, "auto").key
+
+    one, two, three, four = key(), key("bias"), key("bias", "kernel"), key("kernel", "bias")
+    assert three == four
+    assert len({one, two, three}) == 3
+
+
+def test_raises_for_variables_of_another_model_without_weight_decay():
+    optimizer = keras.optimizers.AdamW()
+    optimizer.exclude_from_weight_decay(var_list=[keras.Variable(0.0)])
+    with pytest.raises(ValueError, match=r"got a AdamW with a var_list .* var_names"):
+        Optimizer.resolve(optimizer, "auto")
+
+
+class Scaled(keras.optimizers.SGD):
+    """An optimizer whose get_config lacks a setting."""
+
+    def __init__(self, learning_rate=0.1, factor=1.0, **kwargs):
+        super().__init__(learning_rate, **kwargs)
+        self.factor = factor
+
+
+class Required(keras.optimizers.SGD):
+    """An optimizer whose get_config lacks an argument that its constructor needs."""
+
+    def __init__(self, factor, **kwargs):
+        super().__init__(**kwargs)
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "message"),
+    [
+        (Scaled(factor=2.0), r"whose factor is 2\.0, and 1\.0 in a copy\. Add factor to its get_config"),
+        (Required(3), r"that get_config and from_config can copy, .*Return all arguments"),
+    ],
+)
+def test_raises_for_settings_that_get_config_lacks(optimizer, message):
+    with pytest.raises(ValueError, match=message):
+        Optimizer.resolve(optimizer, "auto")
+    assert Optimizer.resolve(Scaled(factor=1.0), "auto").kind is Scaled
+
+
+def test_raises_for_a_function_as_the_learning_rate():
+    optimizer = keras.optimizers.Adam(learning_rate=lambda: 0.1)
+    with pytest.raises(ValueError, match=r"optimizer must have a number .*Pass a function of the batch as"):
+        Optimizer.resolve(optimizer, "auto")
 
 
 class RecordRate(keras.callbacks.Callback):
