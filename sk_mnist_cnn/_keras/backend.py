@@ -1,6 +1,8 @@
 """Import TensorFlow, Keras and scikeras without their log messages, and configure them once per process.
 
-All other modules import them from here. Set the environment variable ``TF_CPP_MIN_LOG_LEVEL`` to 0 to see the
+All other modules import them from here. The import sets these for the whole process: the backend of Keras
+(``KERAS_BACKEND``), the log level of TensorFlow, the growth of GPU memory, and, if OMP_NUM_THREADS is set,
+the numbers of TensorFlow's threads. Set the environment variable ``TF_CPP_MIN_LOG_LEVEL`` to 0 to see all
 log messages.
 """
 
@@ -12,13 +14,14 @@ import re
 import sys
 import tempfile
 import threading
+from pathlib import Path
 
 from .._process import allowed_threads
 
 _CHATTER = re.compile(
     r"WARNING: All log messages before absl"
-    r"|[IWE]\d{4} [\d:. ]+\d+ \S+:\d+\]"
-    r"|\d{4}-\d\d-\d\d [\d:. ]+: [IWE] "
+    r"|[IW]\d{4} [\d:. ]+\d+ \S+:\d+\]"
+    r"|\d{4}-\d\d-\d\d [\d:. ]+: [IW] "
     r"|To enable the following instructions"
 )
 
@@ -45,12 +48,36 @@ def _no_garbage_collection():
 
 
 @contextlib.contextmanager
-def _no_chatter():
-    """Remove TensorFlow's log messages from standard error.
+def _log_level():
+    """Set the log level that TensorFlow reads when it is imported, unless the user has set one.
 
-    Its libraries write to file descriptor 2 before their log level can be set.
+    Errors are shown on machines with a GPU of NVIDIA. On others they say that there is no CUDA.
     """
-    if os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3") != "3" or sys.stderr is None:
+    if "TF_CPP_MIN_LOG_LEVEL" in os.environ:
+        yield
+        return
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2" if _has_nvidia_gpu() else "3"
+    try:
+        yield
+    finally:
+        os.environ.pop("TF_CPP_MIN_LOG_LEVEL", None)
+
+
+def _has_nvidia_gpu():
+    drivers = map(Path, ("/dev/nvidiactl", "/dev/dxg"))
+    vendors = Path("/sys/bus/pci/devices").glob("*/vendor")
+    return any(driver.exists() for driver in drivers) or any(
+        vendor.read_text().strip() == "0x10de" for vendor in vendors
+    )
+
+
+@contextlib.contextmanager
+def _no_chatter():
+    """Remove TensorFlow's messages from standard error while it is imported; pass the others on afterwards.
+
+    Its libraries write to file descriptor 2 before they read their log level.
+    """
+    if os.environ["TF_CPP_MIN_LOG_LEVEL"] < "2" or sys.stderr is None or "tensorflow" in sys.modules:
         yield
         return
     sys.stderr.flush()
@@ -70,7 +97,7 @@ def _no_chatter():
 
 
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-with _no_chatter(), _same_random_state(), _no_garbage_collection():
+with _log_level(), _no_chatter(), _same_random_state(), _no_garbage_collection():
     import keras
     import tensorflow as tf
     from scikeras.wrappers import BaseWrapper
@@ -86,7 +113,8 @@ class DefaultFloatx:
     """Context manager that sets Keras' default dtype to "float32", and restores the user's.
 
     Variables, losses and metrics use the default dtype. It is global: the first of several threads sets it,
-    and the last one restores it.
+    and the last one restores it, unless another thread has set it in the meantime. Nothing is set or restored
+    if it is "float32" already, which is Keras' own default.
     """
 
     def __init__(self):
@@ -97,13 +125,14 @@ class DefaultFloatx:
         with self._lock:
             if not self._n_inside:
                 self._before = keras.config.floatx()
-                keras.config.set_floatx("float32")
+                if self._before != "float32":
+                    keras.config.set_floatx("float32")
             self._n_inside += 1
 
     def __exit__(self, *exception):
         with self._lock:
             self._n_inside -= 1
-            if not self._n_inside:
+            if not self._n_inside and keras.config.floatx() == "float32" != self._before:
                 keras.config.set_floatx(self._before)
 
 
@@ -132,11 +161,21 @@ def _share_cores():
             threading.set_inter_op_parallelism_threads(allowed)
 
 
-with _no_chatter():
-    _share_gpus()
-    _share_cores()
+_share_gpus()
+_share_cores()
 
-# Retracing is intended: the engine traces one network per architecture.
-tf.get_logger().addFilter(lambda record: "triggered tf.function retracing" not in record.getMessage())
+
+def _is_shown(record):
+    """Return whether to show a message of TensorFlow: not the advice against retracing, in this package.
+
+    The engine traces one network per architecture, so it is intended here.
+    """
+    frame = sys._getframe(1)
+    while frame and not frame.f_globals.get("__name__", "").startswith("sk_mnist_cnn._keras."):
+        frame = frame.f_back
+    return frame is None or "triggered tf.function retracing" not in record.getMessage()
+
+
+tf.get_logger().addFilter(_is_shown)
 
 __all__ = ["BaseWrapper", "default_floatx", "keras", "tf"]

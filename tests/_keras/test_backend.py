@@ -43,6 +43,29 @@ def test_default_dtype_is_restored_by_the_last_thread(floatx):
     assert floatx.floatx() == "float64"
 
 
+def test_default_dtype_that_another_thread_sets_is_kept(floatx):
+    with backend.default_floatx:
+        floatx.set_floatx("float64")
+    assert floatx.floatx() == "float64"
+
+
+@pytest.mark.parametrize(("level", "has_gpu"), [(None, False), (None, True), ("0", False), ("3", True)])
+def test_log_level_is_set_for_the_import_only(level, has_gpu, monkeypatch):
+    monkeypatch.delenv("TF_CPP_MIN_LOG_LEVEL", raising=False)
+    if level:
+        monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", level)
+    monkeypatch.setattr(backend, "_has_nvidia_gpu", lambda: has_gpu)
+    with backend._log_level():
+        assert os.environ["TF_CPP_MIN_LOG_LEVEL"] == (level or ("2" if has_gpu else "3"))
+    assert os.environ.get("TF_CPP_MIN_LOG_LEVEL") == level
+
+
+def test_warns_about_retracing_in_the_code_of_the_user(caplog):
+    for _ in range(6):
+        tf.function(lambda x: x + 1)(1)
+    assert "triggered tf.function retracing" in caplog.text
+
+
 @pytest.mark.skipif(os.name == "nt", reason="closes its standard error as a shell of Unix does")
 def test_works_without_standard_error():
     code = "from sk_mnist_cnn import build_cnn; print(build_cnn((8, 8, 1), 2, kernel_size=3).count_params())"
