@@ -124,7 +124,7 @@ def remove_leftovers(path):
 
 
 def name_stem(path):
-    """Return the name to which suffixes are added for files beside `path`: its own, or a hash of a long one."""
+    """Return the name to which suffixes are added for files beside `path`; a hash instead of a long one."""
     name = os.fsencode(path.name)
     return path.name if len(name) <= _MAX_NAME else hashlib.sha256(name).hexdigest()
 

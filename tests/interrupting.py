@@ -8,7 +8,7 @@ _LOOKS_FOR_SIGNALS = {"CALL", "CALL_FUNCTION_EX", "CALL_KW", "JUMP_BACKWARD", "R
 
 
 def interrupt(function, file, n_before):
-    """Call a function, and raise KeyboardInterrupt at a point of the module in `file`, after `n_before` others.
+    """Call a function, and raise KeyboardInterrupt at a point of the module in `file`; `n_before` come first.
 
     Returns whether it was raised, which is False once the function has fewer points.
     """
