@@ -9,10 +9,12 @@ import functools
 import multiprocessing
 import os
 import pickle
+import select
 import signal
 import subprocess
 import sys
 import threading
+import time
 from importlib import import_module
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
@@ -35,8 +37,8 @@ if hasattr(os, "register_at_fork"):  # not on Windows
     os.register_at_fork(after_in_child=_mark_child)
 
 
-# It reads files, because containers may limit the number of cores.
-available_cores = functools.cache(joblib.cpu_count)
+# The number of cores may change while the process runs. Reading it takes about 0.1 ms.
+available_cores = joblib.cpu_count
 
 
 def allowed_threads():
@@ -104,13 +106,14 @@ class _Worker:
     """Process that answers one call at a time. An interrupted call terminates it."""
 
     def __init__(self):
-        self._connection, theirs = Pipe()
-        command = f"from {__name__} import _serve; _serve({theirs.fileno()})"
+        self._connection, theirs = map(_above_standard_streams, Pipe())
+        command = f"from {__name__} import _serve; _serve({theirs.fileno()}, {os.getpid()})"
         # -P: do not search the current directory, unless it is in this process's path.
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-c", command],
             pass_fds=[theirs.fileno()],
             env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+            **_closed_standard_streams(),
         )
         theirs.close()
 
@@ -128,10 +131,31 @@ class _Worker:
             raise
 
 
-def _serve(descriptor):
-    """Answer calls until the connection is closed."""
+def _above_standard_streams(connection):
+    """Return a connection whose descriptor is not one of standard streams, which a daemon has closed."""
+    import fcntl  # not on Windows, where no process is forked
+
+    descriptor = fcntl.fcntl(connection.fileno(), fcntl.F_DUPFD_CLOEXEC, 3)
+    connection.close()
+    return Connection(descriptor)
+
+
+def _closed_standard_streams():
+    """Return arguments of Popen that replace the standard streams that this process has closed."""
+    replaced = {}
+    for descriptor, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            replaced[name] = subprocess.DEVNULL
+    return replaced
+
+
+def _serve(descriptor, parent):
+    """Answer calls until the connection is closed, or until the parent process has ended."""
     global _serving
     _serving = True
+    threading.Thread(target=_end_with, args=[parent], daemon=True).start()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the caller
     connection = Connection(descriptor)
     with contextlib.suppress(EOFError, ConnectionError):
@@ -143,6 +167,18 @@ def _serve(descriptor):
             except Exception as error:
                 answer = None, _picklable(error)
             connection.send(answer)
+
+
+def _end_with(parent):
+    """End this process at once when its parent has ended, also in the middle of a training.
+
+    The lock of a checkpoint is the parent's. Without it, another fit may use the file.
+    """
+    with contextlib.suppress(AttributeError, OSError):  # only on Linux, and not in each container
+        select.select([os.pidfd_open(parent)], [], [])
+    while os.getppid() == parent:
+        time.sleep(0.02)
+    os._exit(1)
 
 
 def _picklable(error):

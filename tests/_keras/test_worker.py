@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import time
 from pathlib import Path
 
 import pytest
@@ -144,6 +145,77 @@ def test_worker_does_not_import_from_the_current_directory(digits, tmp_path):
     with multiprocessing.get_context("fork").Pool(1) as pool:
         assert pool.apply_async(_fit_in, (tmp_path, *digits)).get(timeout=120) == 1
     assert not (tmp_path / "executed").exists()
+
+
+def _fit_with_checkpoint(X, y, path):
+    small_classifier(epochs=100_000, checkpoint=path).fit(X, y)
+
+
+def _children(pid):
+    tasks = Path(f"/proc/{pid}/task").glob("*/children")
+    return [int(child) for task in tasks for child in task.read_text().split()]
+
+
+def _wait_until(condition, seconds=120):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited too long"
+        time.sleep(0.05)
+
+
+def _has_ended(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="finds the worker process in /proc")
+@pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGKILL])
+def test_worker_ends_with_its_parent_and_writes_no_checkpoint(fitted, digits, tmp_path, ending):
+    path = tmp_path / "run.ckpt"
+    fitted.predict(digits[0][:1])
+    context = multiprocessing.get_context("fork")
+    process = context.Process(target=_fit_with_checkpoint, args=(digits[0][:64], digits[1][:64], path))
+    process.start()
+    _wait_until(path.exists)
+    (worker,) = _children(process.pid)
+    os.kill(process.pid, ending)
+    process.join()
+    _wait_until(lambda: _has_ended(worker), seconds=20)
+    path.unlink()
+    time.sleep(0.5)
+    assert not path.exists()
+
+
+DAEMON = """
+    import os, sys
+    from sklearn.datasets import load_digits
+    from tests.estimators import small_classifier
+
+    X, y = load_digits(return_X_y=True)
+    X, y = X[:100] / 16, y[:100]
+    expected = small_classifier(epochs=1).fit(X, y).predict_proba(X[:5])
+    readable, writable = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        for descriptor in range(3):
+            os.close(descriptor)
+        found = small_classifier(epochs=1, verbose=1).fit(X, y).predict_proba(X[:5])
+        os.write(writable, b"same" if (found == expected).all() else b"other")
+        os._exit(0)
+    os.close(writable)
+    print(os.read(readable, 10).decode())
+    os.waitpid(pid, 0)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows cannot fork")
+def test_daemon_without_standard_streams_can_fit():
+    command = [sys.executable, "-c", textwrap.dedent(DAEMON)]
+    shown = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, timeout=300, cwd=ROOT)
+    assert shown.stdout == "same\n"
 
 
 def _build():
