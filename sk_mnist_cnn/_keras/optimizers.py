@@ -42,7 +42,6 @@ class Optimizer:
             own_rate = ADADELTA_RATE if optimizer == "adadelta" else default_rate
         else:
             _check(optimizer)
-            _check_rate(optimizer)
             kind, config = type(optimizer), optimizer.get_config()
             _check_copy(optimizer, config)
             del config["name"]
@@ -115,6 +114,7 @@ def _check(optimizer):
             'optimizer must not be a LossScaleOptimizer, which dtype="mixed_float16" adds by itself. '
             "Pass its inner_optimizer."
         )
+    _check_rate(optimizer)
     if "learning_rate" not in optimizer.get_config():
         raise ValueError(
             f"optimizer must have a learning_rate in its get_config, got a {type(optimizer).__name__}. Pass "

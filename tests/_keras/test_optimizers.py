@@ -40,7 +40,7 @@ def test_variables_without_weight_decay_are_copied(digits):
         optimizer = keras.optimizers.SGD(0.01, weight_decay=5.0)
         if names:
             optimizer.exclude_from_weight_decay(var_names=names)
-        params = {"optimizer": optimizer, "learning_rate": "auto", "epochs": 1}
+        params = {"optimizer": optimizer, "learning_rate": "auto"}
         return small_classifier(**params).fit(digits[0][:64], digits[1][:64])
 
     whole, no_kernel, nothing = fitted(), fitted("kernel"), fitted("kernel", "bias")
@@ -64,7 +64,7 @@ def test_optimizers_differ_in_the_variables_without_weight_decay():
 def test_raises_for_variables_of_another_model_without_weight_decay():
     optimizer = keras.optimizers.AdamW()
     optimizer.exclude_from_weight_decay(var_list=[keras.Variable(0.0)])
-    with pytest.raises(ValueError, match=r"got a AdamW with a var_list .* var_names"):
+    with pytest.raises(ValueError, match=r"got a AdamW with a var_list .*var_names="):
         Optimizer.resolve(optimizer, "auto")
 
 
