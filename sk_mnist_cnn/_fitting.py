@@ -4,6 +4,8 @@
 engine in `_keras` trains it.
 """
 
+from numbers import Integral
+
 import numpy as np
 from scipy.special import entr
 from sklearn.base import _fit_context
@@ -15,7 +17,15 @@ from ._base import working_copy
 from ._checkpoint import saved_seed
 from ._images import validate_images
 from ._pixels import warn_of_raw_pixels
-from ._targets import as_labels, check_classes, find_classes, labeled_images, stratified_split, weigh_images
+from ._targets import (
+    as_labels,
+    check_classes,
+    check_warm_start,
+    find_classes,
+    labeled_images,
+    stratified_split,
+    weigh_images,
+)
 from ._training import TrainingConfig, TrainingRun, TrainingState
 from ._warnings import warn
 
@@ -33,7 +43,7 @@ def prepare_fit(classifier, X, y, sample_weight, validation_data):
     shape = fitted.image_shape_ if previous else None
     rows, shape, y = validate_images(fitted, X, as_labels(y), image_shape=shape)
     warn_of_raw_pixels(rows)
-    classes = fitted.classes_ if previous else find_classes(y)
+    classes = check_warm_start(y, fitted.classes_) if previous else find_classes(y)
     architecture = _resolve_architecture(fitted, shape, classes, previous)
     config = _resolve_config(fitted, previous, fitted.checkpoint)
     training = labeled_images(rows, y, sample_weight, classes)
@@ -61,6 +71,11 @@ def prepare_partial_fit(classifier, X, y, classes, sample_weight):
         raise ValueError(
             "class_weight must be a dict or None for partial_fit, since each call has only some of the "
             'labels, got "balanced". Pass a dict of weights, for instance from compute_class_weight.'
+        )
+    if fitted.early_stopping:
+        raise ValueError(
+            "early_stopping must be False for partial_fit, which trains for one epoch, got "
+            f"{fitted.early_stopping!r}. Call set_params(early_stopping=False)."
         )
     architecture = _resolve_architecture(fitted, shape, classes, previous)
     config = _resolve_config(fitted, previous).for_one_epoch()
@@ -150,7 +165,7 @@ def _resolve_architecture(fitted, image_shape, classes, previous):
 def _resolve_config(fitted, previous, checkpoint=None):
     """Return the configuration with its seed: the fitted one, that of a checkpoint file, or a new one."""
     seed = fitted._seed if previous else None
-    if seed is None and fitted.random_state is None and checkpoint is not None:
+    if seed is None and checkpoint is not None and not isinstance(fitted.random_state, Integral):
         seed = saved_seed(checkpoint)
     if seed is None:
         seed = int(check_random_state(fitted.random_state).randint(np.iinfo(np.int32).max))

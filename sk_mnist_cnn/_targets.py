@@ -8,6 +8,9 @@ from sklearn.utils import check_array
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets
 
+# Number of labels in an error message.
+_N_SHOWN = 10
+
 
 @dataclass(frozen=True)
 class ImageDataset:
@@ -105,10 +108,34 @@ def check_classes(classes, known):
         raise ValueError(f"classes must hold at least two labels, got {classes.tolist()}. Pass all labels.")
     if known is not None and not np.array_equal(classes, known):
         raise ValueError(
-            f"classes must be the same as at the first call, {known.tolist()}, got {classes.tolist()}. Omit "
-            "it, or fit a clone."
+            f"classes must be the same as at the first call, {_shorten(known)}, got {_shorten(classes)}. "
+            "Omit it, or fit a clone."
         )
     return classes
+
+
+def check_warm_start(y, classes):
+    """Return the classes of the previous `fit`, all of which `y` must hold, as scikit-learn requires.
+
+    Raises
+    ------
+    ValueError
+        If a class is missing.
+    """
+    missing = np.setdiff1d(np.arange(len(classes)), encode_labels(y, classes))
+    if missing.size:
+        raise ValueError(
+            "y must hold all classes of the previous fit with warm_start=True, got labels without "
+            f"{_shorten(classes[missing])}. Add samples of each class, or call partial_fit, which needs "
+            "only some of the classes."
+        )
+    return classes
+
+
+def _shorten(labels):
+    """Return labels as a text, with at most ten of them."""
+    shown = ", ".join(map(repr, labels[:_N_SHOWN].tolist()))
+    return f"[{shown}]" if len(labels) <= _N_SHOWN else f"[{shown}, ...] ({len(labels)} labels)"
 
 
 def encode_labels(labels, classes, name="y"):
@@ -128,9 +155,9 @@ def encode_labels(labels, classes, name="y"):
     except TypeError:  # labels that cannot be compared with the classes
         is_known = np.zeros(labels.shape, bool)
     if not np.all(is_known):
-        unknown = list(dict.fromkeys(labels[~is_known].tolist()))
+        unknown = np.array(list(dict.fromkeys(labels[~is_known].tolist())), object)
         raise ValueError(
-            f"{name} must hold labels among the classes {classes.tolist()}, got {unknown}. "
+            f"{name} must hold labels among the classes {_shorten(classes)}, got {_shorten(unknown)}. "
             "Pass labels of the type seen in fit, or fit a clone on labels of every class."
         )
     return positions.astype(np.int32)

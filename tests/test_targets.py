@@ -1,9 +1,17 @@
 """Labels, weights and splits as pure functions. How `fit` uses them is tested in `tests.classifier`."""
 
 import numpy as np
+import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from sk_mnist_cnn._targets import ImageDataset, check_sample_weight, stratified_split, weigh_images
+from sk_mnist_cnn._targets import (
+    ImageDataset,
+    check_classes,
+    check_sample_weight,
+    encode_labels,
+    stratified_split,
+    weigh_images,
+)
 
 
 def training_weights(labels, class_weight, sample_weight=None, *, indices=None, is_complete=True):
@@ -49,3 +57,11 @@ def test_stratified_split_keeps_class_proportions():
     assert sorted([*training, *validation]) == sorted(indices)
     assert_array_equal(split(seed=0)[1], validation)
     assert not np.array_equal(np.sort(split(seed=1)[1]), np.sort(validation))
+
+
+def test_few_of_many_unknown_labels_are_shown():
+    with pytest.raises(ValueError, match=r"got \[\d+(, \d+){9}, \.\.\.\] \(5000 labels\)") as raised:
+        encode_labels(np.arange(1000, 6000), np.arange(1000))
+    assert "the classes [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, ...] (1000 labels)" in str(raised.value)
+    with pytest.raises(ValueError, match=r"at the first call, \[0, .*\(1000 labels\), got \[0, 1\]\."):
+        check_classes([0, 1], np.arange(1000))

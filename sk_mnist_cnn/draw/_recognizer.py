@@ -32,6 +32,7 @@ _TRAINING = {
     "batch_size": 128,
     "augmentation": "affine",
     "class_weight": None,
+    "early_stopping": False,
     "callbacks": None,
     "verbose": 0,
 }

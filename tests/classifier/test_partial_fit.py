@@ -43,11 +43,16 @@ def test_starts_from_fitted_weights(data, reference):
 
 def test_ignores_epochs_schedule_validation_and_warm_start(data, reference):
     X, y = data
-    partial = classifier(
-        epochs=9, learning_rate_schedule="cosine", validation_split=0.5, early_stopping=True, warm_start=True
-    )
+    partial = classifier(epochs=9, learning_rate_schedule="cosine", validation_split=0.5, warm_start=True)
     partial.partial_fit(X, y, classes=range(10)).partial_fit(X, y)
     assert same_training(partial, reference)
+
+
+@pytest.mark.parametrize("early_stopping", [True, "val_loss"])
+def test_raises_for_early_stopping(early_stopping, data, estimator, no_training):
+    estimator.set_params(early_stopping=early_stopping)
+    with assert_unchanged(estimator), pytest.raises(ValueError, match="early_stopping must be False"):
+        estimator.partial_fit(*data, classes=range(10))
 
 
 def test_accepts_classes_in_any_order(data, reference):

@@ -31,11 +31,12 @@ def test_warm_start_on_other_images_starts_from_fitted_weights(reference, digits
     assert warm.n_iter_ == 3
 
 
-def test_warm_start_accepts_known_classes_only(data):
+def test_warm_start_needs_the_classes_of_the_previous_fit(data):
     X, y = data
     warm = classifier(warm_start=True, epochs=1).fit(X, y)
-    warm.fit(X[y < 3], y[y < 3])
-    assert_array_equal(warm.classes_, range(10))
+    missing = r"y must hold all classes of the previous fit .* without \[3, 4, 5, 6, 7, 8, 9\]\..*partial_fit"
+    with assert_unchanged(warm), pytest.raises(ValueError, match=missing):
+        warm.fit(X[y < 3], y[y < 3])
     unknown = r"y must hold labels among the classes .*\[10\]"
     with assert_unchanged(warm), pytest.raises(ValueError, match=unknown):
         warm.fit(X, y + 1)
