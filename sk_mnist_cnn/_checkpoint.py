@@ -1,10 +1,12 @@
 """Save the training state to a file after every epoch, and resume from it."""
 
 import contextlib
+import hashlib
 import json
 import os
 import tempfile
 from functools import cached_property
+from numbers import Integral
 from pathlib import Path
 
 from . import _lock
@@ -14,6 +16,7 @@ from ._files import (
     as_path,
     as_value_error,
     is_destination,
+    name_stem,
     read_members,
     remove_leftovers,
     replacing,
@@ -46,7 +49,7 @@ def open_checkpoint(run):
     path = checkpoint.path
     with contextlib.ExitStack() as stack:
         try:
-            stack.enter_context(_lock.locked(path.with_name(f"{path.name}.lock")))
+            stack.enter_context(_lock.locked(path.with_name(f"{name_stem(path)}.lock")))
         except BlockingIOError as error:
             raise ValueError(
                 f"checkpoint must be used by one fit at a time, got {str(path)!r}, which is in use. "
@@ -61,21 +64,23 @@ class Checkpoint:
     Parameters
     ----------
     path : str or PathLike
-        The file; its directory must exist.
+        The file; its directory must exist. In an existing directory, each run has a file of its own.
     run : TrainingRun
 
     Raises
     ------
     ValueError
-        If the file cannot be written.
+        If the file cannot be written, or `path` is a directory and each call of `fit` draws another seed.
     """
 
     def __init__(self, path, run):
-        self.path = Path(os.path.realpath(as_path(path)))
         self._run = run
+        self.path = Path(os.path.realpath(as_path(path)))
+        if self.path.is_dir():
+            self.path /= f"{self._digest()}.checkpoint"
         if not is_destination(self.path):
             raise ValueError(
-                f"checkpoint must be a file in an existing directory, got {str(path)!r}. "
+                f"checkpoint must be a directory, or a file in an existing one, got {str(path)!r}. "
                 "Create the directory, or pass another file name."
             )
         try:
@@ -90,6 +95,15 @@ class Checkpoint:
     def _description(self):
         # At the first use, because it reads all images.
         return describe_run(self._run)
+
+    def _digest(self):
+        """Return a short hash of the description of the run, for the name of its file."""
+        if not isinstance(self._run.params["random_state"], Integral):
+            raise ValueError(
+                "random_state must be an integer if checkpoint is a directory, where the file of a run is "
+                f"found by its seed, got {self._run.params['random_state']!r}. Pass an integer."
+            )
+        return hashlib.sha256(json.dumps(self._description, sort_keys=True).encode()).hexdigest()[:16]
 
     def load(self):
         """Return the state that was last saved, or None if there is no file.
@@ -112,7 +126,7 @@ class Checkpoint:
             raise ValueError(
                 f"checkpoint must be of the same training run, got {str(self.path)!r}, which differs in "
                 f"{', '.join(different)}. Fit with the data and parameters of that run, delete the file, or "
-                "pass another file name."
+                "pass another file name. In a search, pass a directory."
             )
         with self.damage_as_value_error():
             self._run.check_progress(state)

@@ -1,5 +1,6 @@
 """A training run that is interrupted, killed or out of disk space resumes from its checkpoint."""
 
+import errno
 import io
 import json
 import multiprocessing
@@ -20,6 +21,7 @@ import pytest
 from numpy.testing import assert_array_equal
 from sklearn.base import clone
 from sklearn.datasets import load_digits
+from sklearn.model_selection import GridSearchCV
 
 from sk_mnist_cnn import CNNDigitClassifier, _checkpoint
 from sk_mnist_cnn._architecture import Architecture
@@ -28,7 +30,7 @@ from sk_mnist_cnn._fingerprint import digest
 from sk_mnist_cnn._keras.backend import keras
 from sk_mnist_cnn._targets import ImageDataset
 from sk_mnist_cnn._training import TrainingConfig, TrainingRun, TrainingState
-from tests.estimators import small_classifier
+from tests.estimators import same_training, small_classifier
 
 
 class StopAfter(keras.callbacks.Callback):
@@ -42,6 +44,21 @@ class StopAfter(keras.callbacks.Callback):
         if self._left == 0:
             raise KeyboardInterrupt
         self._left -= 1
+
+
+class StopAll(keras.callbacks.Callback):
+    """Interrupt after `n_epochs` epochs of all fits together, whose number all copies share."""
+
+    n_begun = 0
+
+    def __init__(self, n_epochs):
+        super().__init__()
+        self.n_epochs = n_epochs
+
+    def on_epoch_begin(self, epoch, logs=None):
+        if StopAll.n_begun == self.n_epochs:
+            raise KeyboardInterrupt
+        StopAll.n_begun += 1
 
 
 class HalveRate(keras.callbacks.Callback):
@@ -562,8 +579,8 @@ def test_nothing_is_hashed_before_the_path_and_the_network_are_checked(digits, p
         raise AssertionError("hashed")
 
     monkeypatch.setattr(_checkpoint, "digest", fail)
-    with pytest.raises(ValueError, match="checkpoint must be a file in an existing directory"):
-        small_classifier(checkpoint=path.parent).fit(*digits)
+    with pytest.raises(ValueError, match="checkpoint must be a directory, or a file in an existing one"):
+        small_classifier(checkpoint=path / "run.ckpt").fit(*digits)
     with pytest.raises(ValueError, match="kernel_size"):
         small_classifier(checkpoint=path, kernel_size=(3, 3, 3)).fit(*digits)
     with pytest.raises(AssertionError, match="hashed"):
@@ -646,15 +663,67 @@ def test_partial_fit_ignores_the_checkpoint(digits, path):
     small_classifier(checkpoint=path, random_state=None).partial_fit(*digits, classes=range(10))
 
 
-@pytest.mark.parametrize("random_state", [None, 0])
-def test_raises_for_a_directory(digits, tmp_path, random_state):
-    with pytest.raises(ValueError, match=r"checkpoint must be a file in an existing directory, got"):
+@pytest.mark.parametrize("random_state", [None, np.random.RandomState(0)])
+def test_a_directory_needs_an_integer_as_random_state(digits, tmp_path, random_state):
+    with pytest.raises(ValueError, match=r"random_state must be an integer if checkpoint is a directory"):
         small_classifier(checkpoint=tmp_path, random_state=random_state).fit(*digits)
+
+
+def test_a_search_resumes_each_of_its_runs_in_a_directory(digits, tmp_path):
+    X, y = digits[0][:120], digits[1][:120]
+    grid, options = {"learning_rate": [0.01, 0.03]}, {"cv": 2, "error_score": "raise"}
+
+    def search(checkpoint, n_epochs=100):
+        clf = small_classifier(epochs=2, checkpoint=checkpoint, callbacks=[StopAll(n_epochs)])
+        return GridSearchCV(clf, grid, **options).fit(X, y)
+
+    expected = search(None).cv_results_["mean_test_score"]
+    StopAll.n_begun = 0
+    with pytest.raises(KeyboardInterrupt):
+        search(tmp_path, n_epochs=5)  # in the third of four runs
+    assert [file.suffix for file in tmp_path.iterdir()] == [".checkpoint"]
+    StopAll.n_begun = 0
+    found = search(tmp_path).cv_results_["mean_test_score"]
+    assert StopAll.n_begun == 9  # one epoch less than 4 runs and the best one again
+    assert_array_equal(found, expected)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_generator_as_random_state_resumes_in_the_same_process(digits, path):
+    X, y = digits[0][:120], digits[1][:120]
+    random_state = np.random.RandomState(3)
+    whole = small_classifier(epochs=2, random_state=np.random.RandomState(3)).fit(X, y)
+    clf = small_classifier(epochs=2, random_state=random_state, checkpoint=path)
+    interrupt(clf, X, y, after=1)
+    resumed = clf.fit(X, y)
+    assert same_training(resumed, whole)
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("error", [MemoryError(), OSError(errno.EIO, "Input/output error")])
+def test_errors_of_the_machine_are_not_those_of_the_file(checkpoint, monkeypatch, error):
+    def fail(file):
+        raise error
+
+    monkeypatch.setattr(_checkpoint, "read_members", fail)
+    with pytest.raises(type(error)) as raised:
+        checkpoint.load()
+    assert raised.value is error
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows limits whole paths")
+def test_file_names_of_any_length_are_accepted(digits, tmp_path):
+    path = tmp_path / ("a" * 255)
+    clf = small_classifier(epochs=2, checkpoint=path)
+    interrupt(clf, *digits, after=1)
+    assert path.exists()
+    clf.fit(*digits)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_raises_for_a_missing_directory_before_training(digits, tmp_path):
     clf = small_classifier(checkpoint=tmp_path / "nowhere" / "run.ckpt", callbacks=[StopAfter(0)])
-    with pytest.raises(ValueError, match=r"must be a file in an existing directory, got '.*nowhere"):
+    with pytest.raises(ValueError, match=r"must be a directory, or a file in .*, got '.*nowhere"):
         clf.fit(*digits)
 
 
