@@ -97,7 +97,8 @@ class Architecture:
         Raises
         ------
         ValueError
-            If a size is not an integer >= 1, or a sequence does not have one entry per block.
+            If a size is not an integer >= 1, a sequence does not have one entry per block, or TensorFlow
+            cannot compute the activation with the dtype.
         """
         image_shape = _positive_integers("input_shape", image_shape)
         if len(image_shape) != 3:
@@ -112,6 +113,11 @@ class Architecture:
             raise ValueError(
                 f"activation must be the name of an activation of Keras, got {activation!r}. Pass one of "
                 f"{', '.join(ACTIVATIONS)}."
+            )
+        if activation == "sparsemax" and dtype == "mixed_float16":
+            raise ValueError(
+                'dtype must not be "mixed_float16" with activation="sparsemax", which TensorFlow does not '
+                'compute in half precision, got both. Pass dtype="mixed_bfloat16" or "float32".'
             )
         filters = _positive_integers("filters", filters)
         kernels = _windows("kernel_size", kernel_size, len(filters))

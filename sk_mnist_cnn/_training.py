@@ -179,8 +179,22 @@ def exponential(position):
 SCHEDULES = {"one_cycle": one_cycle, "cosine": cosine, "exponential": exponential}
 
 
-def learning_rates(schedule, peak, n_steps):
-    """Return the learning rate of every batch of a fit.
+def schedule_rates(schedule, peak, n_steps):
+    """Return a function that returns the learning rates of the batches from `start` to `stop`, in float32.
+
+    Those of a named schedule are computed when they are needed, because a fit may have billions of batches. A
+    callable is called for all batches at once, so that an error is raised before the training.
+
+    Parameters and errors are those of `learning_rates`.
+    """
+    if callable(schedule):
+        table = learning_rates(schedule, peak, n_steps)
+        return lambda start, stop: table[start:stop]
+    return lambda start, stop: learning_rates(schedule, peak, n_steps, np.arange(start, stop))
+
+
+def learning_rates(schedule, peak, n_steps, batches=None):
+    """Return the learning rates of batches of a fit.
 
     Parameters
     ----------
@@ -190,10 +204,12 @@ def learning_rates(schedule, peak, n_steps):
         The maximum of a named schedule.
     n_steps : int
         Number of batches.
+    batches : ndarray of int or None, default=None
+        Indices of the batches; None is all batches.
 
     Returns
     -------
-    ndarray of shape (n_steps,) or (0,)
+    ndarray of shape (n_batches,) or (0,)
         float32. Empty for "constant", which uses the rate of the optimizer.
 
     Raises
@@ -203,10 +219,11 @@ def learning_rates(schedule, peak, n_steps):
     """
     if schedule == "constant":
         return np.empty(0, np.float32)
+    batches = np.arange(n_steps) if batches is None else batches
     if not callable(schedule):
-        return np.float32(peak * SCHEDULES[schedule](np.arange(n_steps) / n_steps))
+        return np.float32(peak * SCHEDULES[schedule](batches / n_steps))
     try:
-        rates = np.array([float(schedule(step)) for step in range(n_steps)])
+        rates = np.array([float(schedule(batch)) for batch in batches.tolist()])
     except TypeError as error:
         raise ValueError(
             f"learning_rate_schedule must return a number for every batch, got {error}. Return a float."

@@ -94,9 +94,7 @@ def test_raises_for_images_of_different_shapes():
 
 @pytest.mark.parametrize("dtype", ["datetime64[s]", "timedelta64[ms]"])
 def test_raises_for_dates_and_times(dtype):
-    with pytest.raises(
-        ValueError, match=rf"X must hold pixels, .* got dtype {dtype[:9]}"
-    ):
+    with pytest.raises(ValueError, match=rf"X must hold pixels, .* got dtype {dtype[:9]}"):
         CNNDigitClassifier(epochs=1).fit(np.zeros((4, 8, 8), dtype), [0, 1, 0, 1])
 
 

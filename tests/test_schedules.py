@@ -1,13 +1,14 @@
 """Learning rate schedules: their values, and the rates that a network is trained with."""
 
+import tracemalloc
 from typing import get_args
 
 import numpy as np
 import pytest
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_array_equal
 
 from sk_mnist_cnn._keras.backend import keras
-from sk_mnist_cnn._training import SCHEDULES, ScheduleName, learning_rates
+from sk_mnist_cnn._training import SCHEDULES, ScheduleName, learning_rates, schedule_rates
 from tests.estimators import small_classifier
 
 
@@ -32,6 +33,23 @@ def test_cosine_and_exponential_decrease():
         assert np.all(np.diff(rates) < 0)
     assert learning_rates("cosine", 2.0, 100)[50] == pytest.approx(1)
     assert learning_rates("exponential", 2.0, 100)[50] == pytest.approx(0.2)
+
+
+@pytest.mark.parametrize("schedule", [*SCHEDULES, lambda batch: 0.1 / (1 + batch)])
+def test_rates_of_an_epoch_are_bit_identical_to_those_of_all(schedule):
+    n_steps = 12_347
+    rates, expected = schedule_rates(schedule, 0.37, n_steps), learning_rates(schedule, 0.37, n_steps)
+    parts = [rates(start, min(start + 469, n_steps)) for start in range(0, n_steps, 469)]
+    assert_array_equal(np.concatenate(parts), expected)
+
+
+def test_rates_of_named_schedules_need_no_memory_for_all_batches():
+    tracemalloc.start()
+    rates = schedule_rates("one_cycle", 1.0, 10**12)
+    assert rates(2 * 10**11, 2 * 10**11 + 3) == pytest.approx([1, 1, 1])
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 100_000
 
 
 class RecordRates(keras.callbacks.Callback):

@@ -47,7 +47,7 @@ def has_batch_hooks(callback):
 
 def training_callbacks(trainer, run, callbacks, stopping, checkpoint, observer):
     """Return the callbacks of a training, in the order of their calls; `callbacks` are those of the user."""
-    check = CheckLoss()
+    check = CheckLoss(trainer)
     callbacks = [StartEpoch(trainer), check, *callbacks, RecordHistory(trainer, check)]
     if stopping:
         callbacks.append(stopping)
@@ -70,14 +70,16 @@ class StartEpoch(keras.callbacks.Callback):
 
 
 class CheckLoss(keras.callbacks.Callback):
-    """Raise an error if the loss is not finite; keep the metrics before other callbacks can change them."""
+    """Stop if the loss is not finite; keep the metrics before other callbacks can change them."""
+
+    def __init__(self, trainer):
+        super().__init__()
+        self._trainer = trainer
 
     def on_epoch_end(self, epoch, logs=None):
         if not np.isfinite(logs["loss"]):
-            raise ValueError(
-                f"The training loss became {logs['loss']} in epoch {epoch + 1}. Lower learning_rate, and "
-                "check that the pixels are scaled to [0, 1], as ImagePreprocessor does."
-            )
+            self._trainer.divergence = f"The training loss became {logs['loss']} in epoch {epoch + 1}."
+            self.model.stop_training = True
         self.metrics = dict(logs)
 
 
@@ -135,7 +137,7 @@ class Observe(keras.callbacks.Callback):
         self._observer.begin_epoch()
 
     def on_epoch_end(self, epoch, logs=None):
-        if self._observer.end_epoch(self._run, self._trainer.state):
+        if not self._trainer.divergence and self._observer.end_epoch(self._run, self._trainer.state):
             self.model.stop_training = True
 
 
@@ -147,6 +149,8 @@ class SaveCheckpoint(keras.callbacks.Callback):
         self._trainer, self._checkpoint, self._stopping = trainer, checkpoint, stopping
 
     def on_epoch_end(self, epoch, logs=None):
+        if self._trainer.divergence:
+            return
         state = self._trainer.state()
         if self._stopping:
             best = self._stopping

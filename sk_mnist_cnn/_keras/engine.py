@@ -11,7 +11,7 @@ from dataclasses import replace
 import numpy as np
 
 from .._process import in_worker_if_forked, refuse_fork
-from .._training import learning_rates
+from .._training import schedule_rates
 from .augmentation import Augmentation
 from .backend import keras, tf
 from .callbacks import EarlyStopping, copy_callbacks, has_batch_hooks, training_callbacks
@@ -85,7 +85,7 @@ def train(run, checkpoint=None, observer=None):
     callbacks = copy_callbacks(config.callbacks)
     key, create, calls_user_code = _trainer_for(run, optimizer, callbacks)
     # Before a trainer is borrowed: a callable may fit another classifier, which would wait for this one.
-    rates = learning_rates(config.learning_rate_schedule, optimizer.peak_rate, run.n_steps)
+    rates = schedule_rates(config.learning_rate_schedule, optimizer.peak_rate, run.n_steps)
     resumed = checkpoint and checkpoint.load()
     if resumed and config.verbose:
         print(f"Resuming after epoch {resumed.n_epochs} from {checkpoint.path}")
@@ -100,7 +100,12 @@ def train(run, checkpoint=None, observer=None):
             trainer.run(
                 run, rates, training_callbacks(trainer, run, callbacks, stopping, checkpoint, observer)
             )
-        trained = trainer.state()
+        trained, divergence = trainer.state(), trainer.divergence
+    if divergence:  # raised here, so that the pool keeps the trainer
+        raise ValueError(
+            f"{divergence} Lower learning_rate, and check that the pixels are scaled to [0, 1], as "
+            "ImagePreprocessor does."
+        )
     if stopping:
         best_epoch = run.previous.n_epochs + stopping.best_epoch
         trained = replace(trained, weights=stopping.best_weights, best_epoch=best_epoch)
@@ -114,6 +119,8 @@ def _trainer_for(run, optimizer, callbacks):
     The key is all that is built into the graph.
     """
     devices = tf.distribute.get_strategy() if tf.distribute.has_strategy() else None
+    if devices:
+        _check_devices(run, optimizer, devices.num_replicas_in_sync)
     steps = 1 if devices or any(map(has_batch_hooks, callbacks)) else STEPS_PER_EXECUTION
     augmentation = run.config.augmentation
     augmentation_key, layer_classes = Augmentation.identity(augmentation)
@@ -122,6 +129,26 @@ def _trainer_for(run, optimizer, callbacks):
     classes = optimizer.kind, *layer_classes
     calls_user_code = bool(callbacks) or not all(kind.__module__.startswith("keras.") for kind in classes)
     return key, create, calls_user_code
+
+
+def _check_devices(run, optimizer, n_devices):
+    """Raise for what Keras cannot distribute over several devices."""
+    if optimizer.config.get("gradient_accumulation_steps") and n_devices > 1:
+        raise ValueError(
+            "optimizer must not accumulate gradients in the scope of a strategy of several devices, got "
+            f"gradient_accumulation_steps={optimizer.config['gradient_accumulation_steps']}. Raise "
+            "batch_size instead."
+        )
+    batch_size = run.config.batch_size
+    for images in filter(None, (run.training, run.validation)):
+        for size in (min(batch_size, len(images)), len(images) % batch_size or batch_size):
+            share = -(-size // n_devices)
+            if share * (n_devices - 1) >= size:
+                raise ValueError(
+                    f"batch_size must give each of the {n_devices} devices of the strategy an image of every "
+                    f"batch, got batch_size={batch_size} for {len(images)} images, with a batch of {size}. "
+                    "Change it, or leave a few images out."
+                )
 
 
 def _refuse_overflow(run, weights):
@@ -150,7 +177,7 @@ def keras_model(architecture, config, weights):
 def predict(architecture, weights, rows, output="probabilities"):
     """Return an output of a network that ONNX Runtime does not support, as `_onnx.session.predict` does."""
     with _tracing_lock:
-        compute = _prediction_function(architecture)
+        compute = _prediction_function(replace(architecture, dtype=architecture.input_dtype))
     tensors = [tf.constant(array) for array in weights]
     values = np.empty((len(rows), architecture.output_size(output)), architecture.input_dtype)
     for start in range(0, len(rows), PREDICTION_CHUNK):

@@ -1,5 +1,7 @@
 """The tf.data pipeline of a trainer."""
 
+import weakref
+
 import numpy as np
 
 from .backend import tf
@@ -17,7 +19,8 @@ class InputPipeline:
             self._augment, input_signature=[images, tf.TensorSpec((2,), tf.int32)], autograph=False
         )
         signature = images, tf.TensorSpec((None,), tf.int32), tf.TensorSpec((None,), self._dtype)
-        dataset = tf.data.Dataset.from_generator(self._batches, output_signature=signature)
+        pipeline = weakref.ref(self)  # TensorFlow never frees the function
+        dataset = tf.data.Dataset.from_generator(lambda: pipeline()._batches(), output_signature=signature)
         options = tf.data.Options()
         # There is nothing to tune, and closing an iterator would wait up to 0.3 s for the tuner.
         options.autotune.enabled = False

@@ -5,20 +5,20 @@ from .network import assign, compiled_model, read
 
 
 class ScheduledModel(keras.Model):
-    """Keras model with a table of learning rates, one per batch."""
+    """Keras model with a table of the learning rates of an epoch, one per batch."""
 
-    def schedule(self, rates, first_batch):
-        """Set the learning rates per batch, starting at `first_batch`; empty keeps the optimizer's rate."""
+    def schedule(self, rates):
+        """Set the learning rates of the following batches; empty keeps the optimizer's rate."""
         if not hasattr(self, "_rates"):
             self._rates = tf.Variable(rates, shape=(None,), trainable=False)
             self._batch = tf.Variable(
-                first_batch,
+                0,
                 dtype=tf.int64,
                 trainable=False,
                 aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
             )
         self._rates.assign(rates)
-        self._batch.assign(first_batch)
+        self._batch.assign(0)
 
     @property
     def dropouts(self):

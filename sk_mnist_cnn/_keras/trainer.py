@@ -7,6 +7,7 @@ Two private methods of scikeras are used: `_validate_data` is replaced, because 
 `_initialize_callbacks` is called, because scikeras calls it only once.
 """
 
+import contextlib
 from dataclasses import replace
 from numbers import Real
 
@@ -14,7 +15,7 @@ import numpy as np
 
 from .._training import TrainingState
 from .augmentation import Augmentation, reseed
-from .backend import BaseWrapper, default_floatx, keras
+from .backend import BaseWrapper, default_floatx, keras, tf
 from .input_pipeline import InputPipeline
 from .layers import ScheduledModel, SmoothedCrossentropy, VariableDropout
 from .network import assign, build_network, initial_weights, read
@@ -61,13 +62,13 @@ class Trainer(BaseWrapper):
             trainer.initialize(None)
         model = trainer.model_
         model.optimizer.build(model.trainable_variables)
-        trainer._architecture = architecture
+        trainer._architecture, trainer.divergence = architecture, None
         trainer._weights = tuple(model.trainable_variables)
         trainer._initial_slots = read(model.optimizer.variables)
         augment = None if augmentation is None else Augmentation(augmentation, architecture.image_shape)
         trainer._pipeline = InputPipeline(architecture, augment)
         trainer._validation_pipeline = InputPipeline(architecture)
-        model.schedule(np.empty(0, np.float32), 0)
+        model.schedule(np.empty(0, np.float32))
         model.make_train_function()
         model.make_test_function()
         trainer._attributes = _attributes(model)
@@ -100,22 +101,30 @@ class Trainer(BaseWrapper):
     def run(self, run, rates, callbacks):
         """Train the epochs of a TrainingRun that the loaded state has not been trained for."""
         config, n_before = run.config, self.n_epochs
+        self.divergence = None
         data = self._pipeline.load(run.training, config.batch_size, config.seed)
         options = {"epochs": run.previous.n_epochs + config.epochs - n_before, "initial_epoch": n_before}
         if run.validation is not None:
             options["validation_data"] = self._validation_pipeline.load(run.validation, config.batch_size)
-        self.model_.schedule(rates, (n_before - run.previous.n_epochs) * len(data))
+        self._rates, self._first_epoch, self._n_batches = rates, run.previous.n_epochs, len(data)
         self.verbose = 2 if config.verbose > 1 else 0
         progress = progress_callback(config.epochs, len(data)) if config.verbose == 1 else None
         self._set_callbacks([*callbacks, progress] if progress else callbacks)
         try:
-            self.fit(data, None, **options)
+            with _synchronous():
+                self.fit(data, None, **options)
         finally:
             if progress:
                 progress.close()
             self._set_callbacks(None)
+            self._rates = None
             self._pipeline.clear()
             self._validation_pipeline.clear()
+        if self.n_epochs == n_before and _max_epochs():
+            raise ValueError(
+                f"keras.config.set_max_epochs must allow more epochs than the {n_before} that the classifier "
+                f"has been trained for, got {_max_epochs()}. Call keras.config.set_max_epochs(None)."
+            )
         if self.n_epochs == n_before:
             raise ValueError(
                 f"callbacks must let at least one epoch be trained, got {config.callbacks!r}, which ended "
@@ -123,8 +132,10 @@ class Trainer(BaseWrapper):
             )
 
     def start_epoch(self, epoch):
-        """Set the order of the images, their augmentation and the dropout masks."""
+        """Set the order of the images, their augmentation, the learning rates and the dropout masks."""
         self._pipeline.start_epoch(epoch)
+        first_batch = (epoch - self._first_epoch) * self._n_batches
+        self.model_.schedule(self._rates(first_batch, first_batch + self._n_batches))
         for i, layer in enumerate(self._architecture.layers, 1):
             if layer.kind == "dropout":
                 reseed(self.model_.get_layer(layer.name).seed_generator, self._seed, epoch, i)
@@ -195,6 +206,26 @@ def _compiled_network(architecture, compile_kwargs):
     model.architecture = architecture
     model.compile(**compile_kwargs)
     return model
+
+
+@contextlib.contextmanager
+def _synchronous():
+    """Let this thread wait for each operation. Asynchronous ones and the augmentation wait for each other."""
+    config = tf.config.experimental
+    is_synchronous = config.get_synchronous_execution()
+    if is_synchronous:
+        yield
+        return
+    config.set_synchronous_execution(True)
+    try:
+        yield
+    finally:
+        config.set_synchronous_execution(False)
+
+
+def _max_epochs():
+    """Return the number of epochs at which Keras ends each training, or None."""
+    return keras.config.max_epochs() if hasattr(keras.config, "max_epochs") else None
 
 
 def _attributes(model):

@@ -9,6 +9,7 @@ from numpy.testing import assert_array_equal
 from sklearn.base import clone
 
 from sk_mnist_cnn._keras.backend import keras
+from sk_mnist_cnn._keras.trainer import Trainer
 from tests.estimators import assert_unchanged, same_training
 
 from .conftest import N, classifier
@@ -119,6 +120,47 @@ def test_diverging_training_leaves_fitted_classifier_unchanged(data, reference):
     with assert_unchanged(fitted), pytest.raises(ValueError, match=diverged):
         fitted.fit(*data)
     assert same_training(classifier().fit(*data), reference)
+
+
+def test_diverging_training_keeps_the_compiled_network(data, monkeypatch):
+    classifier().fit(*data)
+    monkeypatch.setattr(Trainer, "create", lambda *args: pytest.fail("compiled again"))
+    options = {"X_val": data[0][:99], "y_val": data[1][:99]}
+    for _ in range(2):
+        with pytest.raises(ValueError, match="loss became"):
+            classifier(learning_rate=1e20).fit(*data, **options)
+    few = {"X_val": data[0][:9], "y_val": data[1][:9]}
+    validated = classifier().fit(*data, **few)
+    assert validated.history_["val_accuracy"][-1] == pytest.approx(
+        validated.score(few["X_val"], few["y_val"])
+    )
+
+
+def test_diverging_training_keeps_the_last_checkpoint(data, tmp_path):
+    path = tmp_path / "run.ckpt"
+
+    class Diverge(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            if epoch == 1:
+                self.model.optimizer.learning_rate.assign(1e20)
+
+    clf = classifier(epochs=3, checkpoint=path, callbacks=[Diverge()])
+    with pytest.raises(ValueError, match=r"loss became .* in epoch 2"):
+        clf.fit(*data)
+    resumed = clf.set_params(callbacks=None).fit(*data)
+    assert same_training(resumed, classifier(epochs=3).fit(*data))
+
+
+def test_limits_of_keras_are_named(data, reference):
+    keras.config.set_max_epochs(1)
+    try:
+        with (
+            pytest.warns(UserWarning, match="Limiting epochs to 1"),
+            pytest.raises(ValueError, match=r"set_max_epochs must allow more epochs than the 2 .*got 1\."),
+        ):
+            copy.deepcopy(reference).partial_fit(*data)
+    finally:
+        keras.config.set_max_epochs(None)
 
 
 def test_invalid_data_leaves_fitted_classifier_unchanged(data, reference, no_training):
