@@ -102,7 +102,8 @@ class CNNDigitClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Trans
         rotates by up to 10 degrees and zooms by up to 10%. "elastic" also displaces every pixel by a smooth
         random field [3]_, whose root mean square along each axis is 2% of the image size: 0.56 pixels for
         28x28 images. Pixels from outside the image are 0. Keras preprocessing layers are copied and seeded;
-        they must keep the shape of the images, and must not mix the images of a batch.
+        they must keep the shape of the images, must not mix the images of a batch, and must not draw from
+        the global generators of Python or NumPy, as AugMix does.
     label_smoothing : float in [0, 1), default=0.0
         Fraction of the target probability that is spread evenly over all classes, as in Keras, for `loss` and
         `val_loss` too. Usually raises accuracy but makes the probabilities under-confident.
@@ -124,7 +125,8 @@ class CNNDigitClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Trans
         File in an existing directory where `fit` saves the training state after every epoch. If it exists, a
         `fit` with the same data and parameters resumes after the last epoch saved, and gives the weights of a
         fit without interruption; any other raises. The file is removed when `fit` succeeds. Two fits at the
-        same time need two files.
+        same time need two files. In an existing directory, each run has a file of its own, which searches
+        need; `random_state` must then be an integer.
     dtype : {"float32", "float64", "mixed_bfloat16", "mixed_float16"}, default="float32"
         Keras dtype policy. Input of any dtype is cast to it one batch at a time. Mixed precision is only used
         for training: ONNX Runtime predicts in float32. With "float64", TensorFlow predicts in float64.
@@ -342,7 +344,8 @@ class CNNDigitClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Trans
     ) -> Self:
         """Train for one epoch on a batch of images, starting from the current weights.
 
-        The optimizer state is kept between calls. A plain `fit` does not keep it, so the first `partial_fit`
+        Do not call it from several threads at the same time: only one of their epochs would be kept. The
+        optimizer state is kept between calls. A plain `fit` does not keep it, so the first `partial_fit`
         after one starts with a new optimizer state and the fitted weights.
 
         Parameters
@@ -364,8 +367,8 @@ class CNNDigitClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Trans
         Raises
         ------
         ValueError
-            If `classes` is missing at the first call or differs later, a label is not among them, or
-            `class_weight` is "balanced", which needs all labels at once.
+            If `classes` is missing at the first call or differs later, a label is not among them,
+            `class_weight` is "balanced", which needs all labels at once, or `early_stopping` is set.
         """
         run = prepare_partial_fit(self, X, y, classes, sample_weight)
         self._store(run, _engine().train(run), keep_optimizer=True)

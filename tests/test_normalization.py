@@ -296,8 +296,25 @@ BLANK = {
 
 @pytest.mark.parametrize("picture", BLANK.values(), ids=BLANK)
 @pytest.mark.parametrize("invert", ["auto", False, True])
+@pytest.mark.filterwarnings("ignore:1 of 1 pictures become black")
 def test_empty_pictures_become_black(picture, invert):
     assert_array_equal(normalize([picture], invert=invert), np.zeros((1, 28, 28)), strict=False)
+
+
+def test_warns_of_pictures_with_too_little_contrast():
+    scan = (seven() > 0) * np.uint16(4095)  # 12 bits
+    blank = np.full_like(scan, 7)
+    rule = r"^2 of 4 pictures become black.* X\[1\], with pixels from 0 to 0\.062 of .*multiply 12-bit scans"
+    with pytest.warns(UserWarning, match=rule) as caught:
+        digits = normalize([blank, scan, scan * 16, scan])
+    assert [digit.any() for digit in digits] == [False, False, True, False]
+    assert caught[0].filename == __file__
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int64, np.float32])
+def test_masks_of_0_and_1_are_read_as_masks(dtype):
+    mask = np.pad(seven(), 20) > 0
+    assert_array_equal(normalize([mask.astype(dtype)]), normalize([mask]))
 
 
 # Input

@@ -648,3 +648,14 @@ class TestPage:
     def test_raises_for_other_types_than_paths(self):
         with pytest.raises(TypeError, match="path must be a str or a PathLike, got 3"):
             create_report([0, 1], [0, 1]).to_html(3)
+
+
+def test_labels_may_hold_dollar_signs_and_tags(tmp_path):
+    names = np.array(["$x_$", "<img src=x onerror=alert(1)>", "a & b"])
+    y, y_pred = names[[0, 1, 2, 0, 1, 2]], names[[0, 2, 1, 1, 0, 2]]
+    report = create_report(y, y_pred)
+    report.to_html(tmp_path / "report.html")
+    page = (tmp_path / "report.html").read_text("utf-8")
+    assert "<img src=x" not in page
+    assert "&lt;img src=x onerror=alert(1)&gt;" in page
+    assert "$x_$" in page

@@ -163,5 +163,5 @@ def _copyable(layer):
     except (NotImplementedError, TypeError, ValueError) as error:
         raise ValueError(
             f"augmentation must hold layers that can be copied by get_config and from_config, got {layer!r} "
-            f"({str(error).strip()}). Write a subclass of keras.Layer with these methods."
+            f"({' '.join(str(error).split())}). Write a subclass of keras.Layer with these methods."
         ) from error

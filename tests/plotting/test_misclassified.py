@@ -34,6 +34,14 @@ def test_most_confident_first(predictions):
     assert display.figure_ is display.ax_.figure
 
 
+def test_labels_with_dollar_signs_are_shown_as_they_are(predictions):
+    names = np.array(["$x_$", "$", "a$b$", "_", "^", "\\frac", "{", "}", "$$"])
+    predictions["y_true"], predictions["y_pred"] = names, names[predictions["y_pred"]]
+    display = MisclassifiedDisplay.from_predictions(**predictions)
+    display.figure_.canvas.draw()
+    assert texts(display.text_)[0] == "_ →\n$x_$ (90%)"
+
+
 def test_artists_are_those_of_the_axes(predictions):
     display = MisclassifiedDisplay.from_predictions(**predictions, n_images=3)
     assert list(display.im_) == list(display.ax_.images)
