@@ -8,7 +8,7 @@ from pathlib import Path
 
 import joblib
 from jupyter_cache import get_cache
-from jupyter_client.connect import ConnectionFileMixin
+from jupyter_client import KernelManager
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401  # sphinx-gallery looks up its names
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -69,8 +69,8 @@ nb_execution_raise_on_error = True
 nb_execution_timeout = 600
 nb_merge_streams = True
 nb_output_stderr = "remove-warn"
-if os.name != "nt":  # otherwise each kernel warns that other processes can read its network connections
-    ConnectionFileMixin.transport.default_value = "ipc"
+if hasattr(KernelManager, "transport_encryption"):  # otherwise each kernel warns that it is not encrypted
+    KernelManager.transport_encryption.default_value = "auto"
 
 sphinx_gallery_conf = {
     "examples_dirs": "../examples",
