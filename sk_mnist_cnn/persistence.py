@@ -60,8 +60,6 @@ def save_model(estimator: Estimator, path: str | os.PathLike[str]) -> None:
     ------
     FileNotFoundError
         If the directory does not exist, or `path` is a directory, a device or a pipe.
-    ImportError
-        If skops is not installed.
     TypeError
         If `estimator` or `path` has another type.
     ValueError
@@ -83,7 +81,9 @@ def save_model(estimator: Estimator, path: str | os.PathLike[str]) -> None:
     ...     load_model(Path(folder, "model.skops"))
     CNNDigitClassifier(epochs=3)
     """
-    skops_io, target = _skops_io(), as_destination(path)
+    import skops.io
+
+    target = as_destination(path)
     if not hasattr(estimator, "get_params") or isinstance(estimator, type):
         raise TypeError(f"estimator must be a scikit-learn estimator, got {estimator!r}. Pass an instance.")
     check_parameters(estimator)
@@ -91,12 +91,12 @@ def save_model(estimator: Estimator, path: str | os.PathLike[str]) -> None:
         f"estimator must hold only what can be loaded again, got {type(estimator).__name__}",
         "Remove it, or replace it by a named function or an estimator.",
     ):
-        data = _add_versions(skops_io.dumps(_savable(estimator)))
+        data = _add_versions(skops.io.dumps(_savable(estimator)))
         schema, members = _read(data)
         if is_plain(schema):
             checked(read_plain(schema, members))
         else:
-            checked(skops_io.loads(data, trusted=skops_io.get_untrusted_types(data=data)))
+            checked(skops.io.loads(data, trusted=skops.io.get_untrusted_types(data=data)))
     with replacing(target) as file:
         file.write(data)
 
@@ -123,9 +123,6 @@ def load_model(path: str | os.PathLike[str], *, trusted: Sequence[str | type] | 
     ------
     OSError
         If `path` does not exist, or cannot be read.
-    ImportError
-        If skops is not installed. It is not needed for the estimators of this package, alone or in a
-        Pipeline.
     TypeError
         If `path` or `trusted` has another type.
     ValueError
@@ -161,16 +158,18 @@ def load_model(path: str | os.PathLike[str], *, trusted: Sequence[str | type] | 
         schema, members = _read(data)
         if is_plain(schema):
             return checked(read_plain(schema, members))
-    skops_io, names = _skops_io(), names | _trusted_names()
+    import skops.io
+
+    names |= _trusted_names()
     with intact():
-        untrusted = sorted(set(skops_io.get_untrusted_types(data=data)) - names)
+        untrusted = sorted(set(skops.io.get_untrusted_types(data=data)) - names)
     if untrusted:
         raise ValueError(
             f"trusted must name the types of other packages in the file, which are {untrusted}. "
             "If you have reviewed them and trust the file, pass their names as a list."
         )
     with intact():
-        return checked(skops_io.loads(data, trusted=sorted(names)))
+        return checked(skops.io.loads(data, trusted=sorted(names)))
 
 
 def _names_of(trusted):
@@ -180,17 +179,6 @@ def _names_of(trusted):
     ):
         raise TypeError(f"trusted must be a list of names or types or None, got {trusted!r}. Pass a list.")
     return {item if isinstance(item, str) else f"{item.__module__}.{item.__name__}" for item in trusted or ()}
-
-
-def _skops_io():
-    try:
-        import skops.io
-    except ImportError as error:
-        raise ImportError(
-            "Saving models, and loading others than the estimators of this package and Pipelines of them, "
-            'needs skops. Install it: pip install "sk_mnist_cnn[persistence]"'
-        ) from error
-    return skops.io
 
 
 def _savable(estimator):

@@ -324,7 +324,6 @@ def test_committee_is_stored(data, fitted_committee, tmp_path):
     X, _ = data
     expected = fitted_committee.predict_proba(X)
     assert_array_equal(pickle.loads(pickle.dumps(fitted_committee)).predict_proba(X), expected)
-    pytest.importorskip("skops")
     save_model(fitted_committee, tmp_path / "model.skops")
     assert_array_equal(load_model(tmp_path / "model.skops").predict_proba(X), expected)
 
@@ -409,7 +408,6 @@ def test_temperature_scaling(data, other_data, tmp_path, label_smoothing):
     # The probabilities are computed in float32, and log_loss warns about their sums in float64.
     before, after = (log_loss(y, est.predict_proba(X).astype(np.float32)) for est in (model, scaled))
     assert after < before
-    pytest.importorskip("skops")
     save_model(scaled, tmp_path / "model.skops")
     assert_array_equal(load_model(tmp_path / "model.skops").predict_proba(X), scaled.predict_proba(X))
 

@@ -34,8 +34,6 @@ import sk_mnist_cnn
 from sk_mnist_cnn import CNNDigitClassifier, ImagePreprocessor, MNISTNormalizer, persistence
 from sk_mnist_cnn.persistence import load_model, save_model
 
-pytest.importorskip("skops")
-
 DATA = Path(__file__).parent / "data"
 RELEASES = sorted(DATA.glob("pipeline-*.skops"))
 
@@ -322,25 +320,6 @@ def test_raises_for_wrong_arguments(path):
     for trusted in (True, "sk_mnist_cnn.Type"):
         with pytest.raises(TypeError, match="trusted must be a list"):
             load_model(path, trusted=trusted)
-
-
-@pytest.fixture
-def _without_skops(monkeypatch):
-    """Hide skops, as if it were not installed."""
-    monkeypatch.setitem(sys.modules, "skops.io", None)
-
-
-@pytest.mark.usefixtures("_without_skops")
-def test_saving_raises_import_error_without_skops(path):
-    with pytest.raises(ImportError, match=r'pip install "sk_mnist_cnn\[persistence\]"'):
-        save_model(CNNDigitClassifier(), path)
-
-
-def test_loading_a_search_raises_import_error_without_skops(path, request):
-    save_model(GridSearchCV(CNNDigitClassifier(), {"epochs": [1, 2]}), path)
-    request.getfixturevalue("_without_skops")
-    with pytest.raises(ImportError, match=r'pip install "sk_mnist_cnn\[persistence\]"'):
-        load_model(path)
 
 
 # Files that are read without skops

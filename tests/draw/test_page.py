@@ -31,7 +31,6 @@ new MutationObserver(() => {
 @pytest.fixture(scope="module")
 def address(browser, tmp_path_factory):
     """The address of a running page, which has trained its model."""
-    pytest.importorskip("skops")
     path = tmp_path_factory.mktemp("model") / "draw.skops"
     with drawing_page(path) as (address, printed):
         assert "Training" in printed

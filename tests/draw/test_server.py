@@ -148,7 +148,6 @@ def no_serving(monkeypatch):
 
 @pytest.mark.usefixtures("no_serving")
 def test_command_takes_a_free_port_before_it_loads_the_model(server, quick_model, tmp_path, capsys):
-    pytest.importorskip("skops")
     save_model(quick_model, tmp_path / "model.skops")
     taken = str(server.server_port)
     command.main(["--no-browser", "--port", taken, "--model", str(tmp_path / "model.skops")])
@@ -161,7 +160,6 @@ def test_command_takes_a_free_port_before_it_loads_the_model(server, quick_model
 
 @pytest.mark.usefixtures("no_serving")
 def test_command_trains_and_saves_a_missing_model(quick_model, tmp_path, capsys, monkeypatch):
-    pytest.importorskip("skops")
     monkeypatch.setattr(command, "train", lambda: quick_model)
     path = tmp_path / "model.skops"
     arguments = ["--no-browser", "--port", "0", "--model", str(path)]
@@ -185,7 +183,6 @@ def test_command_refuses_arguments_before_it_trains(arguments, capsys):
 
 @pytest.mark.usefixtures("no_serving")
 def test_command_names_a_model_of_images_of_another_size(digits, tmp_path):
-    pytest.importorskip("skops")
     images, y = digits
     classifier = CNNDigitClassifier((4,), dense_units=(), epochs=1, random_state=0)
     path = tmp_path / "model.skops"

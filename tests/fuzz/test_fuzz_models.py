@@ -15,7 +15,6 @@ from tests.fuzz.guard import error_message, linux_only, run_guarded
 from tests.fuzz.json_mutations import json_mutations
 from tests.fuzz.mutations import mutations, zip_mutations
 
-pytest.importorskip("skops")
 pytestmark = [pytest.mark.slow, linux_only, pytest.mark.filterwarnings("ignore")]
 
 PIPELINE = Path(__file__).parents[1] / "data" / "pipeline-0.1.0.skops"
