@@ -32,8 +32,10 @@ from ._warnings import warn
 # The parameters that a continued training must not change.
 _FIXED = ("filters", "kernel_size", "pool_size", "dense_units", "activation", "dtype")
 
-# `fit` warns if the loss has not fallen below this fraction of the loss of constant probabilities.
+# `fit` warns if the loss has not fallen below this fraction of the loss of constant probabilities, or if it
+# has fallen by more than the other fraction in the last fifth of the epochs.
 _CONVERGED = 0.9
+_FALLING = 0.05
 
 
 def prepare_fit(classifier, X, y, sample_weight, validation_data):
@@ -86,7 +88,7 @@ def prepare_partial_fit(classifier, X, y, classes, sample_weight):
 
 
 def warn_if_not_converged(run, state):
-    """Warn if a training loss is near that of constant probabilities.
+    """Warn if a training loss is near that of constant probabilities, or was still falling at the end.
 
     The constant probabilities are the class frequencies, by the weights of the images, after label smoothing:
     no others have a smaller cross-entropy. Their loss is the entropy of these frequencies. With label
@@ -96,23 +98,41 @@ def warn_if_not_converged(run, state):
     Warns
     -----
     ConvergenceWarning
-        If the loss of the epoch whose weights were kept is above 0.9 of the loss of constant probabilities.
-        Never if all images are of one class, whose constant loss is 0.
+        If the loss of the epoch whose weights were kept is above 0.9 of the loss of constant probabilities;
+        or if it is below that of a fifth of the epochs before by more than 0.05 of the loss of constant
+        probabilities, in fewer epochs than ``epochs="auto"`` would be, with a constant learning rate. Never
+        if all images are of one class, whose constant loss is 0.
     """
-    loss = state.history["loss"][state.best_epoch - 1]
+    losses = state.history["loss"][run.previous.n_epochs : state.best_epoch or None]
     images, smoothing = run.training, run.config.label_smoothing
     labels, weights = images.labels[images.indices], images.weights[images.indices]
     frequencies = np.bincount(labels, weights, minlength=len(run.classes))
     frequencies /= frequencies.sum()
     constant = _entropy(frequencies, smoothing)
     smallest = _entropy(np.eye(len(frequencies))[0], smoothing)
-    if np.count_nonzero(frequencies) > 1 and loss - smallest > _CONVERGED * (constant - smallest):
-        warn(
-            f"The network has not converged: the training loss of the last epoch is {loss:.3g}, and "
-            f"predicting the class frequencies for every image gives {constant:.3g}. Increase epochs, or "
-            "change learning_rate or optimizer.",
-            ConvergenceWarning,
+    if np.count_nonzero(frequencies) < 2:
+        return
+    auto_epochs = run.config.auto_epochs(len(images))
+    is_short = state.n_epochs < auto_epochs
+    if losses[-1] - smallest > _CONVERGED * (constant - smallest):
+        problem = (
+            f"the training loss of the last epoch is {losses[-1]:.3g}, and predicting the class frequencies "
+            f"for every image gives {constant:.3g}"
         )
+    elif is_short and run.config.learning_rate_schedule == "constant" and _fall(losses) > _FALLING * constant:
+        problem = f"the training loss was still falling in the last epochs, to {losses[-1]:.3g}"
+    else:
+        return
+    remedy = f'Increase epochs (epochs="auto" would be {auto_epochs} here)' if is_short else "Increase epochs"
+    warn(
+        f"The network has not converged: {problem}. {remedy}, or change learning_rate or optimizer.",
+        ConvergenceWarning,
+    )
+
+
+def _fall(losses):
+    """Return by how much the loss fell in the last fifth of the epochs."""
+    return losses[-1 - max(1, len(losses) // 5)] - losses[-1] if len(losses) > 1 else 0.0
 
 
 def _validation_images(fitted, X_val, y_val, sample_weight_val, image_shape, classes):

@@ -14,9 +14,11 @@ ScheduleName = Literal["constant", "one_cycle", "cosine", "exponential"]
 AUGMENTATIONS: tuple[AugmentationName, ...] = get_args(AugmentationName)
 OPTIMIZERS: tuple[OptimizerName, ...] = get_args(OptimizerName)
 
-# `epochs="auto"` trains for about this number of batches, within these numbers of epochs.
-AUTO_BATCHES = 3000
-AUTO_EPOCHS = (10, 300)
+# `epochs="auto"` trains for about this number of batches, for at least ten epochs and at most this number.
+# With augmentation, the images differ in every epoch, so that more batches gain more, and epochs take longer.
+AUTO_BATCHES, AUTO_MOST_EPOCHS = 1000, 1000
+AUGMENTED_BATCHES, AUGMENTED_MOST_EPOCHS = 3000, 300
+AUTO_FEWEST_EPOCHS = 10
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,7 @@ class TrainingConfig:
     """Configuration of training: the classifier's parameters, with the seed and the epochs resolved."""
 
     optimizer: object
+    optimizer_params: dict | None
     learning_rate: float | str
     learning_rate_schedule: object
     conv_dropout: float
@@ -52,11 +55,16 @@ class TrainingConfig:
 
     def resolve_epochs(self, n_images):
         """Return the configuration with a number for ``epochs="auto"``, for this number of images."""
-        if self.epochs != "auto":
-            return self
+        return replace(self, epochs=self.auto_epochs(n_images)) if self.epochs == "auto" else self
+
+    def auto_epochs(self, n_images):
+        """Return the number of epochs that ``epochs="auto"`` is for this number of images."""
         n_batches = -(-n_images // self.batch_size)
-        fewest, most = AUTO_EPOCHS
-        return replace(self, epochs=min(most, max(fewest, -(-AUTO_BATCHES // n_batches))))
+        if self.augmentation is None:
+            wanted, most = AUTO_BATCHES, AUTO_MOST_EPOCHS
+        else:
+            wanted, most = AUGMENTED_BATCHES, AUGMENTED_MOST_EPOCHS
+        return min(most, max(AUTO_FEWEST_EPOCHS, -(-wanted // n_batches)))
 
     def for_one_epoch(self):
         """Return the configuration of `partial_fit`: one epoch, constant rate, no early stopping."""

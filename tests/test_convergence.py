@@ -59,8 +59,45 @@ def test_the_loss_is_that_of_the_epoch_whose_weights_are_kept():
     assert warns(None, images, 2, history=losses, best_epoch=1)
 
 
+def falling(*losses, **params):
+    """Return the messages of warnings about a fit of ten classes with these losses."""
+    params = CNNDigitClassifier(**params).get_params()
+    config = TrainingConfig.from_params(params, seed=0)
+    images = data_set(np.arange(100) % 10)
+    run = TrainingRun(params, {}, np.arange(10), None, config, images, None, TrainingState())
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        warn_if_not_converged(run, TrainingState(history={"loss": list(losses)}))
+    return [str(warning.message) for warning in caught]
+
+
+def test_a_loss_that_is_still_falling_warns_with_the_number_of_epochs():
+    (message,) = falling(1.9, 1.5, 1.1, 0.8)
+    assert "the training loss was still falling in the last epochs, to 0.8." in message
+    assert 'Increase epochs (epochs="auto" would be 1000 here), or change' in message
+
+
+def test_the_last_fifth_of_the_epochs_counts():
+    losses = np.linspace(1.9, 0.4, 20)  # each epoch alone is too small a fall
+    assert losses[-2] - losses[-1] < 0.1
+    assert falling(*losses)
+    assert not falling(*losses, *[0.4] * 4)
+
+
+def test_a_loss_that_falls_warns_neither_with_a_schedule_nor_after_enough_epochs():
+    assert not falling(1.9, 1.5, 1.1, 0.8, learning_rate_schedule="one_cycle")
+    assert not falling(*np.linspace(2, 0.1, 1000)[:-1], 0.0)
+    assert not falling(0.8)
+
+
+def test_enough_epochs_are_not_named_again():
+    (message,) = falling(*[2.3] * 1000)
+    assert "auto" not in message
+
+
 def test_fit_warns_and_names_the_remedy(digits):
-    with pytest.warns(ConvergenceWarning, match=r"not converged: .* gives 2\.3\. Increase epochs") as warned:
+    remedy = r'not converged: .* gives 2\.3\. Increase epochs \(epochs="auto" would be 35 here\)'
+    with pytest.warns(ConvergenceWarning, match=remedy) as warned:
         fitted = small_classifier(epochs=1, learning_rate=1e-6).fit(*digits)
     assert warned[0].filename == __file__
     assert fitted.n_iter_ == 1

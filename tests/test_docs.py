@@ -141,12 +141,12 @@ def test_compatibility_page_lists_every_test_once():
 def test_learning_curves_of_guide_are_the_published_ones():
     """Compare the table of means in the guide with `docs/benchmarks/learning_curves.json`."""
     names = {
-        "recipe above": "CNN, few images",
-        "recipe above without augmentation": "CNN, few images, no augmentation",
-        "default parameters": "CNN, defaults",
+        "recommended recipe": "CNN, recommended",
+        "recommended recipe without augmentation": "CNN, recommended, no augmentation",
+        "ten epochs of the default parameters": "CNN, ten epochs",
     }
     page = (DOCS / "guide" / "how_long_to_train.md").read_text(encoding="utf-8")
-    rows = re.findall(r"^\| (?:classifier|recipe|default|`)[^|]*\|.*$", page, flags=re.MULTILINE)
+    rows = re.findall(r"^\| (?:classifier|recommended|ten|`)[^|]*\|.*$", page, flags=re.MULTILINE)
     (_, *sizes), *rows = ([cell.strip(" `") for cell in row.strip("|").split("|")] for row in rows)
     results = json.loads((DOCS / "benchmarks" / "learning_curves.json").read_text(encoding="utf-8"))
     runs = pd.DataFrame(results["runs"]).query("data == 'MNIST'")

@@ -61,13 +61,21 @@ def test_config_for_one_epoch_has_no_schedule_and_no_early_stopping():
 
 @pytest.mark.parametrize(
     ("n_images", "batch_size", "epochs"),
-    [(1, 128, 300), (100, 128, 300), (640, 128, 300), (1000, 32, 94), (3000, 128, 125), (60_000, 128, 10)],
+    [(1, 128, 1000), (100, 128, 1000), (1000, 32, 32), (8000, 128, 16), (48_000, 128, 10), (60_000, 128, 10)],
 )
-def test_auto_epochs_give_about_3000_batches(n_images, batch_size, epochs):
-    params = CNNDigitClassifier(epochs="auto", batch_size=batch_size).get_params()
+def test_auto_epochs_give_about_1000_batches(n_images, batch_size, epochs):
+    params = CNNDigitClassifier(batch_size=batch_size).get_params()
     config = TrainingConfig.from_params(params, seed=0)
     assert config.resolve_epochs(n_images).epochs == epochs
     assert config.for_one_epoch().resolve_epochs(n_images).epochs == 1
+
+
+@pytest.mark.parametrize(
+    ("n_images", "epochs"), [(20, 300), (100, 300), (1000, 94), (10_000, 10), (60_000, 10)]
+)
+def test_auto_epochs_with_augmentation_give_about_3000_batches(n_images, epochs):
+    params = CNNDigitClassifier(batch_size=32, augmentation="shift").get_params()
+    assert TrainingConfig.from_params(params, seed=0).resolve_epochs(n_images).epochs == epochs
 
 
 def test_a_number_of_epochs_stays():

@@ -81,7 +81,7 @@ def train(run, checkpoint=None, observer=None):
         any image is read; if the checkpoint is of another run; or if the training diverges.
     """
     config = run.config
-    optimizer = Optimizer.resolve(config.optimizer, config.learning_rate, config.learning_rate_schedule)
+    optimizer = Optimizer.of_config(config)
     callbacks = copy_callbacks(config.callbacks)
     key, create, calls_user_code = _trainer_for(run, optimizer, callbacks)
     # Before a trainer is borrowed: a callable may fit another classifier, which would wait for this one.
@@ -167,7 +167,7 @@ def _refuse_overflow(run, weights):
 def keras_model(architecture, config, weights):
     """Return a compiled Keras model of its own, with the weights given."""
     refuse_fork("A Keras model")
-    optimizer = Optimizer.resolve(config.optimizer, config.learning_rate).build()
+    optimizer = Optimizer.of_config(replace(config, learning_rate_schedule="constant")).build()
     rates = {"conv_dropout": config.conv_dropout, "dense_dropout": config.dense_dropout}
     return compiled_model(architecture, weights, optimizer, **rates)
 

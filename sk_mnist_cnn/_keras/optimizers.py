@@ -4,6 +4,7 @@ import functools
 import inspect
 import secrets
 from dataclasses import dataclass
+from numbers import Real
 
 import numpy as np
 
@@ -27,21 +28,27 @@ class Optimizer:
     learning_rate: float | None  # None uses the schedule in `config`
 
     @classmethod
-    def resolve(cls, optimizer, learning_rate, schedule="constant"):
+    def resolve(cls, optimizer, learning_rate="auto", schedule="constant", params=None):
         """Return the Optimizer of a name or an instance; `learning_rate` replaces its own unless "auto".
 
         Raises
         ------
         ValueError
-            If the optimizer is of another type, or one that cannot be used, or if the optimizer and
-            `schedule` are both schedules.
+            If the optimizer is of another type, or one that cannot be used, if `params` are not arguments of
+            the named optimizer, or if the optimizer and `schedule` are both schedules.
         """
         if isinstance(optimizer, str):
-            kind, config = _class_named(optimizer), {}
+            kind, config = _class_named(optimizer), dict(params or {})
+            _check_params(optimizer, kind, config)
             default_rate = inspect.signature(kind).parameters["learning_rate"].default
             own_rate = ADADELTA_RATE if optimizer == "adadelta" else default_rate
         else:
             _check(optimizer)
+            if params is not None:
+                raise ValueError(
+                    f"optimizer_params must be None with an instance of an optimizer, got {params!r}. Pass "
+                    'the name of the optimizer, such as "adam", or set them in the instance.'
+                )
             kind, config = type(optimizer), optimizer.get_config()
             _check_copy(optimizer, config)
             del config["name"]
@@ -60,6 +67,12 @@ class Optimizer:
                 f"LearningRateSchedule, got {schedule!r}. Pass a number as the optimizer's learning_rate."
             )
         return resolved
+
+    @classmethod
+    def of_config(cls, config):
+        """Return the Optimizer of a TrainingConfig."""
+        schedule = config.learning_rate_schedule
+        return cls.resolve(config.optimizer, config.learning_rate, schedule, config.optimizer_params)
 
     @property
     def fingerprint(self):
@@ -95,6 +108,64 @@ class Optimizer:
         if self.learning_rate is not None:
             optimizer.learning_rate = self.learning_rate
         return keras.optimizers.LossScaleOptimizer(optimizer) if scale_loss else optimizer
+
+
+# Arguments of all named optimizers that optimizer_params does not take: other parameters of the classifier
+# determine them, or averaged weights would be used only after Keras' own fit.
+_NO_PARAMS = (
+    "name",
+    "learning_rate",
+    "use_ema",
+    "ema_momentum",
+    "ema_overwrite_frequency",
+    "loss_scale_factor",
+)
+_FRACTIONS = ("beta_1", "beta_2", "momentum", "rho")
+
+
+def _check_params(optimizer, kind, params):
+    """Raise unless all `params` are arguments of the optimizer's class, with possible values."""
+    arguments = inspect.signature(kind).parameters.values()
+    defaults = {
+        argument.name: argument.default
+        for argument in arguments
+        if argument.default is not argument.empty and argument.name not in _NO_PARAMS
+    }
+    if unknown := [name for name in params if name not in defaults]:
+        remedy = " Set the rate by the parameter learning_rate." if "learning_rate" in unknown else ""
+        raise ValueError(
+            f"optimizer_params must hold arguments of {optimizer!r}, which are {sorted(defaults)}, got "
+            f"{unknown}. Correct the names.{remedy}"
+        )
+    for name, value in params.items():
+        if rule := _broken_rule(name, value, defaults[name]):
+            raise ValueError(f"optimizer_params[{name!r}] must be {rule}, got {value!r}. Pass such a value.")
+    try:
+        _try_params(kind, tuple(params.items()))
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"optimizer_params must be arguments that {optimizer!r} accepts together, got {params!r}: "
+            f"{error}. Change them."
+        ) from error
+
+
+def _broken_rule(name, value, default):
+    """Return the rule for the value of an argument, or None if the value obeys it."""
+    if isinstance(default, bool):
+        return None if isinstance(value, bool | np.bool_) else "True or False"
+    if value is None and default is None:
+        return None
+    is_number = isinstance(value, Real) and not isinstance(value, bool) and np.isfinite(value)
+    if name in _FRACTIONS:
+        return None if is_number and 0 <= value < 1 else "a number in [0, 1)"
+    allowed = "a finite number >= 0" + (" or None" if default is None else "")
+    return None if is_number and value >= 0 else allowed
+
+
+@functools.lru_cache(64)
+def _try_params(kind, items):
+    """Create an optimizer, once since it takes memory: Keras raises for combinations that it refuses."""
+    kind(**dict(items))
 
 
 @functools.cache

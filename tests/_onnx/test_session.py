@@ -163,7 +163,7 @@ class TestResults:
     )
     @pytest.mark.filterwarnings("ignore:.*read as one row")
     def test_default_classifier_passes_invariance_checks(self, check):
-        check("CNNDigitClassifier", CNNDigitClassifier())
+        check("CNNDigitClassifier", CNNDigitClassifier(epochs=10))
 
     @pytest.mark.parametrize("pixel", [1e300, -1e300, 3e38, -1e20])
     def test_raises_for_pixels_that_overflow(self, fitted, digits, pixel):

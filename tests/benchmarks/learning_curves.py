@@ -26,21 +26,12 @@ from sk_mnist_cnn import CNNDigitClassifier, load_mnist, load_mnist_sample
 from . import learning_report, machine
 from .__main__ import OUTPUT
 
-# The recipe for few images, on docs/recipes.md.
-LONG_TRAINING = {
-    "epochs": "auto",
-    "optimizer": "adam",
-    "learning_rate": 0.003,
-    "learning_rate_schedule": "one_cycle",
-    "batch_size": 32,
-    "dense_dropout": 0.2,
-    "label_smoothing": 0.1,
-}
-NO_AUGMENTATION = "CNN, few images, no augmentation"
+RECOMMENDED, NO_AUGMENTATION = "CNN, recommended", "CNN, recommended, no augmentation"
 CLASSIFIERS = {
-    "CNN, few images": (CNNDigitClassifier, {**LONG_TRAINING, "augmentation": "elastic"}),
-    NO_AUGMENTATION: (CNNDigitClassifier, LONG_TRAINING),
+    RECOMMENDED: (CNNDigitClassifier.from_recipe, {}),
+    NO_AUGMENTATION: (CNNDigitClassifier.from_recipe, {"augmentation": None}),
     "CNN, defaults": (CNNDigitClassifier, {}),
+    "CNN, ten epochs": (CNNDigitClassifier, {"epochs": 10}),
     "MLPClassifier": (MLPClassifier, {"max_iter": 500}),
     "SVC": (SVC, {}),
     "RandomForestClassifier": (RandomForestClassifier, {"n_estimators": 300}),

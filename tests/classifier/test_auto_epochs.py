@@ -16,7 +16,8 @@ from .conftest import classifier
 def twenty_batches(monkeypatch):
     """Let "auto" be about twenty batches in 2 to 6 epochs: 4 epochs of all 300 images."""
     monkeypatch.setattr(_training, "AUTO_BATCHES", 20)
-    monkeypatch.setattr(_training, "AUTO_EPOCHS", (2, 6))
+    monkeypatch.setattr(_training, "AUTO_FEWEST_EPOCHS", 2)
+    monkeypatch.setattr(_training, "AUTO_MOST_EPOCHS", 6)
 
 
 def test_trains_as_with_the_number(data):

@@ -1,0 +1,111 @@
+"""`optimizer_params`: arguments of a named optimizer."""
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.model_selection import GridSearchCV
+
+from sk_mnist_cnn import load_model, save_model
+from sk_mnist_cnn._keras.backend import keras
+from tests.estimators import same_training
+
+from .conftest import classifier
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "params", "instance"),
+    [
+        ("adam", {"beta_1": 0.7, "beta_2": 0.9}, "Adam"),
+        ("sgd", {"momentum": 0.9, "nesterov": True}, "SGD"),
+        ("adamw", {"weight_decay": np.float64(1e-4), "clipnorm": None}, "AdamW"),
+        ("adam", {}, "Adam"),
+    ],
+)
+def test_trains_as_with_an_instance(data, optimizer, params, instance):
+    created = getattr(keras.optimizers, instance)(**params)
+    named = classifier(optimizer=optimizer, optimizer_params=params, learning_rate=0.01, epochs=2).fit(*data)
+    assert same_training(named, classifier(optimizer=created, learning_rate=0.01, epochs=2).fit(*data))
+
+
+def test_params_have_an_effect_and_their_names_are_those_of_keras(data):
+    adam = {"optimizer": "adam", "learning_rate": 0.01, "epochs": 1}
+    fitted = classifier(**adam, optimizer_params={"beta_1": 0.5}).fit(*data)
+    assert not same_training(fitted, classifier(**adam).fit(*data))
+    assert fitted.model_.optimizer.beta_1 == 0.5
+
+
+def test_empty_params_and_none_are_the_same(data):
+    assert same_training(
+        classifier(optimizer_params={}, epochs=1).fit(*data), classifier(epochs=1).fit(*data)
+    )
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({"beta1": 0.9}, r"must hold arguments of 'adam', which are \['amsgrad', 'beta_1', .*'beta1'\]"),
+        ({"learning_rate": 0.1}, "Set the rate by the parameter learning_rate"),
+        ({"use_ema": True}, "must hold arguments of 'adam'"),
+        ({"name": "mine"}, "must hold arguments of 'adam'"),
+        ({"momentum": 0.9}, "must hold arguments of 'adam'"),
+        ({1: 0.9}, "must hold arguments of 'adam'"),
+        ({"beta_1": 1.0}, r"optimizer_params\['beta_1'\] must be a number in \[0, 1\), got 1.0"),
+        ({"beta_1": "0.9"}, r"optimizer_params\['beta_1'\] must be a number in \[0, 1\), got '0.9'"),
+        ({"beta_1": None}, r"optimizer_params\['beta_1'\]"),
+        ({"amsgrad": 1}, r"optimizer_params\['amsgrad'\] must be True or False, got 1"),
+        ({"epsilon": float("nan")}, r"optimizer_params\['epsilon'\] must be a finite number >= 0, got nan"),
+        ({"weight_decay": -1}, r"optimizer_params\['weight_decay'\] must be a finite number >= 0 or None"),
+        ({"clipnorm": 1.0, "clipvalue": 1.0}, "must be arguments that 'adam' accepts together"),
+    ],
+)
+def test_wrong_params_are_refused_before_training(data, params, message):
+    fitted = classifier(epochs=1).fit(*data)
+    before = fitted.predict_proba(data[0])
+    with pytest.raises(ValueError, match=message):
+        fitted.set_params(optimizer="adam", optimizer_params=params).fit(*data)
+    assert np.array_equal(fitted.predict_proba(data[0]), before)
+
+
+def test_an_instance_takes_no_params(data):
+    with pytest.raises(ValueError, match="optimizer_params must be None with an instance"):
+        classifier(optimizer=keras.optimizers.Adam(), optimizer_params={}).fit(*data)
+
+
+@pytest.mark.parametrize("params", ["beta_1", [("beta_1", 0.9)], 0.9])
+def test_other_types_are_refused(data, params):
+    with pytest.raises(ValueError, match="'optimizer_params' parameter"):
+        classifier(optimizer_params=params).fit(*data)
+
+
+def test_params_are_plain_data(data, tmp_path):
+    params = {"beta_1": 0.7, "beta_2": 0.9}
+    fitted = classifier(optimizer="adam", optimizer_params=params, epochs=1).fit(*data)
+    assert clone(fitted).optimizer_params == params
+    save_model(fitted, tmp_path / "model.skops")
+    assert load_model(tmp_path / "model.skops").optimizer_params == params
+    grid = {"optimizer_params": [None, params]}
+    search = GridSearchCV(classifier(optimizer="adam", epochs=1), grid, cv=2).fit(*data)
+    assert search.best_params_["optimizer_params"] in grid["optimizer_params"]
+    assert "beta_1" in fitted._repr_html_()
+
+
+def test_a_checkpoint_of_other_params_is_refused(data, tmp_path):
+    class Interrupt(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            if epoch == 1:
+                raise KeyboardInterrupt
+
+    def run(beta, **params):
+        return classifier(
+            optimizer="adam",
+            optimizer_params={"beta_1": beta},
+            checkpoint=tmp_path / "run.ckpt",
+            epochs=3,
+            **params,
+        )
+
+    with pytest.raises(KeyboardInterrupt):
+        run(0.7, callbacks=[Interrupt()]).fit(*data)
+    with pytest.raises(ValueError, match="differs in optimizer_params"):
+        run(0.8).fit(*data)
+    assert run(0.7).fit(*data).n_iter_ == 3
