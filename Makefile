@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .PHONY: demo test test-slow fuzz test-all test-oldest lint docs dist bench scaling learning-curves
-.PHONY: compatibility pictures clean
+.PHONY: compatibility pictures pretrained transfer clean
 
 demo: $(VENV)/demo.stamp
 	$(BIN)/python examples/plot_mnist_pipeline.py --output demo
@@ -57,6 +57,9 @@ dist: $(VENV)/release.stamp
 pictures: $(VENV)/test-all.stamp
 	$(BIN)/python -m tests.pictures
 
+pretrained: $(VENV)/test.stamp
+	$(BIN)/python -m tests.data.make_pretrained
+
 bench: $(VENV)/bench.stamp
 	$(BIN)/python -m tests.benchmarks
 
@@ -65,6 +68,9 @@ scaling: $(VENV)/bench.stamp
 
 learning-curves: $(VENV)/bench.stamp
 	$(BIN)/python -m tests.benchmarks.learning_curves
+
+transfer: $(VENV)/bench.stamp
+	$(BIN)/python -m tests.benchmarks.transfer
 
 # A virtual environment with the package and dependency groups of pyproject.toml. `demo` contains only the
 # package, `release` only the tools.

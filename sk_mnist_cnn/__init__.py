@@ -6,7 +6,7 @@ from importlib.metadata import version as _version
 
 from . import _process  # noqa: F401  # registers its fork handler
 from .classifier import CNNDigitClassifier
-from .datasets import load_mnist, load_mnist_sample
+from .datasets import load_image_folder, load_mnist, load_mnist_sample
 from .preprocessing import ImagePreprocessor
 
 __version__: str = _version("sk_mnist_cnn")
@@ -23,9 +23,11 @@ __all__ = [
     "build_cnn",
     "evaluation_report",
     "export_onnx",
+    "load_image_folder",
     "load_mnist",
     "load_mnist_sample",
     "load_model",
+    "load_pretrained",
     "save_model",
 ]
 
@@ -37,6 +39,7 @@ if _typing.TYPE_CHECKING:
     from .normalization import MNISTNormalizer
     from .persistence import load_model, save_model
     from .plotting import FilterDisplay, MisclassifiedDisplay, SaliencyDisplay, TrainingHistoryDisplay
+    from .pretrained import load_pretrained
     from .reporting import EvaluationReport, evaluation_report
 else:
     _LATE = {
@@ -50,6 +53,7 @@ else:
         "evaluation_report": "reporting",
         "export_onnx": "exporting",
         "load_model": "persistence",
+        "load_pretrained": "pretrained",
         "save_model": "persistence",
     }
 

@@ -1,6 +1,6 @@
-"""Loaders of MNIST: the complete data set, and the sample that ships with the package.
+"""Loaders of MNIST, complete or the sample that ships with the package, and of folders with pictures.
 
-They verify the images and return them as they are. Reshaping and scaling are in `preprocessing`.
+MNIST is verified and returned as it is. Reshaping and scaling are in `preprocessing`.
 """
 
 import os
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ._files import as_path, as_value_error
 from ._mnist_files import MNIST, SAMPLE, read_mnist, read_npz, verify
+from ._pillow.folder import list_pictures
 
 if TYPE_CHECKING:  # scikit-learn has no type hints; its Bunch is a dict
     from pandas import DataFrame, Series
@@ -35,6 +36,13 @@ class MNISTBunch(Bunch, Generic[ImagesT, LabelsT]):
     y_test: LabelsT
     target_names: NDArray[np.str_]
     DESCR: str
+
+
+class ImageFolderBunch(Bunch):
+    """The pictures in a folder and their labels, as attributes and as keys."""
+
+    filenames: NDArray[np.str_]
+    target: NDArray[Any]
 
 
 Arrays = MNISTBunch[NDArray[np.uint8], NDArray[np.int64]]
@@ -165,6 +173,57 @@ def load_mnist_sample(*, return_X_y: bool = False, as_frame: bool = False) -> MN
     ):
         arrays = read_npz(file, SAMPLE)
     return _package(arrays, return_X_y, as_frame)
+
+
+def load_image_folder(path: str | os.PathLike[str]) -> ImageFolderBunch:
+    """List the pictures in a folder that has one subfolder for each label.
+
+    The pictures are not opened. `MNISTNormalizer` takes their file names as `X`, so a pipeline that starts
+    with it can be fitted on them.
+
+    Parameters
+    ----------
+    path : str or PathLike
+        The folder. The names of its subfolders are the labels. All files in a subfolder are pictures, even
+        in folders inside it. Files and folders whose names start with a dot are ignored, and so are the
+        files Thumbs.db and desktop.ini of Windows.
+
+    Returns
+    -------
+    data : Bunch
+        A :class:`~sklearn.utils.Bunch` with `filenames` of shape (n_pictures,), str, and `target` of shape
+        (n_pictures,). The labels are integers if all names of subfolders are integers without leading zeros,
+        otherwise str. Pictures are sorted by label, then by name.
+
+    Raises
+    ------
+    FileNotFoundError
+        If `path` does not exist, or is not a folder.
+    TypeError
+        If `path` is neither a str nor a PathLike.
+    ValueError
+        If `path` has no subfolders, or a subfolder is empty.
+
+    See Also
+    --------
+    MNISTNormalizer : Opens the pictures, and converts them to MNIST's format.
+    load_pretrained : A network that recognizes digits without training.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> from PIL import Image
+    >>> from sk_mnist_cnn import load_image_folder
+    >>> with TemporaryDirectory() as folder:
+    ...     for label in ("0", "1"):
+    ...         Path(folder, label).mkdir()
+    ...         Image.new("L", (28, 28)).save(Path(folder, label, "picture.png"))
+    ...     load_image_folder(folder).target
+    array([0, 1])
+    """
+    filenames, target = list_pictures(as_path(path))
+    return ImageFolderBunch(filenames=filenames, target=target)
 
 
 def _download():

@@ -1,4 +1,5 @@
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -100,7 +101,26 @@ def test_quick_learning_curves(tmp_path):
     command = [sys.executable, "-m", "tests.benchmarks.learning_curves", "--quick", "--output", tmp_path]
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
     runs = json.loads((tmp_path / "learning_curves.json").read_text())["runs"]
-    assert len(runs) == 9
+    assert len(runs) == 10
     assert all(0.1 < run["accuracy"] < 1 for run in runs)
     assert "8x8 digits: test accuracy" in (tmp_path / "learning_curves.rst").read_text()
     assert (tmp_path / "learning_curves.png").stat().st_size > 1000
+
+
+@pytest.mark.slow
+def test_quick_transfer(tmp_path):
+    command = [sys.executable, "-m", "tests.benchmarks.transfer", "--quick", "--output", tmp_path]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    runs = json.loads((tmp_path / "transfer.json").read_text())["runs"]
+    assert len(runs) == 5
+    assert all(0.5 < run["accuracy"] < 1 for run in runs)
+    assert "8x8 digits: test accuracy" in (tmp_path / "transfer.rst").read_text()
+
+
+def test_training_is_continued_as_in_the_guide_and_in_the_example():
+    from tests.benchmarks.transfer import CONTINUED
+
+    for page in ("docs/guide/own_digits.md", "examples/plot_own_digits.py"):
+        text = (ROOT / page).read_text(encoding="utf-8")
+        (call,) = re.findall(r"set_params\(\n(.*?)\n *\)", text, re.DOTALL)
+        assert eval(f"dict({call})") == {**CONTINUED, "random_state": 0}, page

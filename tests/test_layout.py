@@ -18,7 +18,17 @@ ENGINES = ("_keras", "_onnx")
 # folder means all modules in it.
 LAYERS = (
     ("__init__",),
-    ("draw", "plotting", "reporting", "_report", "exporting", "persistence", "_skops"),
+    (
+        "__main__",
+        "draw",
+        "plotting",
+        "reporting",
+        "_report",
+        "exporting",
+        "persistence",
+        "_skops",
+        "pretrained",
+    ),
     ("_attribution", "_fitted"),
     ("classifier", "preprocessing", "normalization", "network", "datasets"),
     ("_fitting",),
@@ -32,6 +42,7 @@ LAYERS = (
         "_lock",
         "_mnist_files",
         "_process",
+        "_recipes",
         "_sklearn_callbacks",
         "_warnings",
     ),

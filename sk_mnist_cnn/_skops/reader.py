@@ -5,12 +5,13 @@ are installed. A file that holds only this package's estimators, Pipelines, plai
 here instead; the result is the same.
 """
 
+import io
 import json
 from importlib import import_module
 
 import numpy as np
 
-from .._files import array_from_bytes
+from .._files import array_from_bytes, read_members
 
 # Names of this package's types in a model file, for tools that load such files themselves, such as skops
 # (`skops.io.load(file, trusted=TRUSTED_TYPES)`) and MLflow (`skops_trusted_types`).
@@ -85,6 +86,12 @@ def read_plain(schema, members):
         return objects[identity]
 
     return read(schema)
+
+
+def read_trusted(content):
+    """Return the object in the content of a plain model file of this package, whatever versions wrote it."""
+    members = read_members(io.BytesIO(content))
+    return read_plain(json.loads(members["schema.json"]), members)
 
 
 def _is_node(part):

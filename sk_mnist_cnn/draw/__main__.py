@@ -1,19 +1,18 @@
-"""Command line of the drawing page: reserve a port, load or train a model, and serve the page."""
+"""Command line of the drawing page: reserve a port, load a model, and serve the page."""
 
 import argparse
 import threading
 import webbrowser
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline
 
 from .._files import is_destination
-from ..classifier import CNNDigitClassifier
 from ..datasets import load_mnist_sample
+from ..normalization import MNISTNormalizer
 from ..persistence import load_model, save_model
-from ..preprocessing import ImagePreprocessor
+from ..pretrained import load_pretrained
 from ._recognizer import Recognizer
 from ._server import DrawingServer
 
@@ -23,11 +22,11 @@ def main(arguments: list[str] | None = None) -> None:
     options = _parse(arguments)
     with _open_server(options.port) as server:
         try:
-            model = load_or_train(options.model)
+            model = load(options.model)
             server.recognizer = Recognizer(model)
             mnist = load_mnist_sample()
             is_right = model.predict_proba(mnist.x_test).argmax(axis=1) == mnist.y_test
-        except (ImportError, OSError, ValueError) as error:
+        except (OSError, ValueError) as error:
             if options.model is None:
                 raise
             raise SystemExit(f"Cannot use --model {options.model}: {error}") from error
@@ -41,29 +40,15 @@ def main(arguments: list[str] | None = None) -> None:
             print("Stopped.")
 
 
-def load_or_train(path: Path | None) -> Any:
-    """Return the model at `path`, or train one, and save it there unless `path` is None."""
+def load(path: Path | None) -> Any:
+    """Return the model at `path`. Without a file there, return the pretrained one, and save it at `path`."""
     if path is not None and path.is_file():
         return load_model(path)
-    print("Training on the digits shipped with the package, which takes about half a minute ...", flush=True)
-    model = train()
+    model = Pipeline([("mnistnormalizer", MNISTNormalizer()), *load_pretrained().steps])
     if path is not None:
         save_model(model, path)
         print(f"The model is saved as {path}.")
     return model
-
-
-def train() -> Any:
-    """Train a model on the shipped digits."""
-    classifier = CNNDigitClassifier(
-        optimizer="adam",
-        learning_rate=0.003,
-        learning_rate_schedule="one_cycle",
-        augmentation="affine",
-        random_state=0,
-    )
-    mnist = load_mnist_sample()
-    return make_pipeline(ImagePreprocessor(), classifier).fit(mnist.x_train, mnist.y_train)
 
 
 def _parse(arguments):
@@ -74,8 +59,8 @@ def _parse(arguments):
     parser.add_argument(
         "--model",
         type=Path,
-        help="model file of save_model; if it does not exist, a model is trained and saved there "
-        "(default: train a model and do not save it)",
+        help="model file of save_model; if it does not exist, the model of load_pretrained is saved there "
+        "(default: use this model and do not save it)",
     )
     parser.add_argument(
         "--port", type=int, default=7860, help="port on 127.0.0.1, or 0 for any free port (%(default)s)"
@@ -86,8 +71,6 @@ def _parse(arguments):
         parser.error(f"--port must be between 0 and 65535, got {options.port}")
     if options.model is not None and not is_destination(options.model):
         parser.error(f"--model must be a file in an existing directory, got {options.model}")
-    if options.model is not None and not options.model.exists() and find_spec("skops") is None:
-        parser.error('--model needs skops to save a new model: pip install "sk_mnist_cnn[demo]"')
     return options
 
 

@@ -28,6 +28,7 @@ _N_KNOWN = 384
 _N_CORRECTED = 32
 _TRAINING = {
     "optimizer": "adam",
+    "optimizer_params": None,
     "learning_rate": 0.0005,
     "batch_size": 128,
     "augmentation": "affine",
@@ -55,7 +56,8 @@ class Recognizer:
     Parameters
     ----------
     model : Pipeline that ends in a CNNDigitClassifier
-        Fitted on images of the digits 0 to 9, of 28x28 pixels from 0 to 255.
+        Fitted on images of the digits 0 to 9, of 28x28 pixels from 0 to 255. A `MNISTNormalizer` at its
+        start is not used.
 
     Raises
     ------
@@ -73,6 +75,8 @@ class Recognizer:
             raise ValueError(
                 f"model must have the classes 0 to 9, got {model.classes_.tolist()}; fit it on all digits."
             )
+        if isinstance(model[0], MNISTNormalizer):  # `_to_mnist` converts the drawings
+            model = model[1:]
         mnist = load_mnist_sample()
         self._sample = mnist.x_train, mnist.y_train
         self._known = KnownDigits(*self._sample)

@@ -6,8 +6,7 @@ Run ``python -m tests.draw.measure``; it takes about a minute.
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
-from sk_mnist_cnn import load_mnist_sample
-from sk_mnist_cnn.draw.__main__ import train
+from sk_mnist_cnn import load_mnist_sample, load_pretrained
 from sk_mnist_cnn.draw._recognizer import Recognizer
 from tests.draw.strokes import DIGITS, NO_DIGITS, VARIANTS, beside, vary
 
@@ -22,7 +21,7 @@ def main():
     random = np.random.default_rng(0)
     mnist = load_mnist_sample()
     images, labels = mnist.x_test, mnist.y_test
-    recognizer = Recognizer(train())
+    recognizer = Recognizer(load_pretrained())
     drawings, digits = _draw_digits(random)
 
     side_by_side = np.concatenate([images[:-1], images[1:]], axis=2)[:, ::2, ::2]

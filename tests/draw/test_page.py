@@ -30,10 +30,10 @@ new MutationObserver(() => {
 
 @pytest.fixture(scope="module")
 def address(browser, tmp_path_factory):
-    """The address of a running page, which has trained its model."""
+    """The address of a running page, which has saved its model."""
     path = tmp_path_factory.mktemp("model") / "draw.skops"
     with drawing_page(path) as (address, printed):
-        assert "Training" in printed
+        assert "The model is saved" in printed
         assert path.is_file()
         yield address
 

@@ -3,7 +3,7 @@ import pytest
 from sklearn.dummy import DummyClassifier
 from sklearn.pipeline import make_pipeline
 
-from sk_mnist_cnn import ImagePreprocessor, load_mnist_sample
+from sk_mnist_cnn import ImagePreprocessor, MNISTNormalizer, load_mnist_sample
 from sk_mnist_cnn.draw._novelty import KnownDigits
 from sk_mnist_cnn.draw._recognizer import MAX_DISTANCE, Recognizer
 from tests.draw.strokes import DIGITS, NO_DIGITS, beside
@@ -31,6 +31,13 @@ def test_doubts_drawings_that_are_no_digits(recognizer, name):
 def test_doubts_two_digits(recognizer):
     doubts = [recognizer.answer(beside(DIGITS[i], DIGITS[(i + 3) % 10]))["doubt"] for i in range(10)]
     assert doubts.count("two digits") >= 9
+
+
+def test_normalizer_of_a_model_for_pictures_is_not_used(quick_model):
+    reader = Recognizer(make_pipeline(MNISTNormalizer(), *quick_model))
+    plain = Recognizer(quick_model)
+    assert reader.answer(DIGITS[4]) == plain.answer(DIGITS[4])
+    assert reader.evidence(DIGITS[4]) == plain.evidence(DIGITS[4])
 
 
 def test_few_test_digits_are_unlike_the_known_ones():

@@ -2,8 +2,11 @@
 
 import http.client
 import json
+import subprocess
+import sys
 import threading
 
+import numpy as np
 import pytest
 from sklearn.pipeline import make_pipeline
 
@@ -11,7 +14,8 @@ from sk_mnist_cnn import CNNDigitClassifier, ImagePreprocessor
 from sk_mnist_cnn.draw import __main__ as command
 from sk_mnist_cnn.draw._recognizer import Recognizer
 from sk_mnist_cnn.draw._server import MAX_BODY, DrawingServer
-from sk_mnist_cnn.persistence import save_model
+from sk_mnist_cnn.draw._strokes import draw
+from sk_mnist_cnn.persistence import load_model, save_model
 from tests.draw.strokes import DIGITS, NO_DIGITS
 
 JSON = {"Content-Type": "application/json"}
@@ -159,22 +163,40 @@ def test_command_takes_a_free_port_before_it_loads_the_model(server, quick_model
 
 
 @pytest.mark.usefixtures("no_serving")
-def test_command_trains_and_saves_a_missing_model(quick_model, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(command, "train", lambda: quick_model)
+def test_command_saves_the_pretrained_model_for_pictures(tmp_path, capsys):
     path = tmp_path / "model.skops"
-    arguments = ["--no-browser", "--port", "0", "--model", str(path)]
-    command.main(arguments)
-    assert path.is_file()
-    monkeypatch.setattr(command, "train", lambda: pytest.fail("trained again"))
-    command.main(arguments)
-    assert "Draw at" in capsys.readouterr().out
+    command.main(["--no-browser", "--port", "0", "--model", str(path)])
+    shown = capsys.readouterr().out
+    assert f"The model is saved as {path}." in shown
+    assert "Draw at" in shown
+    picture = draw([np.array(stroke) for stroke in DIGITS[5]])
+    assert load_model(path).predict([picture]).tolist() == [5]
+
+
+@pytest.mark.usefixtures("no_serving")
+def test_command_loads_the_model_that_exists(quick_model, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(command, "load_pretrained", lambda: pytest.fail("another model"))
+    save_model(quick_model, tmp_path / "model.skops")
+    command.main(["--no-browser", "--port", "0", "--model", str(tmp_path / "model.skops")])
+    assert "saved" not in capsys.readouterr().out
+
+
+def test_command_imports_no_tensorflow():
+    code = """
+import sys
+from sk_mnist_cnn.draw import __main__ as command
+command.DrawingServer.serve_forever = lambda self: None
+command.main(["--no-browser", "--port", "0"])
+assert not {"keras", "skops", "tensorflow"} & sys.modules.keys()
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
 
 
 @pytest.mark.parametrize(
     "arguments",
     [["--port", "70000"], ["--port", "-1"], ["--model", "no/such/folder/model.skops"], ["--model", "."]],
 )
-def test_command_refuses_arguments_before_it_trains(arguments, capsys):
+def test_command_refuses_arguments_before_it_loads_the_model(arguments, capsys):
     with pytest.raises(SystemExit) as stop:
         command.main(arguments)
     assert stop.value.code == 2

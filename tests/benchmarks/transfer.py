@@ -1,0 +1,143 @@
+"""Accuracy on digits of other people with few or no training images, with and without the shipped network.
+
+Run ``python -m tests.benchmarks.transfer --help`` in a checkout. The digits are the 1,797 of scikit-learn's
+`load_digits`, converted to MNIST's format. Each draw takes some images of each class for training, and all
+others for the test. The results are written to ``docs/benchmarks``.
+"""
+
+import argparse
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+from pandas import DataFrame
+from sklearn.datasets import load_digits
+from sklearn.frozen import FrozenEstimator
+from sklearn.linear_model import LogisticRegression
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.svm import SVC
+
+from sk_mnist_cnn import CNNDigitClassifier, ImagePreprocessor, MNISTNormalizer, load_pretrained
+
+from . import machine
+from .__main__ import OUTPUT
+from .table import measured_with, rst_table
+
+PER_CLASS = 1, 3, 10, 30
+DRAWS = 5
+
+# How the training of the shipped network is continued, as in docs/guide/own_digits.md.
+CONTINUED = {
+    "warm_start": True,
+    "epochs": 30,
+    "batch_size": 32,
+    "learning_rate": 0.001,
+    "learning_rate_schedule": "one_cycle",
+    "augmentation": "elastic",
+    "label_smoothing": 0.1,
+}
+NOT_TRAINED = "load_pretrained, not trained further"
+
+
+def continued(seed):
+    model = load_pretrained()
+    model[-1].set_params(**CONTINUED, random_state=seed)
+    return model
+
+
+def on_embeddings(classifier):
+    return make_pipeline(FrozenEstimator(load_pretrained()), classifier)
+
+
+def from_scratch(seed):
+    return make_pipeline(ImagePreprocessor(), CNNDigitClassifier.from_recipe(random_state=seed))
+
+
+# Functions of the seed that return the model to fit.
+METHODS = {
+    NOT_TRAINED: lambda seed: FrozenEstimator(load_pretrained()),
+    "load_pretrained, training continued": continued,
+    "embeddings and KNeighborsClassifier": lambda seed: on_embeddings(KNeighborsClassifier(1)),
+    "embeddings and LogisticRegression": lambda seed: on_embeddings(LogisticRegression(max_iter=1000)),
+    "recommended recipe, from scratch": from_scratch,
+    "SVC": lambda seed: make_pipeline(ImagePreprocessor(flatten=True), SVC()),
+}
+
+
+@dataclass(frozen=True)
+class Run:
+    """A model that is fitted on one draw of training images."""
+
+    method: str
+    per_class: int  # training images of each class
+    draw: int
+
+
+def main(arguments=None):
+    options = parse(arguments)
+    flags = " --quick" if options.quick else ""
+    results = {"machine": machine.describe(f"python -m tests.benchmarks.transfer{flags}"), "runs": []}
+    options.output.mkdir(parents=True, exist_ok=True)
+    digits = load_digits()
+    images = MNISTNormalizer().transform(digits.images / 16)
+    for run in runs(options.quick):
+        value = accuracy(run, images, digits.target)
+        print(f"{run} {value:.4f}", flush=True)
+        results["runs"].append({**asdict(run), "accuracy": value})
+    text = json.dumps(results, indent=1) + "\n"
+    (options.output / "transfer.json").write_text(text, encoding="utf-8")
+    (options.output / "transfer.rst").write_text(as_rst(results), encoding="utf-8")
+
+
+def parse(arguments):
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.transfer", description=__doc__)
+    parser.add_argument(
+        "--quick", action="store_true", help="a short run that only checks that everything works"
+    )
+    parser.add_argument("--output", type=Path, default=OUTPUT, help="folder for the results")
+    return parser.parse_args(arguments)
+
+
+def runs(quick):
+    """Return the runs, from few to many images. Without training, there is one, on all images."""
+    if quick:
+        return [Run(name, int(name != NOT_TRAINED), 0) for name in METHODS if "scratch" not in name]
+    return [Run(NOT_TRAINED, 0, 0)] + [
+        Run(name, n, i) for n in PER_CLASS for i in range(DRAWS) for name in METHODS if name != NOT_TRAINED
+    ]
+
+
+def accuracy(run, images, y):
+    """Return the accuracy on all images that are not drawn for training."""
+    rng = np.random.RandomState(run.draw)  # unlike a Generator's, its stream never changes
+    order = rng.permutation(len(y))
+    drawn = np.concatenate([order[y[order] == digit][: run.per_class] for digit in range(10)])
+    model = METHODS[run.method](run.draw).fit(images[drawn], y[drawn])
+    return model.score(np.delete(images, drawn, axis=0), np.delete(y, drawn))
+
+
+def as_rst(results):
+    """Return a table of the mean accuracies, with their ranges over the draws."""
+    runs = DataFrame(results["runs"])
+    accuracies = 100 * runs.set_index(["method", "per_class"])["accuracy"]
+    counts = sorted(set(runs["per_class"]))
+    rows = [["training images of each class", *map(str, counts)]]
+    for method in dict.fromkeys(runs["method"]):
+        rows.append([method])
+        for n in counts:
+            values = accuracies.get((method, n))
+            rows[-1].append("" if values is None else _summary(values))
+    table = rst_table("8x8 digits: test accuracy in %, mean and range over the draws", rows)
+    comment = ".. This file is written by tests/benchmarks/transfer.py."
+    return "\n\n".join([comment, measured_with(results["machine"]), table]) + "\n"
+
+
+def _summary(values):
+    mean, low, high = (f"{value:.1f}" for value in (values.mean(), values.min(), values.max()))
+    return mean if low == high else f"{mean} ({low} - {high})"
+
+
+if __name__ == "__main__":
+    main()

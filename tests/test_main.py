@@ -1,0 +1,94 @@
+"""`python -m sk_mnist_cnn`: the digits in picture files."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from sk_mnist_cnn import ImagePreprocessor, MNISTNormalizer, load_mnist_sample, save_model
+from sk_mnist_cnn.__main__ import main
+from tests.estimators import small_classifier
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A folder with photos of a 7 and of a 2, a blank page, and a file that is no picture."""
+    folder = tmp_path_factory.mktemp("pictures")
+    mnist = load_mnist_sample()
+    for digit, name in ((7, "seven.png"), (2, "two.jpg")):
+        image = mnist.x_test[mnist.y_test == digit][0]
+        Image.fromarray(np.pad(220 - image // 2, 20, constant_values=220)).resize((300, 300)).save(
+            folder / name
+        )
+    Image.new("L", (100, 100), 230).save(folder / "blank.png")
+    (folder / "notes.png").write_text("no picture")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def letters():
+    """A pipeline for images in MNIST's format, whose labels are the letters "a" to "j"."""
+    mnist = load_mnist_sample()
+    X, y = mnist.x_train[:300], np.array(list("abcdefghij"))[mnist.y_train[:300]]
+    classifier = small_classifier(epochs=6, optimizer="adam", learning_rate=0.01)
+    return make_pipeline(ImagePreprocessor(), classifier).fit(X, y)
+
+
+def test_command_answers(folder):
+    command = [sys.executable, "-m", "sk_mnist_cnn", "seven.png", "two.jpg"]
+    shown = subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True)
+    seven, two = shown.stdout.splitlines()
+    assert seven.startswith("seven.png: 7 (")
+    assert seven.endswith("%)")
+    assert two.startswith("two.jpg: 2 (")
+    assert shown.stderr == ""
+
+
+def test_bad_files_are_named_and_the_others_answered(folder, capsys):
+    files = [str(folder / name) for name in ("missing.png", "notes.png", "blank.png", "seven.png")]
+    assert main(files) == 1
+    shown = capsys.readouterr()
+    assert shown.out.startswith(f"{files[-1]}: 7 (")
+    missing, notes, blank = shown.err.splitlines()
+    assert "No such file" in missing
+    assert "notes.png must be an intact picture" in notes
+    assert "blank.png must show a digit on plain paper, got no ink" in blank
+
+
+def test_json_has_one_object_per_picture(folder, capsys):
+    files = [str(folder / name) for name in ("two.jpg", "missing.png")]
+    assert main(["--json", *files]) == 1
+    two, missing = map(json.loads, capsys.readouterr().out.splitlines())
+    assert (two["file"], two["label"]) == (files[0], 2)
+    assert 0.5 < two["probability"] <= 1
+    assert missing["file"] == files[1]
+    assert files[1] in missing["error"]
+
+
+@pytest.mark.parametrize("with_normalizer", [False, True])
+def test_model_of_the_user_answers(folder, letters, tmp_path, capsys, with_normalizer):
+    model = make_pipeline(MNISTNormalizer(), *letters) if with_normalizer else letters
+    save_model(model, tmp_path / "letters.skops")
+    picture = str(folder / "seven.png")
+    assert main([picture, "--json", "--model", str(tmp_path / "letters.skops")]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    image = MNISTNormalizer().transform([picture])
+    assert answer["label"] == letters.predict(image)[0]
+    assert answer["probability"] == pytest.approx(letters.predict_proba(image).max())
+
+
+def test_unusable_models_are_refused(folder, tmp_path):
+    path, picture = tmp_path / "model.skops", str(folder / "seven.png")
+    with pytest.raises(SystemExit, match=r"Cannot use --model .*model\.skops: .*No such file"):
+        main([picture, "--model", str(path)])
+    path.write_bytes(b"no model")
+    with pytest.raises(SystemExit, match=r"Cannot use --model .*model\.skops: path must be an intact file"):
+        main([picture, "--model", str(path)])
+    save_model(StandardScaler(), path)
+    with pytest.raises(SystemExit, match=r"it must hold a fitted classifier, got StandardScaler\(\)"):
+        main([picture, "--model", str(path)])
