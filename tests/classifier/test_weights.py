@@ -122,7 +122,7 @@ def test_class_weight_multiplies_sample_weight(data):
 def test_class_weight_holds_across_partial_fits(data):
     X, y = data
     heavy, equal = classifier(class_weight={3: 20}), classifier()
-    for _ in range(3):
+    for _ in range(6):
         for label in range(10):
             for clf in (heavy, equal):
                 clf.partial_fit(X[y == label], y[y == label], classes=range(10))
