@@ -208,7 +208,10 @@ def check_array(data):
     version = np.lib.format.read_magic(buffer)
     if version not in _HEADER_READERS:
         raise ValueError(f"its arrays must have version 1.0 or 2.0 of the format, got {version}")
-    shape, _, dtype = _HEADER_READERS[version](buffer)
+    try:
+        shape, _, dtype = _HEADER_READERS[version](buffer)
+    except MemoryError as error:  # of Python's parser: NumPy reads at most 10,000 characters
+        raise ValueError("the header of an array is nested too deeply") from error
     claimed, found = prod(shape) * dtype.itemsize, len(data) - buffer.tell()
     if claimed != found and not dtype.hasobject:  # NumPy refuses objects
         raise ValueError(f"an array of shape {shape} and dtype {dtype} has {found} bytes, not {claimed}")

@@ -270,18 +270,7 @@ def labeled_images(rows, y, sample_weight, classes, y_name="y", weight_name="sam
 def stratified_split(images, classes, fraction, seed):
     """Split an ImageDataset into training and validation images, stratified by class.
 
-    Parameters
-    ----------
-    images : ImageDataset
-    classes : ndarray
-    fraction : float in [0, 1)
-        Fraction for validation; 0 returns None for it.
-    seed : int
-
-    Returns
-    -------
-    training : ImageDataset
-    validation : ImageDataset or None
+    The validation images are None if `fraction` is 0.
 
     Raises
     ------

@@ -236,6 +236,9 @@ def test_undetermined_settings_share_neither_a_graph_nor_a_state():
     assert augmentation_key(layer) != augmentation_key(layer)
 
     class Unknown(keras.optimizers.SGD):
+        def __init__(self, extra=None, **kwargs):
+            super().__init__(**kwargs)
+
         def get_config(self):
             return {**super().get_config(), "extra": object()}
 

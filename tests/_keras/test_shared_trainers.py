@@ -96,9 +96,9 @@ def test_changes_of_callbacks_do_not_affect_later_fits(change, data, reference):
 
 def test_trainer_is_kept_if_callbacks_change_only_variables(data, reference):
     small_classifier().fit(*data)
-    before = list(engine._trainers._idle.values())
+    before = [trainer for _, trainer in engine._trainers._idle]
     small_classifier(callbacks=[Change(set_learning_rate)]).fit(*data)
-    assert list(engine._trainers._idle.values()) == before
+    assert [trainer for _, trainer in engine._trainers._idle] == before
     assert same_training(small_classifier().fit(*data), reference)
 
 
