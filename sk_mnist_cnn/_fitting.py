@@ -33,7 +33,7 @@ from ._warnings import warn
 _FIXED = ("filters", "kernel_size", "pool_size", "dense_units", "activation", "dtype")
 
 # `fit` warns if the loss has not fallen below this fraction of the loss of constant probabilities, or if it
-# has fallen by more than the other fraction in the last fifth of the epochs.
+# has fallen by more than the other fraction in the last fifth of the epochs, and is still above it.
 _CONVERGED = 0.9
 _FALLING = 0.05
 
@@ -99,9 +99,9 @@ def warn_if_not_converged(run, state):
     -----
     ConvergenceWarning
         If the loss of the epoch whose weights were kept is above 0.9 of the loss of constant probabilities;
-        or if it is below that of a fifth of the epochs before by more than 0.05 of the loss of constant
-        probabilities, in fewer epochs than ``epochs="auto"`` would be, with a constant learning rate. Never
-        if all images are of one class, whose constant loss is 0.
+        or if it is above 0.05 of it, and has fallen by more than 0.05 of it in the last fifth of the epochs,
+        in fewer epochs than ``epochs="auto"`` would be, with a constant learning rate. Never if all images
+        are of one class, whose constant loss is 0.
     """
     losses = state.history["loss"][run.previous.n_epochs : state.best_epoch or None]
     images, smoothing = run.training, run.config.label_smoothing
@@ -114,12 +114,14 @@ def warn_if_not_converged(run, state):
         return
     auto_epochs = run.config.auto_epochs(len(images))
     is_short = state.n_epochs < auto_epochs
-    if losses[-1] - smallest > _CONVERGED * (constant - smallest):
+    is_constant = run.config.learning_rate_schedule == "constant"
+    left, scale = losses[-1] - smallest, constant - smallest
+    if left > _CONVERGED * scale:
         problem = (
             f"the training loss of the last epoch is {losses[-1]:.3g}, and predicting the class frequencies "
             f"for every image gives {constant:.3g}"
         )
-    elif is_short and run.config.learning_rate_schedule == "constant" and _fall(losses) > _FALLING * constant:
+    elif is_short and is_constant and min(left, _fall(losses)) > _FALLING * scale:
         problem = f"the training loss was still falling in the last epochs, to {losses[-1]:.3g}"
     else:
         return
