@@ -22,10 +22,9 @@ def main(arguments: list[str] | None = None) -> None:
     options = _parse(arguments)
     with _open_server(options.port) as server:
         try:
-            model = load(options.model)
-            server.recognizer = Recognizer(model)
+            server.recognizer = Recognizer(load(options.model))
             mnist = load_mnist_sample()
-            is_right = model.predict_proba(mnist.x_test).argmax(axis=1) == mnist.y_test
+            is_right = server.recognizer.model.predict_proba(mnist.x_test).argmax(axis=1) == mnist.y_test
         except (OSError, ValueError) as error:
             if options.model is None:
                 raise

@@ -86,6 +86,11 @@ class Recognizer:
         self.reset()
 
     @property
+    def model(self) -> Pipeline:
+        """The model for images in MNIST's format, trained on all corrections."""
+        return self._states[-1].model
+
+    @property
     def n_corrections(self) -> int:
         """Number of corrections that the model was trained on."""
         return len(self._states[-1].digits)
