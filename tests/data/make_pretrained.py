@@ -23,15 +23,17 @@ from sk_mnist_cnn import (
 
 DATA = Path(__file__).parents[2] / "sk_mnist_cnn" / "data"
 PARAMS = {
-    "filters": (32, 32, 64, 64),
-    "kernel_size": 3,
-    "pool_size": (1, 2, 1, 2),
+    "filters": (32, 64, 64, 96),
+    "kernel_size": (5, 3, 3, 3),
+    "pool_size": (2, 1, 1, 2),
+    "conv_dropout": 0.1,
+    "dense_units": (84,),
+    "dense_dropout": 0.1,
     "optimizer": "adam",
     "learning_rate": 0.003,
     "learning_rate_schedule": "one_cycle",
-    "epochs": 8,
-    "augmentation": "affine",
-    "label_smoothing": 0.02,
+    "epochs": 10,
+    "augmentation": "elastic",
     "random_state": 0,
 }
 
