@@ -1,4 +1,8 @@
-"""Affine and elastic distortions of a batch of images, drawn for each image from the seed of the batch."""
+"""Affine and elastic distortions of a batch of images, drawn for each image from the seed of the batch.
+
+Keras' layers are not used: RandomElasticTransform mixes the images of a batch, and a chain of layers
+interpolates the pixels once per layer.
+"""
 
 import numpy as np
 
@@ -111,7 +115,7 @@ def _interpolate(images, x, y):
     n_images, height, width, n_channels = tf.unstack(tf.shape(images))
     left, to_right = _pixel_before(x, width)
     top, to_bottom = _pixel_before(y, height)
-    to_right, to_bottom = (tf.cast(share, images.dtype)[..., None] for share in (to_right, to_bottom))
+    to_right, to_bottom = (tf.cast(part, images.dtype)[..., None] for part in (to_right, to_bottom))
     padded = tf.pad(images, [[0, 0], [1, 2], [1, 2], [0, 0]])  # so that every position has four neighbors
     pixels = tf.reshape(padded, (-1, n_channels))
     n_rows, n_columns = height + 3, width + 3

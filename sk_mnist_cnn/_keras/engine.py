@@ -142,8 +142,8 @@ def _check_devices(run, optimizer, n_devices):
     batch_size = run.config.batch_size
     for images in filter(None, (run.training, run.validation)):
         for size in (min(batch_size, len(images)), len(images) % batch_size or batch_size):
-            share = -(-size // n_devices)
-            if share * (n_devices - 1) >= size:
+            per_device = -(-size // n_devices)
+            if per_device * (n_devices - 1) >= size:
                 raise ValueError(
                     f"batch_size must give each of the {n_devices} devices of the strategy an image of every "
                     f"batch, got batch_size={batch_size} for {len(images)} images, with a batch of {size}. "

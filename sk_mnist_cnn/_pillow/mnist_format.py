@@ -20,18 +20,18 @@ def normalize_digit(gray, size, box, invert):
 
 def _find_ink(gray, invert):
     """Return ink from 0 to 1, on a background of 0."""
-    height = gray - _paper(gray)
-    if np.sum(height**3) < 0 if invert == "auto" else invert:
-        height = -height
-    is_paper = height <= height.max() / 2
+    deviation = gray - _paper(gray)
+    if np.sum(deviation**3) < 0 if invert == "auto" else invert:
+        deviation = -deviation
+    is_paper = deviation <= deviation.max() / 2
     if is_paper.all():
         return np.zeros_like(gray)
-    level = np.median(height[is_paper])
-    noise = 1.4826 * np.median(np.abs(height[is_paper] - level))  # the deviation of a normal distribution
-    full = np.percentile(height[~is_paper], 98) - level
+    level = np.median(deviation[is_paper])
+    noise = 1.4826 * np.median(np.abs(deviation[is_paper] - level))  # the deviation of a normal distribution
+    full = np.percentile(deviation[~is_paper], 98) - level
     if full < max(0.08, 4 * noise):
         return np.zeros_like(gray)
-    ink = np.clip((height - level) / full, 0, 1)
+    ink = np.clip((deviation - level) / full, 0, 1)
     return _drop_stains(np.where(ink > max(0.02, 3 * noise / full), ink, 0))
 
 
