@@ -186,12 +186,10 @@ class CNNDigitClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Trans
     >>> from sklearn.pipeline import make_pipeline
     >>> from sk_mnist_cnn import CNNDigitClassifier, ImagePreprocessor
     >>> X, y = load_digits(return_X_y=True)
-    >>> clf = make_pipeline(
-    ...     ImagePreprocessor(),
-    ...     CNNDigitClassifier(
-    ...         filters=(16, 32), kernel_size=3, dense_dropout=0.2, optimizer="adam", learning_rate=0.01
-    ...     ),
+    >>> cnn = CNNDigitClassifier(
+    ...     filters=(16, 32), kernel_size=3, optimizer="adam", learning_rate=0.01, epochs=10
     ... )
+    >>> clf = make_pipeline(ImagePreprocessor(), cnn)
     >>> clf.fit(X[:1500], y[:1500]).score(X[1500:], y[1500:]) > 0.8
     True
     """

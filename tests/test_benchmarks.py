@@ -13,6 +13,7 @@ from tests.benchmarks.measuring import Case, Row, take_turns
 ROOT = Path(__file__).parents[1]
 
 
+@pytest.mark.slow
 def test_every_round_calls_every_action_once():
     order = []
     actions = {"a": lambda: order.append("a") or 1.0, "b": lambda: order.append("b") or 2.0}
@@ -21,6 +22,7 @@ def test_every_round_calls_every_action_once():
     assert (a.values, b.values) == ([1.0, 1.0], [2.0, 2.0])
 
 
+@pytest.mark.slow
 def test_missing_packages_and_failures_are_reported():
     absent, failing, fine = take_turns({"a": "absent: b not installed", "c": lambda: 1 / 0, "d": float}, 2)
     assert (absent.values, absent.note) == ([], "absent: b not installed")

@@ -772,6 +772,7 @@ def test_digest_depends_on_content_shape_and_dtype():
     assert digest(rows) != digest(changed)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 def test_resumes_in_a_forked_process(digits, path):
     X, y = digits[0][:200], digits[1][:200]

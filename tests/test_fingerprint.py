@@ -192,6 +192,7 @@ print(fingerprint([keras.layers.RandomFlip(), keras.optimizers.Adam(0.01)]))
 """
 
 
+@pytest.mark.slow
 def test_fingerprints_are_the_same_in_every_process_and_need_no_keras():
     shown = subprocess.run(
         [sys.executable, "-c", SCRIPT],

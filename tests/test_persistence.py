@@ -101,6 +101,7 @@ def test_loaded_search_keeps_its_results(fitted_search, path):
     assert loaded.score(*load_digits(return_X_y=True)) == fitted_search.score(*load_digits(return_X_y=True))
 
 
+@pytest.mark.slow
 def test_new_process_predicts_the_same(fitted_pipeline, path):
     X = load_digits().data[:50]
     save_model(fitted_pipeline, path)

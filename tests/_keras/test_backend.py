@@ -13,6 +13,7 @@ from sk_mnist_cnn._keras.backend import tf
 from tests.estimators import small_classifier
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("empty_engine")
 def test_does_not_warn_about_retracing(digits, caplog):
     for n_filters in range(2, 10):
@@ -20,6 +21,7 @@ def test_does_not_warn_about_retracing(digits, caplog):
     assert not caplog.records
 
 
+@pytest.mark.slow
 def test_prints_nothing():
     code = "from sk_mnist_cnn import build_cnn; build_cnn((8, 8, 1), 2, kernel_size=3)"
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -66,6 +68,7 @@ def test_warns_about_retracing_in_the_code_of_the_user(caplog):
     assert "triggered tf.function retracing" in caplog.text
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="closes its standard error as a shell of Unix does")
 def test_works_without_standard_error():
     code = "from sk_mnist_cnn import build_cnn; print(build_cnn((8, 8, 1), 2, kernel_size=3).count_params())"

@@ -157,6 +157,7 @@ def test_callback_can_wait_for_fit_in_another_thread(data, reference):
     assert same_training(fitted[0], reference)
 
 
+@pytest.mark.slow
 def test_concurrent_fits_give_same_training(data, monkeypatch):
     params = [{"filters": (n,)} for n in (2, 3, 4, 5)]
     alone = [small_classifier(epochs=1, **p).fit(*data) for p in params]

@@ -74,6 +74,7 @@ def fit_with_callback_and_lambda(X, y):
     return small_classifier(**params).fit(X, y).n_iter_
 
 
+@pytest.mark.slow
 def test_forked_process_can_fit_with_callback_and_lambda(forked, digits):
     assert forked.apply_async(fit_with_callback_and_lambda, digits).get(timeout=120) == 1
 
@@ -129,6 +130,7 @@ def _fit_with_error(X, y):
     return small_classifier(epochs=1).fit(X, y).n_iter_
 
 
+@pytest.mark.slow
 def test_errors_that_cannot_be_pickled_are_described(forked, digits):
     assert forked.apply_async(_fit_with_error, digits).get(timeout=120) == 1
 
@@ -170,6 +172,7 @@ def _has_ended(pid):
         return True
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="finds the worker process in /proc")
 @pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGKILL])
 def test_worker_ends_with_its_parent_and_writes_no_checkpoint(fitted, digits, tmp_path, ending):

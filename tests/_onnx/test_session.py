@@ -210,6 +210,7 @@ class TestTensorFlow:
         """
         assert run_script(script, pickled) == ""
 
+    @pytest.mark.slow
     def test_tensorflow_is_not_imported_for_a_saved_model(self, fitted_pipeline, tmp_path):
         save_model(fitted_pipeline, tmp_path / "model.skops")
         script = """
@@ -470,6 +471,7 @@ class TestForks:
         script = FORK.format(before=before, n_children=20, leave="os._exit(0)")
         assert run_script(script, pickled) == "{0}\n"
 
+    @pytest.mark.slow
     def test_child_process_of_a_process_that_used_tensorflow(self, pickled):
         before = """
     model[-1].model_.predict(X[:5].reshape(-1, 8, 8, 1), verbose=0)

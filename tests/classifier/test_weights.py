@@ -119,6 +119,7 @@ def test_class_weight_multiplies_sample_weight(data):
     assert same_training(both, classifier().fit(X, y, sample_weight=weights * np.where(y == 3, 4, 1)))
 
 
+@pytest.mark.slow
 def test_class_weight_holds_across_partial_fits(data):
     X, y = data
     heavy, equal = classifier(class_weight={3: 20}), classifier()

@@ -181,6 +181,7 @@ def test_command_loads_the_model_that_exists(quick_model, tmp_path, capsys, monk
     assert "saved" not in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_command_imports_no_tensorflow():
     code = """
 import sys
