@@ -66,7 +66,7 @@ accuracy = pd.DataFrame(accuracy).rename_axis("calls of partial_fit")
 print(accuracy.iloc[[0, 10, 20, 40]].to_string(float_format="{:.3f}".format))
 
 # %%
-# Plot the accuracy, beside some digits of the writer.
+# Plot some digits of the writer, and the accuracy.
 fig, (digits_ax, accuracy_ax) = plt.subplots(1, 2, figsize=(9, 4), layout="constrained")
 digits_ax.imshow(np.block([[X_new[4 * i + j, ..., 0] for j in range(4)] for i in range(4)]), cmap="gray_r")
 digits_ax.set(title="Digits of the writer", xticks=[], yticks=[])

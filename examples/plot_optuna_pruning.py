@@ -45,8 +45,8 @@ class OptunaPruningCallback(keras.callbacks.Callback):
 # Studies with and without pruning
 # --------------------------------
 #
-# Both studies sample the same candidates and share one compiled network. Some networks do not converge, since
-# their learning rates are too small or too large.
+# Both studies sample the same candidates and share one compiled network. Some candidates do not converge,
+# because their learning rates are too small or too large. Their `ConvergenceWarning` is ignored.
 mnist = load_mnist_sample()
 images = ImagePreprocessor().fit(mnist.x_train)
 X, y = images.transform(mnist.x_train[:500]), mnist.y_train[:500]

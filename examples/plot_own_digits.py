@@ -2,12 +2,12 @@
 Recognize your own digits
 =========================
 
-You have pictures of digits in folders that are named ``0`` to ``9``. The network that ships with the package
-recognizes most of them without training. This example measures its accuracy, continues its training with a
-few of the pictures, and compares it with other ways to use them.
+This example shows how to recognize digits in your own pictures, sorted into folders named ``0`` to ``9``.
+The network that ships with the package recognizes most digits without training. The example measures its
+accuracy, continues its training with a few of the pictures, and compares this with two other methods.
 
-The pictures of this example are digits of scikit-learn, which other people wrote, and which were scanned at
-a resolution of 8x8 pixels. Replace ``folder`` by the path of your own folders.
+The pictures of this example are the images of scikit-learn's `load_digits`. The digits were written by other
+people and scanned at a resolution of 8x8 pixels. Replace ``folder`` by the path of your own folders.
 """
 
 from pathlib import Path
@@ -27,7 +27,7 @@ from sklearn.svm import SVC
 from sk_mnist_cnn import ImagePreprocessor, MNISTNormalizer, load_image_folder, load_pretrained
 
 # %%
-# Write 500 of the digits as picture files, dark ink on white paper, to folders that are named ``0`` to ``9``.
+# Write 500 of the digits as picture files, dark ink on white paper, to folders named ``0`` to ``9``.
 temporary = TemporaryDirectory()
 folder = Path(temporary.name)
 digits = load_digits()
@@ -45,9 +45,10 @@ print(f"No training: {load_pretrained().score(X_test, y_test):.1%}")
 
 
 # %%
-# Three ways to learn from pictures. The first one continues the training of the network. The second one
-# trains a `LogisticRegression` on the embeddings of the network, which stays as it is. It works for classes
-# other than the ten digits, too. The third one, a support vector classifier, does not use the network.
+# Compare three methods that learn from a few pictures. The first one continues the training of the network.
+# The second one fits a `LogisticRegression` on the embeddings of the network, whose weights do not change. It
+# also works for classes other than the ten digits. The third one, a support vector classifier, does not use
+# the network.
 def continue_training():
     model = load_pretrained()
     model[-1].set_params(
@@ -79,7 +80,7 @@ for per_class in accuracy.index:
 print((100 * accuracy.astype(float)).map("{:.1f}%".format).to_string())
 
 # %%
-# Plot the accuracies, beside some of the pictures and what the network sees of them.
+# Plot some of the pictures before and after their conversion, and the accuracies.
 fig, (pictures_ax, accuracy_ax) = plt.subplots(1, 2, figsize=(9, 4), layout="constrained")
 shown = [int(np.flatnonzero(y == label)[0]) for label in range(10)]
 as_files = [np.asarray(Image.open(pictures.filenames[i]).resize((28, 28), 0)) for i in shown]

@@ -7,8 +7,8 @@ calibration, before and after temperature scaling. It shows the accuracy if the 
 are refused. The mean probabilities of five networks are measured in the same way.
 
 By default, it trains five networks with label smoothing and five without, on 2,000 of the digits that are
-shipped with the package. ``--seeds 15`` trains three committees of five networks, ``--images 7000`` trains on
-more images.
+shipped with the package. ``--seeds 15`` trains three committees of five networks, and ``--images 7000``
+trains on more images.
 """
 
 import argparse
@@ -24,7 +24,7 @@ from sklearn.pipeline import make_pipeline
 from sk_mnist_cnn import CNNDigitClassifier, ImagePreprocessor, evaluation_report, load_mnist_sample
 
 # %%
-# Keep 1,000 of the 8,000 training images for calibration, and train on some of the others, with augmentation.
+# Use 1,000 of the 8,000 training images for calibration, and train on some of the others, with augmentation.
 parser = argparse.ArgumentParser(description="Measure the probabilities of networks and committees.")
 parser.add_argument("--seeds", type=int, default=5, help="number of networks, a multiple of 5")
 parser.add_argument("--images", type=int, default=2000, help="number of training images, at most 7000")

@@ -1,4 +1,4 @@
-"""Command line: print the digits in picture files, by the network that ships with the package or another."""
+"""Command line: print the digits in picture files, recognized by the pretrained network or a saved model."""
 
 import argparse
 import json
@@ -15,7 +15,7 @@ from .pretrained import load_pretrained
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command line, and return the exit status: 1 if a picture has no answer."""
+    """Run the command line, and return the exit status: 1 if a picture could not be recognized."""
     options = _parse(arguments)
     model = _load(options.model)
     status = 0
@@ -34,7 +34,7 @@ def recognize(model: Any, file: str) -> dict[str, Any]:
     Parameters
     ----------
     model : Pipeline
-        Its first step is a `MNISTNormalizer`, its last one a fitted classifier.
+        Its first step is a `MNISTNormalizer`, and its last step a fitted classifier.
     file : str
         Path of the picture.
 
@@ -48,12 +48,12 @@ def recognize(model: Any, file: str) -> dict[str, Any]:
     OSError
         If the file cannot be opened.
     ValueError
-        If it is not an intact picture, or shows no ink.
+        If the file is not an intact picture, or the picture shows no ink.
     """
     image = model[0].transform([read_gray(file, file)])
     if not image.any():
         raise ValueError(
-            f"{file} must show a digit on plain paper, got no ink. Write it darker, or closer up."
+            f"{file} must show a digit on plain paper, got no ink. Write the digit darker or larger."
         )
     probabilities = model[1:].predict_proba(image)[0]
     best = probabilities.argmax()
@@ -65,7 +65,7 @@ def _parse(arguments):
     parser = argparse.ArgumentParser(
         prog="python -m sk_mnist_cnn",
         description="Print the digit in each picture, with its probability. A picture shows one digit.",
-        epilog="The exit status is 1 if a picture has no answer; the other pictures are still answered.",
+        epilog="If a picture cannot be recognized, the others still are, and the exit status is 1.",
     )
     parser.add_argument(
         "pictures", nargs="+", metavar="picture", help="BMP, GIF, JPEG, PNG, PPM, TIFF or WEBP"
@@ -73,7 +73,7 @@ def _parse(arguments):
     parser.add_argument(
         "--model",
         type=Path,
-        help="model file of save_model, for images in MNIST's format (default: the model of load_pretrained)",
+        help="file saved by save_model, for images in MNIST's format (default: the model of load_pretrained)",
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object per picture and line")
     return parser.parse_args(arguments)

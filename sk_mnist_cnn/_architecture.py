@@ -111,7 +111,7 @@ class Architecture:
             )
         if activation not in ACTIVATIONS:
             raise ValueError(
-                f"activation must be the name of an activation of Keras, got {activation!r}. Pass one of "
+                f"activation must be the name of a Keras activation, got {activation!r}. Pass one of "
                 f"{', '.join(ACTIVATIONS)}."
             )
         if activation == "sparsemax" and dtype == "mixed_float16":
@@ -179,7 +179,7 @@ class Architecture:
         }
 
     def output_size(self, output):
-        """Return the size of the output "probabilities" or "embeddings", the last layer's input."""
+        """Return the size of the output: "probabilities", or "embeddings", the input of the last layer."""
         return self.layers[-1].shape[output == "probabilities"]
 
     @property

@@ -1,4 +1,4 @@
-"""What the estimators share: their base classes, views of their state, and fits that store all or nothing."""
+"""Base classes of the estimators, copies of their state, and fits that store all attributes or none."""
 
 import contextlib
 import inspect
@@ -62,7 +62,7 @@ def with_flat_features(estimator, image_shape):
 
 
 class ImageEstimator(CallbackSupportMixin, BaseEstimator):
-    """Base class of all estimators: takes images, and can unpickle the estimators of older releases.
+    """Base class of all estimators: accepts images, and can unpickle estimators of older releases.
 
     In notebooks, its HTML links to its page in the documentation.
     """

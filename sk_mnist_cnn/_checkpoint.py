@@ -40,7 +40,7 @@ def open_checkpoint(run):
     Raises
     ------
     ValueError
-        If another fit is using the file, or it cannot be written.
+        If another fit is using the file, or the file cannot be written.
     """
     if run.params["checkpoint"] is None:
         yield None
@@ -93,7 +93,7 @@ class Checkpoint:
 
     @cached_property
     def _description(self):
-        # At the first use, because it reads all images.
+        # Computed at the first use, because it reads all images.
         return describe_run(self._run)
 
     def _digest(self):
@@ -260,7 +260,7 @@ def _describe_parameter(name, value, run):
     if content is None:
         raise ValueError(
             f"{name} must hold no functions and no objects without get_config if there is a checkpoint, "
-            f"because they cannot be compared between runs, got {value!r}. Set checkpoint=None, or put a "
-            "Keras object with a complete get_config instead."
+            f"because they cannot be compared between runs, got {value!r}. Set checkpoint=None, or pass a "
+            "Keras object with a complete get_config."
         )
     return content

@@ -124,7 +124,7 @@ def remove_leftovers(path):
 
 
 def name_stem(path):
-    """Return the name to which suffixes are added for files beside `path`; a hash instead of a long one."""
+    """Return the name to which suffixes are added for files next to `path`. A long name is hashed."""
     name = os.fsencode(path.name)
     return path.name if len(name) <= _MAX_NAME else hashlib.sha256(name).hexdigest()
 
@@ -133,9 +133,10 @@ def name_stem(path):
 def as_value_error(rule, remedy, *others):
     """Raise the errors of readers of damaged files as a ValueError with a rule, the problem and a remedy.
 
-    `others` are further classes of such errors. A MemoryError is raised as it is, because it says nothing
-    about the file. So is an OSError of the operating system, but not those of gzip and Pillow, which have no
-    number, and that of a damaged file whose offsets lead to an impossible position.
+    `others` are further classes of such errors. A MemoryError is not converted, because it says nothing about
+    the file. An OSError of the operating system is not converted either, except for EINVAL, which is raised
+    for a damaged file whose offsets lead to an impossible position. The OSErrors of gzip and Pillow, which
+    have no error number, are converted.
     """
     try:
         yield
@@ -189,13 +190,13 @@ def array_to_bytes(array):
 
 
 def array_from_bytes(data):
-    """Return the array in a `.npy` file, whose items are never unpickled; raise as `check_array` does."""
+    """Return the array in a `.npy` file, without unpickling. Errors are those of `check_array`."""
     check_array(data)
     return np.lib.format.read_array(io.BytesIO(data), allow_pickle=False)
 
 
 def check_array(data):
-    """Check that a `.npy` file claims no more than it has, because memory is allocated for what it claims.
+    """Check that the header of a `.npy` file fits its size, because memory is allocated by the header.
 
     Raises
     ------

@@ -1,7 +1,7 @@
 """Hash the content of parameter values and arrays, with the same result in every process, without Keras.
 
-`joblib.hash` is not used: it depends on the order of an array in memory and on how NumPy pickles, it gives 5
-and 5.0 different hashes, and it pickles Keras objects.
+`joblib.hash` is not used, because it depends on the memory layout of arrays and on the pickle format of
+NumPy, returns different hashes for 5 and 5.0, and pickles Keras objects.
 """
 
 import hashlib
@@ -75,7 +75,7 @@ def _canonical(value):
     if hasattr(value, "get_config") and not isinstance(value, type):
         kind = f"{type(value).__module__}.{type(value).__qualname__}"
         content = {"class": kind, "config": _canonical(_without_name(value.get_config()))}
-        # A setting of optimizers that get_config lacks.
+        # An optimizer setting that is missing from get_config.
         pattern = getattr(value, "_exclude_from_weight_decay_pattern", None)
         return {**content, "exclude": sorted(pattern.pattern.split("|"))} if pattern else content
     if hasattr(value, "__array__"):

@@ -1,4 +1,4 @@
-"""Prepare the trainings of a classifier, and judge their results.
+"""Prepare the training of a classifier, and check whether it has converged.
 
 `prepare_fit` and `prepare_partial_fit` check the data and the parameters, and return a `TrainingRun`. The
 engine in `_keras` trains it.
@@ -29,7 +29,7 @@ from ._targets import (
 from ._training import TrainingConfig, TrainingRun, TrainingState
 from ._warnings import warn
 
-# The parameters that a continued training must not change.
+# The parameters that must stay the same when training is continued.
 _FIXED = ("filters", "kernel_size", "pool_size", "dense_units", "activation", "dtype")
 
 # `fit` warns if the loss has not fallen below this fraction of the loss of constant probabilities, or if it
@@ -90,18 +90,18 @@ def prepare_partial_fit(classifier, X, y, classes, sample_weight):
 def warn_if_not_converged(run, state):
     """Warn if a training loss is near that of constant probabilities, or was still falling at the end.
 
-    The constant probabilities are the class frequencies, by the weights of the images, after label smoothing:
-    no others have a smaller cross-entropy. Their loss is the entropy of these frequencies. With label
-    smoothing, the smallest achievable loss is positive, the entropy of the targets of one image, and is
-    subtracted from both.
+    The constant probabilities are the class frequencies, weighted by the weights of the images, after label
+    smoothing. They have the smallest cross-entropy of all constant probabilities: the entropy of these
+    frequencies. With label smoothing, the smallest achievable loss, the entropy of the targets of one image,
+    is positive. It is subtracted from both losses.
 
     Warns
     -----
     ConvergenceWarning
-        If the loss of the epoch whose weights were kept is above 0.9 of the loss of constant probabilities;
-        or if it is above 0.05 of it, and has fallen by more than 0.05 of it in the last fifth of the epochs,
-        in fewer epochs than ``epochs="auto"`` would be, with a constant learning rate. Never if all images
-        are of one class, whose constant loss is 0.
+        If the loss of the epoch whose weights were kept is above 0.9 of the loss of constant probabilities.
+        Also if it is above 0.05 of that loss, and has fallen by more than 0.05 of it in the last fifth of the
+        epochs, in fewer epochs than ``epochs="auto"`` would be, with a constant learning rate. Never if all
+        images are of one class, because the loss of constant probabilities is then 0.
     """
     losses = state.history["loss"][run.previous.n_epochs : state.best_epoch or None]
     images, smoothing = run.training, run.config.label_smoothing
@@ -170,7 +170,7 @@ def _training_run(fitted, classes, architecture, config, training, validation, p
 
 
 def _resolve_architecture(fitted, image_shape, classes, previous):
-    """Return the architecture of the parameters; training continues only with the fitted one."""
+    """Return the architecture of the parameters, which must be the fitted one to continue the training."""
     parameters = {name: getattr(fitted, name) for name in _FIXED}
     architecture = Architecture.resolve(image_shape, len(classes), **parameters)
     if previous and architecture != fitted._fitted_architecture:

@@ -56,7 +56,7 @@ def _validate(estimator, rows, y, **options):
 
 
 def _is_valid_array(estimator, rows, n_features):
-    """Return whether it is clear, without calling `validate_data`, that it would return these rows unchanged.
+    """Return whether `validate_data` would certainly return these rows unchanged, without calling it.
 
     For one image, `validate_data` takes longer than the network.
     """

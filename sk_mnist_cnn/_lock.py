@@ -35,7 +35,7 @@ def locked(path):
 
 
 def _open_locked(path):
-    """Return the open, locked file. Unlike a descriptor, it is closed if Ctrl-C prevents its assignment."""
+    """Return the open, locked file. Unlike a descriptor, it is closed if Ctrl-C prevents the assignment."""
     while True:
         file = None
         try:

@@ -42,9 +42,9 @@ available_cores = joblib.cpu_count
 
 
 def allowed_threads():
-    """Return the value of OMP_NUM_THREADS, by which joblib, Dask and Ray share the cores among their workers.
+    """Return the value of OMP_NUM_THREADS, with which joblib, Dask and Ray share cores among their workers.
 
-    Of a list such as "4,2", the first number counts. There are never more threads than available cores.
+    For a list such as "4,2", this is the first number. It is limited to the number of available cores.
 
     Returns
     -------
@@ -58,7 +58,7 @@ def allowed_threads():
 
 
 def in_worker_if_forked(function):
-    """Run a function of a module in a worker process, if this one was forked after TensorFlow was used."""
+    """Run a function of a module in a worker process if this process was forked after using TensorFlow."""
 
     @functools.wraps(function)
     def run(*args, **kwargs):
@@ -85,7 +85,7 @@ def refuse_fork(what):
 
 
 def is_worker_process():
-    """Return whether another process, which may have several workers, has started this one."""
+    """Return whether this process was started by another one, which may have several workers."""
     return _serving or multiprocessing.parent_process() is not None
 
 
@@ -132,7 +132,7 @@ class _Worker:
 
 
 def _above_standard_streams(connection):
-    """Return a connection whose descriptor is not one of standard streams, which a daemon has closed."""
+    """Return a connection whose descriptor is not that of a standard stream that a daemon has closed."""
     import fcntl  # not on Windows, where no process is forked
 
     descriptor = fcntl.fcntl(connection.fileno(), fcntl.F_DUPFD_CLOEXEC, 3)
@@ -170,9 +170,9 @@ def _serve(descriptor, parent):
 
 
 def _end_with(parent):
-    """End this process at once when its parent has ended, also in the middle of a training.
+    """End this process as soon as its parent has ended, also in the middle of a training.
 
-    The lock of a checkpoint is the parent's. Without it, another fit may use the file.
+    The parent holds the lock of the checkpoint. After it has ended, another fit may use the file.
     """
     with contextlib.suppress(AttributeError, OSError):  # only on Linux, and not in each container
         select.select([os.pidfd_open(parent)], [], [])

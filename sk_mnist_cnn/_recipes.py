@@ -6,10 +6,10 @@ RecipeName = Literal["recommended", "notebook", "one_epoch", "fast", "strong", "
 
 
 class Recipe(NamedTuple):
-    """Parameters of a classifier, and what they are for."""
+    """Parameters of a classifier, and their purpose."""
 
     purpose: str
-    images: int  # the fewest training images that it is for
+    images: int  # the smallest number of training images for which it is recommended
     params: dict[str, Any]
 
 
@@ -18,7 +18,7 @@ _ONE_CYCLE = {"optimizer": "adam", "learning_rate": 0.003, "learning_rate_schedu
 # Shorter averages of the gradients follow the weights, which change fast in a short run.
 _SHORT = {**_ONE_CYCLE, "optimizer_params": {"beta_1": 0.7, "beta_2": 0.9}}
 
-# docs/recipes.md has the measurements of all recipes, and how they were selected.
+# docs/recipes.md has the measurements of the recipes, and describes how they were selected.
 RECIPES: dict[RecipeName, Recipe] = {
     "recommended": Recipe(
         "accurate and calibrated with few and many images, digits or not",
@@ -77,7 +77,7 @@ RECIPES: dict[RecipeName, Recipe] = {
         },
     ),
     "best": Recipe(
-        "the highest accuracy of one network, with calibrated probabilities",
+        "the lowest log loss, and the highest accuracy with test-time augmentation",
         5_000,
         {
             **_ONE_CYCLE,

@@ -17,9 +17,10 @@ CallbackSupportMixin: Any = _callback_support()
 
 @contextlib.contextmanager
 def observed_fit(estimator, X, y, sample_weight=None, epochs=0):
-    """Call scikit-learn's callbacks around a fit; `epochs` may be "auto", for a number not known in advance.
+    """Call scikit-learn's callbacks at the beginning and the end of a fit.
 
-    Yields the observer that calls them for each epoch, or None without callbacks.
+    `epochs` may be "auto" if the number is not known in advance. Yields the observer that calls the callbacks
+    for each epoch, or None if there are no callbacks.
     """
     has_callbacks = hasattr(estimator, "_skl_callbacks")
     observer = FitObserver(estimator, X, y, sample_weight, epochs) if has_callbacks else None

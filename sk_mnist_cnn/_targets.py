@@ -1,4 +1,4 @@
-"""`ImageDataset`: images with encoded labels and weights. Check labels and weights, and split the images."""
+"""`ImageDataset`: images with encoded labels and weights; the checks of labels and weights, and the split."""
 
 from dataclasses import dataclass, replace
 from numbers import Real
@@ -115,7 +115,7 @@ def check_classes(classes, known):
 
 
 def check_warm_start(y, classes):
-    """Return the classes of the previous `fit`, all of which `y` must hold, as scikit-learn requires.
+    """Return the classes of the previous `fit`. `y` must contain all of them, as in scikit-learn.
 
     Raises
     ------

@@ -14,8 +14,9 @@ ScheduleName = Literal["constant", "one_cycle", "cosine", "exponential"]
 AUGMENTATIONS: tuple[AugmentationName, ...] = get_args(AugmentationName)
 OPTIMIZERS: tuple[OptimizerName, ...] = get_args(OptimizerName)
 
-# `epochs="auto"` trains for about this number of batches, for at least ten epochs and at most this number.
-# With augmentation, the images differ in every epoch, so that more batches gain more, and epochs take longer.
+# `epochs="auto"` trains for about this number of batches, with at least ten epochs and at most this number of
+# epochs. With augmentation, the images differ in every epoch, so longer training improves the accuracy more.
+# The maximum number of epochs is smaller, because epochs take longer.
 AUTO_BATCHES, AUTO_MOST_EPOCHS = 1000, 1000
 AUGMENTED_BATCHES, AUGMENTED_MOST_EPOCHS = 3000, 300
 AUTO_FEWEST_EPOCHS = 10
@@ -23,7 +24,7 @@ AUTO_FEWEST_EPOCHS = 10
 
 @dataclass(frozen=True)
 class TrainingConfig:
-    """Configuration of training: the classifier's parameters, with the seed and the epochs resolved."""
+    """Configuration of training: the parameters of the classifier, with the seed and the epochs resolved."""
 
     optimizer: object
     optimizer_params: dict | None
@@ -127,8 +128,8 @@ def _check_specs(name, arrays, specs):
 class TrainingRun:
     """All that determines one call of `fit` or `partial_fit`, checked and resolved.
 
-    Only what needs Keras is resolved later, in the process that trains: the optimizer and the layers of the
-    augmentation.
+    The optimizer and the layers of the augmentation need Keras, and are resolved later, in the process that
+    trains.
     """
 
     params: dict[str, Any]  # of the classifier
@@ -190,8 +191,8 @@ SCHEDULES = {"one_cycle": one_cycle, "cosine": cosine, "exponential": exponentia
 def schedule_rates(schedule, peak, n_steps):
     """Return a function that returns the learning rates of the batches from `start` to `stop`, in float32.
 
-    Those of a named schedule are computed when they are needed, because a fit may have billions of batches. A
-    callable is called for all batches at once, so that an error is raised before the training.
+    The rates of a named schedule are computed when they are needed, because a fit may have billions of
+    batches. A callable is called for all batches first, so that an error is raised before the training.
 
     Parameters and errors are those of `learning_rates`.
     """

@@ -42,7 +42,7 @@ class CNNDigitClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Trans
     Blocks of convolution and max-pooling, dropout, dense layers with dropout, and a softmax output, trained
     with cross-entropy. The defaults are the network and the training of the Keras MNIST notebook: 186,110
     parameters for 28x28 gray images and ten classes, and on MNIST ten epochs of Adadelta with batches of 128
-    images. `from_recipe` has parameters that are more accurate, in particular with few images.
+    images. `from_recipe` returns classifiers with more accurate parameters, in particular for few images.
 
     A fitted classifier consists of hyper-parameters and NumPy arrays. Keras trains the arrays, and ONNX
     Runtime predicts with them. It can be pickled, and sent to other processes. Fits of the same architecture
@@ -75,7 +75,8 @@ class CNNDigitClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Trans
     optimizer_params : dict or None, default=None
         Keyword arguments of the named optimizer, as Keras names them: ``{"beta_1": 0.7, "beta_2": 0.9}`` for
         "adam", ``{"momentum": 0.9, "nesterov": True}`` for "sgd", ``{"weight_decay": 1e-4}`` for any. None
-        uses the defaults of Keras. Not for an instance, and not for its learning rate.
+        uses the defaults of Keras. Must be None if `optimizer` is an instance, and must not contain the
+        learning rate, which is set by `learning_rate`.
     learning_rate : float or "auto", default="auto"
         Learning rate. "auto" is 1.0 for "adadelta", as in the Keras MNIST notebook (the method has no
         learning rate of its own, see [1]_), the default of Keras for any other name (0.001 for "adam"), and
@@ -124,17 +125,17 @@ class CNNDigitClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Trans
         Keras callbacks. Each `fit` uses copies of them.
     warm_start : bool, default=False
         Whether `fit` continues from the weights and the optimizer state of the previous fit. The optimizer
-        state is kept by a `fit` with `warm_start` and by `partial_fit`; after any other `fit` it starts anew.
+        state is kept by a `fit` with `warm_start` and by `partial_fit`; after any other `fit` it is reset.
     image_shape : tuple of int, (h, w) or (h, w, c), or None, default=None
         Shape of one image, in pixels. None infers it: from arrays of shape (n, h, w, c) or (n, h, w); flat
         rows whose width is a perfect square are square gray images; any other width is one row of pixels,
         with a warning.
     checkpoint : str, PathLike or None, default=None
-        File in an existing directory where `fit` saves the training state after every epoch. If it exists, a
-        `fit` with the same data and parameters resumes after the last epoch saved, and gives the weights of a
-        fit without interruption; any other raises. The file is removed when `fit` succeeds. Two fits at the
-        same time need two files. In an existing directory, each run has a file of its own, which searches
-        need; `random_state` must then be an integer.
+        Path of a file in which `fit` saves the training state after every epoch. If the file exists, a `fit`
+        with the same data and parameters resumes after the last saved epoch, and returns the weights of a fit
+        without interruption; any other `fit` raises an error. The file is removed when `fit` succeeds. Fits
+        that run at the same time need different files. For searches, pass an existing directory, in which
+        each run has its own file; `random_state` must then be an integer.
     dtype : {"float32", "float64", "mixed_bfloat16", "mixed_float16"}, default="float32"
         Keras dtype policy. Input of any dtype is cast to it one batch at a time. Mixed precision is only used
         for training: ONNX Runtime predicts in float32. With "float64", TensorFlow predicts in float64.
@@ -292,17 +293,17 @@ class CNNDigitClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Trans
     def from_recipe(cls, name: RecipeName = "recommended", **params: Any) -> Self:
         """Create a classifier with the parameters of a recipe.
 
-        The numbers of images are those that a recipe is made for. [1]_ compares the recipes.
+        The recipes were selected for different numbers of training images. [1]_ compares them.
 
         Parameters
         ----------
         name : {"recommended", "notebook", "one_epoch", "fast", "strong", "best"}, default="recommended"
-            "recommended" is for any small images, digits or not, from 20 images on. The others are for many
-            images: "notebook" is the training of the Keras MNIST notebook, from 48,000 images on; "one_epoch"
-            and "fast" need a sixth and a quarter of its time, from 48,000 on; "strong" has fewer errors in
-            half of its time, from 8,000 on; "best" has the fewest errors, from 5,000 on.
+            "recommended" is for all small images, digits or not, and for 20 training images or more. The
+            others are for more images: "notebook" is the training of the Keras MNIST notebook (at least
+            48,000 images), "one_epoch" and "fast" take a sixth and a quarter of its time (48,000), "strong"
+            makes fewer errors in half of its time (8,000), and "best" has the lowest log loss (5,000).
         **params : object
-            Other parameters of the classifier, which replace those of the recipe.
+            Other parameters of the classifier. They replace those of the recipe.
 
         Returns
         -------
@@ -312,9 +313,9 @@ class CNNDigitClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Trans
         Raises
         ------
         TypeError
-            If the classifier has no parameter of a name in `params`.
+            If the classifier has no parameter with a name in `params`.
         ValueError
-            If there is no recipe of this `name`.
+            If there is no recipe with this `name`.
 
         References
         ----------
@@ -373,8 +374,8 @@ class CNNDigitClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Trans
         Warns
         -----
         ConvergenceWarning
-            If the training loss of the last epoch is near that of predicting the class frequencies, or was
-            still falling clearly in a fit with a constant learning rate and fewer epochs than "auto".
+            If the training loss of the last epoch is near the loss of predicting the class frequencies, or
+            was still falling clearly in a fit with a constant learning rate and fewer epochs than "auto".
         """
         weights = None if is_number(sample_weight) else sample_weight  # scorers take one per sample
         with observed_fit(self, X, y, weights, self.epochs) as observer:
@@ -396,9 +397,9 @@ class CNNDigitClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Trans
     ) -> Self:
         """Train for one epoch on a batch of images, starting from the current weights.
 
-        Do not call it from several threads at the same time: only one of their epochs would be kept. The
-        optimizer state is kept between calls. A plain `fit` does not keep it, so the first `partial_fit`
-        after one starts with a new optimizer state and the fitted weights.
+        Do not call `partial_fit` from several threads at the same time, because only one of the epochs would
+        be kept. The optimizer state is kept between calls. A `fit` without `warm_start` does not keep it, so
+        the first `partial_fit` after such a `fit` starts from the fitted weights with a new optimizer state.
 
         Parameters
         ----------
@@ -560,7 +561,7 @@ class CNNDigitClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Trans
         return hasattr(self, "_weights")
 
     def __dir__(self) -> list[str]:
-        # scikit-learn's HTML and dir() evaluate every name listed here, and `model_` would build a network.
+        # scikit-learn's HTML and dir() evaluate every name listed here. `model_` would build a network.
         return [name for name in object.__dir__(self) if name != "model_" and hasattr(self, name)]
 
     def __sklearn_tags__(self) -> Any:
@@ -570,7 +571,7 @@ class CNNDigitClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Trans
 
 
 def compute_output(architecture, weights, rows, output):
-    """Return an output of a network for validated images: by ONNX Runtime if possible, or by TensorFlow.
+    """Return an output of a network for validated images, by ONNX Runtime if possible, or by TensorFlow.
 
     Parameters
     ----------

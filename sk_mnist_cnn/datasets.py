@@ -1,4 +1,4 @@
-"""Loaders of MNIST, complete or the sample that ships with the package, and of folders with pictures.
+"""Loaders of the complete MNIST, of the sample that ships with the package, and of folders with pictures.
 
 MNIST is verified and returned as it is. Reshaping and scaling are in `preprocessing`.
 """
@@ -178,15 +178,15 @@ def load_mnist_sample(*, return_X_y: bool = False, as_frame: bool = False) -> MN
 def load_image_folder(path: str | os.PathLike[str]) -> ImageFolderBunch:
     """List the pictures in a folder that has one subfolder for each label.
 
-    The pictures are not opened. `MNISTNormalizer` takes their file names as `X`, so a pipeline that starts
-    with it can be fitted on them.
+    The pictures are not opened. `MNISTNormalizer` accepts their file names as `X`, so a pipeline that starts
+    with a `MNISTNormalizer` can be fitted on them.
 
     Parameters
     ----------
     path : str or PathLike
-        The folder. The names of its subfolders are the labels. All files in a subfolder are pictures, even
-        in folders inside it. Files and folders whose names start with a dot are ignored, and so are the
-        files Thumbs.db and desktop.ini of Windows.
+        The folder. The names of its subfolders are the labels. All files in a subfolder, also in nested
+        folders, are listed as pictures. Files and folders whose names start with a dot are ignored, as well
+        as the Windows files Thumbs.db and desktop.ini.
 
     Returns
     -------

@@ -160,7 +160,7 @@ class MNISTNormalizer(ImageTransformer):
         -----
         UserWarning
             If flat rows can only be read as one row of pixels, or if pictures become black because their
-            contrast is too low for a digit. Pictures of a single gray level become black without a warning.
+            contrast is too low for a digit. Pictures of a single gray level do not trigger a warning.
         """
         self._validate_params()
         fitted = snapshot(self)
@@ -208,7 +208,7 @@ def _warn_of_empty_pictures(empty, n_pictures):
     warn(
         f"{len(empty)} of {n_pictures} pictures become black, because their contrast is too low for a digit. "
         f"The first is X[{index}], with pixels from {low:.2g} to {high:.2g} of the maximum of their dtype. "
-        "If it is not empty, spread its pixels over the whole range: multiply 12-bit scans in uint16 by 16."
+        "If it shows a digit, scale its pixels to the whole range: multiply 12-bit scans in uint16 by 16."
     )
 
 

@@ -104,14 +104,14 @@ def save_model(estimator: Estimator, path: str | os.PathLike[str]) -> None:
 def load_model(path: str | os.PathLike[str], *, trusted: Sequence[str | type] | None = None) -> Any:
     """Load a model that was saved by `save_model`.
 
-    A file that was saved with another version of sk_mnist_cnn or scikit-learn gives a UserWarning.
+    A file that was saved with another version of sk_mnist_cnn or scikit-learn triggers a UserWarning.
 
     Parameters
     ----------
     path : str or PathLike
         The file.
     trusted : list of (str or type), default=None
-        Types and functions to trust besides those of this package, scikit-learn and NumPy, as in
+        Types and functions to trust, in addition to those of this package, scikit-learn and NumPy, as in
         `skops.io.load`. Name only those that you have reviewed: they are imported, and may be called.
 
     Returns
@@ -136,8 +136,8 @@ def load_model(path: str | os.PathLike[str], *, trusted: Sequence[str | type] | 
     Notes
     -----
     Loading a hostile file runs no code: nothing is unpickled, and no type is imported that is not trusted.
-    No more data is read than the size of the file: members must be uncompressed, and each one holds one
-    array.
+    The amount of data that is read is limited by the size of the file: its members must be uncompressed, and
+    each one holds one array.
 
     The file determines all parameters, even paths such as the `memory` of a Pipeline, from which `fit`
     unpickles. Check ``get_params()`` before you train a model from an untrusted source.
@@ -182,7 +182,7 @@ def _names_of(trusted):
 
 
 def _savable(estimator):
-    """Return the estimator, or a copy without what skops cannot save: memory-mapped arrays and cycles.
+    """Return the estimator, or a copy that skops can save: without memory-mapped arrays and cycles.
 
     In the copy, arrays are in memory, and metadata requests hold the name of their estimator.
     """

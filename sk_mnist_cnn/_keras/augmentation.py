@@ -20,7 +20,7 @@ _DISTORTIONS = {
     "shift": partial(random_affine, shift=_SHIFT, degrees=0, zoom=0.0),
 }
 
-# Number of tries to trace layers while no other thread draws from a global generator.
+# Number of attempts to trace layers while no other thread draws from a global generator.
 _N_TRACES = 3
 
 # Number of images, and of seeds, in the check whether a layer mixes images.
@@ -66,7 +66,7 @@ class Augmentation:
             reseed(generator, seed, epoch, i)
 
     def _trace(self, image_shape):
-        """Return the layers as a function of any number of images, traced anew."""
+        """Return a new trace of the layers, as a function of any number of images."""
 
         def augment(images):
             return self(images, None)
@@ -86,8 +86,8 @@ class Augmentation:
     def _randomness_error(self):
         return ValueError(
             "augmentation must draw random numbers with a keras.random.SeedGenerator or with TensorFlow, got "
-            f"{self._names}, which draw other ones while TensorFlow traces them, so that each process would "
-            f"augment differently. Use another layer, or one of {sorted(AUGMENTATIONS)}."
+            f"{self._names}, which draw from other generators while TensorFlow traces them, so that each "
+            f"process would augment differently. Use another layer, or one of {sorted(AUGMENTATIONS)}."
         )
 
     def _check_images(self, image_shape):

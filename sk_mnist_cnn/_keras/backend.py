@@ -1,9 +1,9 @@
 """Import TensorFlow, Keras and scikeras without their log messages, and configure them once per process.
 
-All other modules import them from here. The import sets these for the whole process: the backend of Keras
-(``KERAS_BACKEND``), the log level of TensorFlow, the growth of GPU memory, and, if OMP_NUM_THREADS is set,
-the numbers of TensorFlow's threads. Set the environment variable ``TF_CPP_MIN_LOG_LEVEL`` to 0 to see all
-log messages.
+All other modules import them from here. The import has effects on the whole process: it sets the backend of
+Keras (``KERAS_BACKEND``), the growth of GPU memory and, if OMP_NUM_THREADS is set, the numbers of
+TensorFlow's threads. The log level of TensorFlow is set during the import only. Set the environment variable
+``TF_CPP_MIN_LOG_LEVEL`` to 0 to see all log messages.
 """
 
 import contextlib
@@ -51,7 +51,7 @@ def _no_garbage_collection():
 def _log_level():
     """Set the log level that TensorFlow reads when it is imported, unless the user has set one.
 
-    Errors are shown on machines with a GPU of NVIDIA. On others they say that there is no CUDA.
+    Errors are shown on machines with an NVIDIA GPU. On other machines, they only say that CUDA is missing.
     """
     if "TF_CPP_MIN_LOG_LEVEL" in os.environ:
         yield
@@ -73,7 +73,7 @@ def _has_nvidia_gpu():
 
 @contextlib.contextmanager
 def _no_chatter():
-    """Remove TensorFlow's messages from standard error while it is imported; pass the others on afterwards.
+    """Remove TensorFlow's messages from standard error during its import; write all others afterwards.
 
     Its libraries write to file descriptor 2 before they read their log level.
     """
@@ -166,9 +166,9 @@ _share_cores()
 
 
 def _is_shown(record):
-    """Return whether to show a message of TensorFlow: not the advice against retracing, in this package.
+    """Return whether to show a TensorFlow message. Warnings about retracing in this package are not shown.
 
-    The engine traces one network per architecture, so it is intended here.
+    The engine traces one network per architecture, so retracing is intended here.
     """
     frame = sys._getframe(1)
     while frame and not frame.f_globals.get("__name__", "").startswith("sk_mnist_cnn._keras."):

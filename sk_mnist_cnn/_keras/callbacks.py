@@ -1,4 +1,4 @@
-"""Keras callbacks of every fit, around the callbacks of the user."""
+"""Keras callbacks of every fit, which are called before and after the callbacks of the user."""
 
 import copy
 from dataclasses import replace
@@ -99,7 +99,7 @@ class RecordHistory(keras.callbacks.Callback):
 class EarlyStopping(keras.callbacks.Callback):
     """Keep the weights of the best epoch, and stop `patience` epochs after it.
 
-    Keras' callback cannot be resumed from a checkpoint, as this one is from `state`.
+    Unlike Keras' callback, it can be resumed from a checkpoint, from its `state`.
     """
 
     def __init__(self, trainer, run, state):

@@ -1,7 +1,7 @@
 """Affine and elastic distortions of a batch of images, drawn for each image from the seed of the batch.
 
-Keras' layers are not used: RandomElasticTransform mixes the images of a batch, and a chain of layers
-interpolates the pixels once per layer.
+Keras' layers are not used, because RandomElasticTransform mixes the images of a batch, and several layers
+would interpolate the pixels once per layer.
 """
 
 import numpy as np

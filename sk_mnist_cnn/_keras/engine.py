@@ -1,7 +1,7 @@
 """Train networks: plain values go in, and arrays come out.
 
-Compiled networks are kept for the whole process. All estimators share them, by what is built into their
-graphs. Their number is limited, and a dropped one is built again when it is needed.
+Compiled networks are cached per process, and shared by all estimators whose networks have the same graph. The
+size of the cache is limited. A network that was removed from the cache is built again when it is needed.
 """
 
 import functools
@@ -78,7 +78,7 @@ def train(run, checkpoint=None, observer=None):
     ------
     ValueError
         If the optimizer, the augmentation, a callback or the schedule cannot be used, which is checked before
-        any image is read; if the checkpoint is of another run; or if the training diverges.
+        images are read. Also if the checkpoint is of another run, or if the training diverges.
     """
     config = run.config
     optimizer = Optimizer.of_config(config)
@@ -116,7 +116,7 @@ def train(run, checkpoint=None, observer=None):
 def _trainer_for(run, optimizer, callbacks):
     """Return the key of a trainer, a function that creates it, and whether it calls classes of the user.
 
-    The key is all that is built into the graph.
+    The key contains everything that is built into the graph.
     """
     devices = tf.distribute.get_strategy() if tf.distribute.has_strategy() else None
     if devices:
@@ -132,7 +132,7 @@ def _trainer_for(run, optimizer, callbacks):
 
 
 def _check_devices(run, optimizer, n_devices):
-    """Raise for what Keras cannot distribute over several devices."""
+    """Raise an error for a training that Keras cannot distribute over several devices."""
     if optimizer.config.get("gradient_accumulation_steps") and n_devices > 1:
         raise ValueError(
             "optimizer must not accumulate gradients in the scope of a strategy of several devices, got "
@@ -145,9 +145,9 @@ def _check_devices(run, optimizer, n_devices):
             per_device = -(-size // n_devices)
             if per_device * (n_devices - 1) >= size:
                 raise ValueError(
-                    f"batch_size must give each of the {n_devices} devices of the strategy an image of every "
-                    f"batch, got batch_size={batch_size} for {len(images)} images, with a batch of {size}. "
-                    "Change it, or leave a few images out."
+                    f"batch_size must leave an image of every batch for each of the {n_devices} devices of "
+                    f"the strategy, got batch_size={batch_size} for {len(images)} images, with a batch of "
+                    f"{size}. Pass another batch_size, or omit a few images."
                 )
 
 

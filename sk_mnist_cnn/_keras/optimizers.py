@@ -15,7 +15,7 @@ from .backend import keras
 # "ADADELTA: an adaptive learning rate method"). With Keras 3's default of 0.001, this network hardly learns.
 ADADELTA_RATE = 1.0
 
-# A setting that Keras leaves out of `get_config`: a pattern for the names of variables without weight decay.
+# A setting that Keras omits from `get_config`: a pattern for the names of variables without weight decay.
 _WITHOUT_DECAY = "exclude_from_weight_decay"
 
 
@@ -34,8 +34,8 @@ class Optimizer:
         Raises
         ------
         ValueError
-            If the optimizer is of another type, or one that cannot be used, if `params` are not arguments of
-            the named optimizer, or if the optimizer and `schedule` are both schedules.
+            If the optimizer is of another type or is not supported, if `params` are not arguments of the
+            named optimizer, or if the optimizer has a schedule and `schedule` is not "constant".
         """
         if isinstance(optimizer, str):
             kind, config = _class_named(optimizer), dict(params or {})
@@ -47,7 +47,7 @@ class Optimizer:
             if params is not None:
                 raise ValueError(
                     f"optimizer_params must be None with an instance of an optimizer, got {params!r}. Pass "
-                    'the name of the optimizer, such as "adam", or set them in the instance.'
+                    'the name of the optimizer, such as "adam", or set the arguments in the instance.'
                 )
             kind, config = type(optimizer), optimizer.get_config()
             _check_copy(optimizer, config)
@@ -84,7 +84,7 @@ class Optimizer:
 
     @property
     def key(self):
-        """Key of graphs to share: the fingerprint, and the classes, because a notebook may redefine them."""
+        """Key of shared graphs: the fingerprint, and the classes, because a notebook may redefine them."""
         schedule = self.config.get("learning_rate")
         return self.fingerprint, self.kind, type(schedule and keras.saving.deserialize_keras_object(schedule))
 
@@ -110,8 +110,8 @@ class Optimizer:
         return keras.optimizers.LossScaleOptimizer(optimizer) if scale_loss else optimizer
 
 
-# Arguments of all named optimizers that optimizer_params does not take: other parameters of the classifier
-# determine them, or averaged weights would be used only after Keras' own fit.
+# Arguments of the named optimizers that optimizer_params does not accept. They are set by other parameters of
+# the classifier, or would average weights, which only Keras' own fit applies at the end.
 _NO_PARAMS = (
     "name",
     "learning_rate",
@@ -132,7 +132,7 @@ def _check_params(optimizer, kind, params):
         if argument.default is not argument.empty and argument.name not in _NO_PARAMS
     }
     if unknown := [name for name in params if name not in defaults]:
-        remedy = " Set the rate by the parameter learning_rate." if "learning_rate" in unknown else ""
+        remedy = " Set the rate with the parameter learning_rate." if "learning_rate" in unknown else ""
         raise ValueError(
             f"optimizer_params must hold arguments of {optimizer!r}, which are {sorted(defaults)}, got "
             f"{unknown}. Correct the names.{remedy}"
@@ -164,7 +164,7 @@ def _broken_rule(name, value, default):
 
 @functools.lru_cache(64)
 def _try_params(kind, items):
-    """Create an optimizer, once since it takes memory: Keras raises for combinations that it refuses."""
+    """Create an optimizer, because Keras raises errors for invalid combinations. Cached to save memory."""
     kind(**dict(items))
 
 
@@ -212,7 +212,7 @@ def _check(optimizer):
 
 
 def _check_rate(optimizer):
-    """Raise for a function as the learning rate, which Keras does not load from a configuration."""
+    """Raise an error for a function as the learning rate, which Keras cannot load from a configuration."""
     rate = getattr(optimizer, "_learning_rate", None)
     if callable(rate) and not isinstance(rate, keras.optimizers.schedules.LearningRateSchedule):
         raise ValueError(
@@ -223,7 +223,7 @@ def _check_rate(optimizer):
 
 
 def _check_copy(optimizer, config):
-    """Raise for an optimizer of the user's own class whose `get_config` lacks a setting."""
+    """Raise an error for an optimizer of a user-defined class whose `get_config` lacks a setting."""
     kind = type(optimizer)
     if kind.__module__.startswith("keras."):
         return

@@ -16,7 +16,7 @@ class TrainerPool:
         self._size = size
         self._idle = []  # pairs of a key and a trainer, the last used at the end
         self._in_use = {}  # the key of each thread's fit, for fits that call no user code
-        # Entered by itself: unlike a condition, a lock cannot be left locked by Ctrl-C.
+        # Used instead of the condition itself, which Ctrl-C can leave locked.
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)
 
@@ -52,14 +52,14 @@ class TrainerPool:
                 self._changed.notify_all()
 
     def _find_idle(self, key):
-        """Return the position of the trainer with this key that was used last, or None."""
+        """Return the position of the most recently used trainer with this key, or None."""
         positions = [i for i, (other, _) in enumerate(self._idle) if other == key]
         return positions[-1] if positions else None
 
     def _is_in_use(self, key):
         """Return whether another thread uses a trainer with this key.
 
-        A key of this thread itself is that of an earlier fit, which Ctrl-C has ended before it was removed.
+        If this thread has a key, it is that of an earlier fit, which Ctrl-C ended before the key was removed.
         """
         return any(
             other == key and thread is not threading.current_thread() and thread.is_alive()

@@ -3,8 +3,8 @@
 A terminal or a notebook shows one bar that is updated in place. Other outputs, such as files, get one line
 per epoch.
 
-`tqdm.keras.TqdmCallback` is not used: it cannot begin after the epochs before an interruption, cannot show
-the time left over all epochs, needs ipywidgets for its bars in notebooks, and has no lines for other outputs.
+`tqdm.keras.TqdmCallback` is not used, because it cannot start after the epochs of an interrupted run, does
+not show the time left over all epochs, needs ipywidgets in notebooks, and prints no lines in other outputs.
 """
 
 import sys

@@ -75,7 +75,7 @@ class Trainer(BaseWrapper):
         return trainer
 
     def load(self, state, optimizer, config):
-        """Set every variable that training changes. If the state has no weights, they are initialized."""
+        """Set every variable that training changes. Weights that are not in the state are initialized."""
         model, continues = self.model_, state.optimizer_fingerprint == optimizer.fingerprint
         if state.weights:
             state.check(self._architecture, self._initial_slots if continues else None)
@@ -90,7 +90,7 @@ class Trainer(BaseWrapper):
         self._set_history(state)
 
     def resume(self, state):
-        """Set the variables of an interrupted training, after `load`, with the learning rate that it had."""
+        """Set the variables of an interrupted training and its learning rate. Call `load` first."""
         state.check(self._architecture, self._initial_slots)
         if state.optimizer_fingerprint != self._optimizer_fingerprint:
             raise ValueError("its optimizer differs")
@@ -127,8 +127,8 @@ class Trainer(BaseWrapper):
             )
         if self.n_epochs == n_before:
             raise ValueError(
-                f"callbacks must let at least one epoch be trained, got {config.callbacks!r}, which ended "
-                "the training before. Remove the callback that does so, or the state that it has stored."
+                f"callbacks must allow at least one epoch of training, got {config.callbacks!r}, which "
+                "stopped it earlier. Remove the callback that stops it, or the state that it has stored."
             )
 
     def start_epoch(self, epoch):
@@ -185,7 +185,7 @@ class Trainer(BaseWrapper):
 
 
 class _Identity:
-    """Transformer of data sets. That of scikeras obeys scikit-learn's global `transform_output`."""
+    """Transformer of data sets. The one of scikeras depends on scikit-learn's global `transform_output`."""
 
     def fit(self, data):
         return self
@@ -195,7 +195,7 @@ class _Identity:
 
 
 def _compiled_network(architecture, compile_kwargs):
-    """Build the network with variable dropout rates, and compile it; scikeras passes the arguments."""
+    """Build and compile the network, with variable dropout rates. scikeras passes the arguments."""
     network = build_network(architecture, seed=0)
     outputs = inputs = network.inputs[0]
     for layer in network.layers:
@@ -210,7 +210,7 @@ def _compiled_network(architecture, compile_kwargs):
 
 @contextlib.contextmanager
 def _synchronous():
-    """Let this thread wait for each operation. Asynchronous ones and the augmentation wait for each other."""
+    """Execute operations synchronously in this thread. Asynchronous ones would deadlock with augmentation."""
     config = tf.config.experimental
     is_synchronous = config.get_synchronous_execution()
     if is_synchronous:

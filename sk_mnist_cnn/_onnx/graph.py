@@ -1,6 +1,6 @@
 """`Graph`: the ONNX graph of a network, written node by node from the fitted arrays.
 
-Converters such as tf2onnx need TensorFlow and a Keras model, and take seconds.
+Converters such as tf2onnx are not used, because they need TensorFlow and a Keras model, and take seconds.
 
 Predictions run this graph, see `session`. An exported file adds scaling before it and labels after it, see
 `pipeline`.

@@ -65,8 +65,8 @@ def predict(architecture, weights, rows, output="probabilities"):
 def _for_each(items, function):
     """Call a function with every item, in this thread and in as many others as may be used.
 
-    Executors of concurrent.futures are not used: they wait until their threads have started, which can take
-    longer than the calls on a busy machine, and they reject work after the main thread has ended.
+    Executors of concurrent.futures are not used, because they wait until their threads have started, which
+    can take longer than the calls on a busy machine, and reject work after the main thread has ended.
     """
     remaining, outcomes = iter(items), SimpleQueue()
 
@@ -91,8 +91,8 @@ def _for_each(items, function):
             raise error
 
 
-# Sessions by the output and the identities of the weights. A session is removed when one of its weights is
-# garbage collected, which weak references notice.
+# Sessions by the output and the identities of the weights. Weak references remove a session when one of its
+# weights is garbage collected.
 _sessions: OrderedDict[tuple, tuple] = OrderedDict()
 _lock = threading.RLock()
 

@@ -26,15 +26,15 @@ def list_pictures(root):
     FileNotFoundError
         If `root` does not exist, or is not a folder.
     ValueError
-        If it has no subfolders, or a subfolder is empty.
+        If `root` has no subfolders, or a subfolder is empty.
     """
     if not root.is_dir():
-        raise FileNotFoundError(f"path must be an existing folder, got {str(root)!r}. Correct it.")
+        raise FileNotFoundError(f"path must be an existing folder, got {str(root)!r}. Pass the right path.")
     folders = [folder for folder in root.iterdir() if folder.is_dir() and not _is_hidden(folder, root)]
     if not folders:
         raise ValueError(
             f"path must be a folder with one subfolder for each label, got {str(root)!r}, which has no "
-            "subfolders. Move the pictures to subfolders that are named by their labels."
+            "subfolders. Move the pictures to subfolders that are named after their labels."
         )
     by_label = sorted(zip(_as_labels(folders), folders, strict=True))
     files = [_find_files(folder) for _, folder in by_label]

@@ -98,7 +98,7 @@ def _fit_box(ink, box):
 
 
 def _center(ink, size):
-    """Place the center of mass within half a pixel of the middle, without cutting off ink."""
+    """Place the center of mass within half a pixel of the middle of the image, without cutting off ink."""
     digit = np.zeros((size, size), np.uint8)
     middle = ndimage.center_of_mass(ink)
     top, left = (

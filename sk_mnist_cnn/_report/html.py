@@ -119,7 +119,7 @@ def _format_floats(frame):
 def _table(caption, frame, footer=None):
     """Return a DataFrame as an HTML table, with its index first; `footer` has the same columns.
 
-    Tables of pandas have no caption, no footer and no scope of headers, which screen readers use.
+    `DataFrame.to_html` writes no caption, no footer and no scope of headers, which screen readers use.
     """
     columns = [frame.index.name, *frame.columns]
     head = "".join(f'<th scope="col">{name}</th>' for name in columns)

@@ -89,7 +89,7 @@ def read_plain(schema, members):
 
 
 def read_trusted(content):
-    """Return the object in the content of a plain model file of this package, whatever versions wrote it."""
+    """Return the object in the content of a plain model file of this package, saved by any version."""
     members = read_members(io.BytesIO(content))
     return read_plain(json.loads(members["schema.json"]), members)
 

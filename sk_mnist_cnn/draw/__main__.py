@@ -29,7 +29,7 @@ def main(arguments: list[str] | None = None) -> None:
             if options.model is None:
                 raise
             raise SystemExit(f"Cannot use --model {options.model}: {error}") from error
-        print(f"{is_right.mean():.1%} of the test digits are recognized.")
+        print(f"The test accuracy is {is_right.mean():.1%}.")
         print(f"Draw at {server.address} (press Ctrl+C to stop)", flush=True)
         if not options.no_browser:
             threading.Thread(target=webbrowser.open, args=[server.address], daemon=True).start()
@@ -40,7 +40,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def load(path: Path | None) -> Any:
-    """Return the model at `path`. Without a file there, return the pretrained one, and save it at `path`."""
+    """Return the model at `path`. If there is no file, return the pretrained model, saved at `path`."""
     if path is not None and path.is_file():
         return load_model(path)
     model = Pipeline([("mnistnormalizer", MNISTNormalizer()), *load_pretrained().steps])
@@ -58,8 +58,8 @@ def _parse(arguments):
     parser.add_argument(
         "--model",
         type=Path,
-        help="model file of save_model; if it does not exist, the model of load_pretrained is saved there "
-        "(default: use this model and do not save it)",
+        help="file saved by save_model; if it does not exist, the model of load_pretrained is saved there "
+        "(default: use the model of load_pretrained and do not save it)",
     )
     parser.add_argument(
         "--port", type=int, default=7860, help="port on 127.0.0.1, or 0 for any free port (%(default)s)"

@@ -56,8 +56,8 @@ class Recognizer:
     Parameters
     ----------
     model : Pipeline that ends in a CNNDigitClassifier
-        Fitted on images of the digits 0 to 9, of 28x28 pixels from 0 to 255. A `MNISTNormalizer` at its
-        start is not used.
+        Fitted on images of the digits 0 to 9, of 28x28 pixels from 0 to 255. If its first step is a
+        `MNISTNormalizer`, this step is skipped.
 
     Raises
     ------

@@ -154,7 +154,7 @@ class FilterDisplay:
 
 
 def _first_feature_maps(architecture, weights, images):
-    """Return the output of the first layer for one image: the embedding of a network that ends with it."""
+    """Return the output of the first layer for one image: the embedding of a network with only this layer."""
     (n_filters, kernel, _), *_ = architecture.blocks
     first = replace(architecture, blocks=((n_filters, kernel, (1, 1)),), dense_units=())
     height, width = (size - window + 1 for size, window in zip(images.shape[1:3], kernel, strict=True))

@@ -1,4 +1,4 @@
-"""Accuracy over the number of training images, beside classifiers of scikit-learn.
+"""Accuracy by the number of training images, compared with other scikit-learn classifiers.
 
 Run ``python -m tests.benchmarks.learning_curves --help`` in a checkout. The images are those of MNIST, and
 the 8x8 digits of scikit-learn. MNIST is the file that ``SK_MNIST_CNN_DATA`` names, or else the shipped

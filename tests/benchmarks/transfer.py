@@ -1,8 +1,8 @@
-"""Accuracy on digits of other people with few or no training images, with and without the shipped network.
+"""Accuracy on digits written by other people, from few or no training images, by different methods.
 
-Run ``python -m tests.benchmarks.transfer --help`` in a checkout. The digits are the 1,797 of scikit-learn's
-`load_digits`, converted to MNIST's format. Each draw takes some images of each class for training, and all
-others for the test. The results are written to ``docs/benchmarks``.
+Run ``python -m tests.benchmarks.transfer --help`` in a checkout. The digits are the 1,797 images of
+scikit-learn's `load_digits`, converted to MNIST's format. In each draw, some images of each class are used
+for training, and all others for the test. The results are written to ``docs/benchmarks``.
 """
 
 import argparse
@@ -28,7 +28,7 @@ from .table import measured_with, rst_table
 PER_CLASS = 1, 3, 10, 30
 DRAWS = 5
 
-# How the training of the shipped network is continued, as in docs/guide/own_digits.md.
+# Parameters with which the training of the pretrained network is continued, as in docs/guide/own_digits.md.
 CONTINUED = {
     "warm_start": True,
     "epochs": 30,

@@ -44,7 +44,7 @@ def test_empty_params_and_none_are_the_same(data):
     ("params", "message"),
     [
         ({"beta1": 0.9}, r"must hold arguments of 'adam', which are \['amsgrad', 'beta_1', .*'beta1'\]"),
-        ({"learning_rate": 0.1}, "Set the rate by the parameter learning_rate"),
+        ({"learning_rate": 0.1}, "Set the rate with the parameter learning_rate"),
         ({"use_ema": True}, "must hold arguments of 'adam'"),
         ({"name": "mine"}, "must hold arguments of 'adam'"),
         ({"momentum": 0.9}, "must hold arguments of 'adam'"),

@@ -1,8 +1,9 @@
 """Train the networks that ship with the package, and write their files.
 
-Run ``make pretrained`` in a checkout, or ``python -m tests.data.make_pretrained``. MNIST is the file that
-``SK_MNIST_CNN_DATA`` names, or else Keras downloads it. It takes about ten minutes on two cores, and prints
-the SHA-256 of each file, which `pretrained.py` verifies, and the numbers that the documentation gives.
+Run ``make pretrained`` in a checkout, or ``python -m tests.data.make_pretrained``. MNIST is read from the
+file whose path is in ``SK_MNIST_CNN_DATA``; if it is not set, Keras downloads MNIST. The command takes about
+ten minutes on two cores. It prints the SHA-256 of each file, which `pretrained.py` verifies, and the scores
+in the documentation.
 """
 
 import os
@@ -52,14 +53,14 @@ def main():
 def write(model, path):
     """Write the network of a fitted pipeline for training in single precision, and print its checksum."""
     network = model[-1].set_params(dtype="float32", verbose=0)
-    # Weights are in single precision already. On most processors, training continues faster in it.
+    # The weights are already in single precision, and most processors train faster in single precision.
     network._architecture["dtype"] = "float32"
     save_model(network, path)
     print(f"{path.name}: {path.stat().st_size:,} bytes, SHA-256 {sha256(path.read_bytes()).hexdigest()}")
 
 
 def measure(model, mnist):
-    """Return accuracy, log loss and calibration error on MNIST's test images and on other people's digits."""
+    """Return accuracy, log loss and calibration error on the test images of MNIST and on `load_digits`."""
     digits = load_digits()
     reports = {
         "MNIST": evaluation_report(model, mnist.x_test, mnist.y_test),

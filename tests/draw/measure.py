@@ -78,7 +78,7 @@ def _results(recognizer, drawings, digits):
     predicted = [np.argmax(recognizer.answer(strokes)["probabilities"]) for strokes in drawings]
     probability = recognizer.answer(ONE)["probabilities"][1]
     return (
-        f"{np.mean(predicted == digits):.1%} of the drawings and {score:.1%} of the test digits recognized, "
+        f"accuracy {np.mean(predicted == digits):.1%} on the drawings and {score:.1%} on the test digits, "
         f"probability of the true digit {probability:.2f}"
     )
 
