@@ -171,6 +171,15 @@ def test_fit_that_was_stopped_early_is_not_continued(digits, path, monkeypatch):
     assert_same_training(small_classifier(checkpoint=path, **params).fit(X, y), whole)
 
 
+def test_a_complete_fit_is_resumed_after_another_one_has_diverged(digits, path, monkeypatch):
+    with monkeypatch.context() as patched:
+        patched.setattr(Checkpoint, "remove", lambda self: None)
+        whole = small_classifier(checkpoint=path).fit(*digits)
+    with pytest.raises(ValueError, match="loss became"):
+        small_classifier(learning_rate=1e30).fit(*digits)
+    assert_same_training(small_classifier(checkpoint=path).fit(*digits), whole)
+
+
 @pytest.mark.parametrize(
     ("change", "named"),
     [

@@ -62,7 +62,7 @@ class Trainer(BaseWrapper):
             trainer.initialize(None)
         model = trainer.model_
         model.optimizer.build(model.trainable_variables)
-        trainer._architecture, trainer.divergence = architecture, None
+        trainer._architecture = architecture
         trainer._weights = tuple(model.trainable_variables)
         trainer._initial_slots = read(model.optimizer.variables)
         augment = None if augmentation is None else Augmentation(augmentation, architecture.image_shape)
@@ -87,6 +87,7 @@ class Trainer(BaseWrapper):
             layer.rate.assign(getattr(config, layer.name))
         model.loss.label_smoothing.assign(config.label_smoothing)
         self._optimizer_fingerprint, self._seed = optimizer.fingerprint, config.seed
+        self.divergence = None  # that of the last fit, which may have diverged
         self._set_history(state)
 
     def resume(self, state):
@@ -101,7 +102,6 @@ class Trainer(BaseWrapper):
     def run(self, run, rates, callbacks):
         """Train the epochs of a TrainingRun that the loaded state has not been trained for."""
         config, n_before = run.config, self.n_epochs
-        self.divergence = None
         data = self._pipeline.load(run.training, config.batch_size, config.seed)
         options = {"epochs": run.previous.n_epochs + config.epochs - n_before, "initial_epoch": n_before}
         if run.validation is not None:
