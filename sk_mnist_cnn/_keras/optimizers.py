@@ -4,7 +4,7 @@ import functools
 import inspect
 import secrets
 from dataclasses import dataclass
-from numbers import Real
+from numbers import Integral, Real
 
 import numpy as np
 
@@ -155,6 +155,8 @@ def _broken_rule(name, value, default):
         return None if isinstance(value, bool | np.bool_) else "True or False"
     if value is None and default is None:
         return None
+    if name == "gradient_accumulation_steps":
+        return None if isinstance(value, Integral) and value >= 2 else "an integer >= 2 or None"
     is_number = isinstance(value, Real) and not isinstance(value, bool) and np.isfinite(value)
     if name in _FRACTIONS:
         return None if is_number and 0 <= value < 1 else "a number in [0, 1)"

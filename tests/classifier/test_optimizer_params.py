@@ -55,6 +55,7 @@ def test_empty_params_and_none_are_the_same(data):
         ({"amsgrad": 1}, r"optimizer_params\['amsgrad'\] must be True or False, got 1"),
         ({"epsilon": float("nan")}, r"optimizer_params\['epsilon'\] must be a finite number >= 0, got nan"),
         ({"weight_decay": -1}, r"optimizer_params\['weight_decay'\] must be a finite number >= 0 or None"),
+        ({"gradient_accumulation_steps": 2.5}, r"steps'\] must be an integer >= 2 or None, got 2.5"),
         ({"clipnorm": 1.0, "clipvalue": 1.0}, "must be arguments that 'adam' accepts together"),
     ],
 )
