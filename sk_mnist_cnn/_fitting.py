@@ -4,6 +4,7 @@
 engine in `_keras` trains it.
 """
 
+from itertools import chain
 from numbers import Integral
 
 import numpy as np
@@ -155,8 +156,9 @@ def _validation_images(fitted, X_val, y_val, sample_weight_val, image_shape, cla
 
 def _training_run(fitted, classes, architecture, config, training, validation, previous):
     features = "n_features_in_", "feature_names_in_"
-    # The parameters of a subclass may not include all of them.
-    names = dict.fromkeys([*fitted.get_params(deep=False), *fitted._parameter_constraints])
+    # A subclass may take only some of the parameters, and have constraints of its own.
+    constraints = [vars(base).get("_parameter_constraints", ()) for base in type(fitted).__mro__]
+    names = dict.fromkeys([*fitted.get_params(deep=False), *chain(*constraints)])
     return TrainingRun(
         params={name: getattr(fitted, name) for name in names},
         features={name: getattr(fitted, name) for name in features if hasattr(fitted, name)},

@@ -112,3 +112,8 @@ def test_subclass_with_fewer_parameters_fits_and_pickles(data, tmp_path):
     resumable = Narrow("a")
     resumable.checkpoint = tmp_path / "checkpoint"
     assert resumable.fit(*data).n_iter_ == 1
+
+
+def test_subclass_with_constraints_of_its_own_parameter_alone_fits(data, monkeypatch):
+    monkeypatch.setattr(Narrow, "_parameter_constraints", {"name": [str]}, raising=False)
+    assert Narrow("a").fit(*data).n_iter_ == 1
