@@ -101,8 +101,9 @@ def warn_if_not_converged(run, state):
     ConvergenceWarning
         If the loss of the epoch whose weights were kept is above 0.9 of the loss of constant probabilities.
         Also if it is above 0.05 of that loss, and has fallen by more than 0.05 of it in the last fifth of the
-        epochs, in fewer epochs than ``epochs="auto"`` would be, with a constant learning rate. Never if all
-        images are of one class, because the loss of constant probabilities is then 0.
+        epochs, in fewer epochs than ``epochs="auto"`` would be, with a constant learning rate, unless the
+        training was stopped. Never if all images are of one class, because the loss of constant probabilities
+        is then 0.
     """
     losses = state.history["loss"][run.previous.n_epochs : state.best_epoch or None]
     images, smoothing = run.training, run.config.label_smoothing
@@ -114,19 +115,23 @@ def warn_if_not_converged(run, state):
     if np.count_nonzero(frequencies) < 2:
         return
     auto_epochs = run.config.auto_epochs(len(images))
-    is_short = state.n_epochs < auto_epochs
+    was_stopped = run.n_epochs_done(state) < run.config.epochs
+    is_short = state.n_epochs < auto_epochs and not was_stopped
     is_constant = run.config.learning_rate_schedule == "constant"
     left, scale = losses[-1] - smallest, constant - smallest
     if left > _CONVERGED * scale:
         problem = (
-            f"the training loss of the last epoch is {losses[-1]:.3g}, and predicting the class frequencies "
+            f"the training loss is {losses[-1]:.3g}, and predicting the class frequencies "
             f"for every image gives {constant:.3g}"
         )
     elif is_short and is_constant and min(left, _fall(losses)) > _FALLING * scale:
         problem = f"the training loss was still falling in the last epochs, to {losses[-1]:.3g}"
     else:
         return
-    remedy = f'Increase epochs (epochs="auto" would be {auto_epochs} here)' if is_short else "Increase epochs"
+    if was_stopped:
+        remedy = "Increase n_iter_no_change" if run.config.monitor else "Let callbacks stop it later"
+    else:
+        remedy = "Increase epochs" + f' (epochs="auto" would be {auto_epochs} here)' * is_short
     warn(
         f"The network has not converged: {problem}. {remedy}, or change learning_rate or optimizer.",
         ConvergenceWarning,

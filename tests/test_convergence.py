@@ -23,12 +23,14 @@ def data_set(labels, weights=None):
 
 def warns(loss, images, n_classes, label_smoothing=0.0, **state):
     # A schedule: its loss may fall until the end.
-    params = CNNDigitClassifier(label_smoothing=label_smoothing, learning_rate_schedule="cosine").get_params()
+    state = TrainingState(**{"history": {"loss": [loss]}, **state})
+    schedule = {"learning_rate_schedule": "cosine", "epochs": state.n_epochs}
+    params = CNNDigitClassifier(label_smoothing=label_smoothing, **schedule).get_params()
     config = TrainingConfig.from_params(params, seed=0)
     run = TrainingRun(params, {}, np.arange(n_classes), None, config, images, None, TrainingState())
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        warn_if_not_converged(run, TrainingState(**{"history": {"loss": [loss]}, **state}))
+        warn_if_not_converged(run, state)
     return len(caught) == 1 and caught[0].category is ConvergenceWarning
 
 
@@ -62,7 +64,7 @@ def test_the_loss_is_that_of_the_epoch_whose_weights_are_kept():
 
 def falling(*losses, **params):
     """Return the messages of warnings about a fit of ten classes with these losses."""
-    params = CNNDigitClassifier(**params).get_params()
+    params = CNNDigitClassifier(**{"epochs": len(losses), **params}).get_params()
     config = TrainingConfig.from_params(params, seed=0)
     images = data_set(np.arange(100) % 10)
     run = TrainingRun(params, {}, np.arange(10), None, config, images, None, TrainingState())
@@ -95,6 +97,14 @@ def test_a_loss_that_falls_warns_neither_with_a_schedule_nor_after_enough_epochs
 def test_enough_epochs_are_not_named_again():
     (message,) = falling(*[2.3] * 1000)
     assert "auto" not in message
+
+
+def test_a_training_that_was_stopped_is_not_told_to_take_more_epochs():
+    assert not falling(1.9, 1.5, 1.1, 0.8, epochs=50)
+    (message,) = falling(2.3, 2.3, epochs=50, early_stopping=True)
+    assert "Increase n_iter_no_change, or change learning_rate" in message
+    (message,) = falling(2.3, 2.3, epochs=50)
+    assert "Let callbacks stop it later, or change learning_rate" in message
 
 
 def test_fit_warns_and_names_the_remedy(digits):
