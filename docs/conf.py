@@ -15,6 +15,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 # Build the gallery from the shipped digits, even if all of MNIST is available.
 os.environ.pop("SK_MNIST_CNN_DATA", None)
+# On a busy machine, Dask's workers end late, which is not part of the lesson.
+os.environ.setdefault("DASK_LOGGING__DISTRIBUTED", "error")
 
 project = "sk_mnist_cnn"
 author = "The sk_mnist_cnn developers"

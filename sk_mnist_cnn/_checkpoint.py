@@ -76,7 +76,7 @@ class Checkpoint:
     def __init__(self, path, run):
         self._run = run
         self.path = Path(os.path.realpath(as_path(path)))
-        if self.path.is_dir():
+        if self.path.is_dir() and os.fspath(path):  # "" is the current directory
             self.path /= f"{self._digest()}.checkpoint"
         if not is_destination(self.path):
             raise ValueError(

@@ -730,6 +730,11 @@ def test_file_names_of_any_length_are_accepted(digits, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_raises_for_an_empty_path(digits):
+    with pytest.raises(ValueError, match=r"checkpoint must be a directory, or a file in .*, got ''"):
+        small_classifier(checkpoint="").fit(*digits)
+
+
 def test_raises_for_a_missing_directory_before_training(digits, tmp_path):
     clf = small_classifier(checkpoint=tmp_path / "nowhere" / "run.ckpt", callbacks=[StopAfter(0)])
     with pytest.raises(ValueError, match=r"must be a directory, or a file in .*, got '.*nowhere"):

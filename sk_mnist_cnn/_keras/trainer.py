@@ -113,6 +113,10 @@ class Trainer(BaseWrapper):
         try:
             with _synchronous():
                 self.fit(data, None, **options)
+        except Exception:
+            if self.divergence:  # a callback may fail because the loss is NaN
+                return
+            raise
         finally:
             if progress:
                 progress.close()

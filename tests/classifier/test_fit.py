@@ -122,6 +122,17 @@ def test_diverging_training_leaves_fitted_classifier_unchanged(data, reference):
     assert same_training(classifier().fit(*data), reference)
 
 
+class RequireFiniteLoss(keras.callbacks.Callback):
+    def on_epoch_end(self, epoch, logs=None):
+        assert np.isfinite(logs["loss"])
+
+
+def test_a_callback_that_fails_does_not_hide_divergence(data):
+    clf = classifier(optimizer="sgd", learning_rate=1e30, callbacks=[RequireFiniteLoss()])
+    with pytest.raises(ValueError, match=r"loss became (nan|inf).*learning_rate"):
+        clf.fit(*data)
+
+
 def test_diverging_training_keeps_the_compiled_network(data, monkeypatch):
     classifier().fit(*data)
     monkeypatch.setattr(Trainer, "create", lambda *args: pytest.fail("compiled again"))
