@@ -91,7 +91,7 @@ rows = [
     255 - np.hstack(X[shown[5:]]),
 ]
 pictures_ax.imshow(np.vstack(rows), cmap="gray")
-pictures_ax.set(title="Pictures, and their conversion", xticks=[], yticks=[])
+pictures_ax.set(xlabel="pictures, each with its conversion below", xticks=[], yticks=[])
 (100 * accuracy.astype(float)).plot(ax=accuracy_ax, marker="o", ylabel="test accuracy in %", logx=True)
 accuracy_ax.axhline(
     100 * load_pretrained().score(X_test, y_test), color="gray", linestyle=":", label="no training"

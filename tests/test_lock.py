@@ -26,6 +26,7 @@ def test_a_lock_is_exclusive_and_leaves_no_file(tmp_path):
     assert not path.exists()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="a file that is open cannot be deleted on Windows")
 def test_ctrl_c_anywhere_leaves_nothing_locked(tmp_path):
     path, n_interrupted = tmp_path / "a.lock", 0

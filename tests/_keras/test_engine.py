@@ -61,6 +61,7 @@ def test_windows_clipped_to_the_same_size_share_a_graph(traces, digits):
     assert len(traces) == n_traces
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("parameter", ["augmentation", "optimizer"])
 def test_redefined_class_does_not_share_a_graph(parameter, digits):
     def layer(value):
@@ -152,6 +153,7 @@ def test_threads_can_predict_during_fits(digits):
         thread.join()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("output", ["predict_proba", "transform"])
 def test_sparsemax_predicts_in_full_precision_after_mixed_training(digits, output):
     X, y = digits[0][:100], digits[1][:100]

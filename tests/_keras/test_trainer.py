@@ -39,6 +39,7 @@ def test_optimizer_slots_are_reset(digits, optimizer):
     assert same_training(new, used)
 
 
+@pytest.mark.slow
 def test_does_not_change_global_random_state(digits):
     X, y = digits[0][:200], digits[1][:200]
     layers = [keras.layers.RandomRotation(0.1)]  # draws its own seed

@@ -31,7 +31,8 @@ def fit_and_predict(clf, X, y):
     return clf.predict_proba(X[:5]), clf.fit(X, y).predict_proba(X[:5])
 
 
-@pytest.mark.parametrize("method", ["fork", pytest.param("spawn", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("method", ["fork", "spawn"])
 def test_child_process_gives_same_results(fitted, digits, method):
     X, y = digits
     fitted.predict(X[:1])

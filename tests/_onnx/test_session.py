@@ -272,6 +272,7 @@ class TestSessions:
             assert len(session._sessions) <= 2
         assert new == [1, 1, 0, 1, 0, 1, 1]
 
+    @pytest.mark.slow
     @needs_proc
     def test_memory_does_not_grow_with_models_and_batches(self):
         script = """
@@ -452,11 +453,13 @@ FORK = """
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
 class TestForks:
+    @pytest.mark.slow
     @pytest.mark.parametrize("leave", ["sys.exit()", "os._exit(0)"])
     def test_child_process_creates_new_sessions(self, pickled, leave):
         script = FORK.format(before="imported = set(sys.modules)", n_children=2, leave=leave)
         assert run_script(script, pickled) == "{0}\n"
 
+    @pytest.mark.slow
     def test_child_process_of_a_process_with_predicting_threads(self, pickled):
         before = """
     imported, stop = set(sys.modules), False

@@ -40,6 +40,7 @@ def test_normalizer_of_a_model_for_pictures_is_not_used(quick_model):
     assert reader.evidence(DIGITS[4]) == plain.evidence(DIGITS[4])
 
 
+@pytest.mark.slow
 def test_few_test_digits_are_unlike_the_known_ones():
     mnist = load_mnist_sample()
     known = KnownDigits(mnist.x_train, mnist.y_train)

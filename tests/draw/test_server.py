@@ -162,6 +162,7 @@ def test_command_takes_a_free_port_before_it_loads_the_model(server, quick_model
     assert f"http://127.0.0.1:{port}/" in last
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("no_serving")
 def test_command_saves_the_pretrained_model_for_pictures(tmp_path, capsys):
     path = tmp_path / "model.skops"
