@@ -161,7 +161,7 @@ NOTEBOOK = """
 from sklearn.datasets import load_digits
 from tests.estimators import small_classifier
 X, y = load_digits(return_X_y=True)
-small_classifier(epochs=2, verbose=1).fit(X / 16, y);
+small_classifier(epochs=2, learning_rate_schedule="one_cycle", verbose=1).fit(X / 16, y);
 """
 
 
