@@ -180,7 +180,7 @@ class Architecture:
 
     def output_size(self, output):
         """Return the size of the output: "probabilities", or "embeddings", the input of the last layer."""
-        return self.layers[-1].shape[output == "probabilities"]
+        return self.n_classes if output == "probabilities" else self.layers[-1].shape[0]
 
     @property
     def input_dtype(self):

@@ -43,9 +43,7 @@ def prepare_fit(classifier, X, y, sample_weight, validation_data):
     """Return the TrainingRun of a call of `fit`; `validation_data` is (X_val, y_val, sample_weight_val)."""
     fitted = working_copy(classifier)
     previous = fitted._training_state if fitted.warm_start and fitted.__sklearn_is_fitted__() else None
-    shape = fitted.image_shape_ if previous else None
-    rows, shape, y = validate_images(fitted, X, as_labels(y), image_shape=shape)
-    warn_of_raw_pixels(rows)
+    rows, shape, y = _check_images(fitted, X, y, fitted.image_shape_ if previous else None)
     classes = check_warm_start(y, fitted.classes_) if previous else find_classes(y)
     architecture = _resolve_architecture(fitted, shape, classes, previous)
     config = _resolve_config(fitted, previous, fitted.checkpoint)
@@ -66,9 +64,7 @@ def prepare_partial_fit(classifier, X, y, classes, sample_weight):
     """Return the TrainingRun of a call of `partial_fit`: one epoch on one batch of images."""
     fitted = working_copy(classifier)
     previous = fitted._training_state if fitted.__sklearn_is_fitted__() else None
-    shape = fitted.image_shape_ if previous else None
-    rows, shape, y = validate_images(fitted, X, as_labels(y), image_shape=shape)
-    warn_of_raw_pixels(rows)
+    rows, shape, y = _check_images(fitted, X, y, fitted.image_shape_ if previous else None)
     classes = check_classes(classes, fitted.classes_ if previous else None)
     if fitted.class_weight == "balanced":
         raise ValueError(
@@ -143,6 +139,12 @@ def _fall(losses):
     return losses[-1 - max(1, len(losses) // 5)] - losses[-1] if len(losses) > 1 else 0.0
 
 
+def _check_images(fitted, X, y, image_shape, name="X"):
+    rows, image_shape, y = validate_images(fitted, X, as_labels(y), image_shape=image_shape)
+    warn_of_raw_pixels(rows, name)
+    return rows, image_shape, y
+
+
 def _validation_images(fitted, X_val, y_val, sample_weight_val, image_shape, classes):
     if X_val is None or y_val is None:
         parts = {"X_val": X_val, "y_val": y_val, "sample_weight_val": sample_weight_val}
@@ -152,8 +154,7 @@ def _validation_images(fitted, X_val, y_val, sample_weight_val, image_shape, cla
             f"{' and '.join(passed)}. Pass images and labels."
         )
     try:
-        rows, _, y_val = validate_images(fitted, X_val, as_labels(y_val), image_shape=image_shape)
-        warn_of_raw_pixels(rows, "X_val")
+        rows, _, y_val = _check_images(fitted, X_val, y_val, image_shape, "X_val")
         return labeled_images(rows, y_val, sample_weight_val, classes, "y_val", "sample_weight_val")
     except ValueError as error:
         raise ValueError(f"X_val, y_val and sample_weight_val must be like X and y. {error}") from error

@@ -277,10 +277,10 @@ def stratified_split(images, classes, fraction, seed):
     ValueError
         If a class has too few samples for both.
     """
-    from sklearn.model_selection import train_test_split  # late, because importing it is slow
-
     if not fraction:
         return images, None
+    from sklearn.model_selection import train_test_split  # late, because importing it is slow
+
     labels = images.labels[images.indices]
     try:
         parts = train_test_split(images.indices, test_size=fraction, stratify=labels, random_state=seed)

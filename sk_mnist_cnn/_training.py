@@ -77,8 +77,8 @@ class TrainingState:
     """Result of training, from which training can continue.
 
     `weights` and `optimizer` are the weights of the network and the variables of the optimizer;
-    `best_weights` and `best_epoch` are those of early stopping, with the epochs of this fit counted from 1.
-    `history` has one list of float per metric.
+    `best_weights` and `best_epoch` are those of early stopping. Epochs are counted from 1: within this fit in
+    a checkpoint, over all fits in the result of the engine. `history` has one list of float per metric.
     """
 
     weights: tuple = ()

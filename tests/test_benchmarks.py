@@ -13,6 +13,12 @@ from tests.benchmarks.measuring import Case, Row, take_turns
 ROOT = Path(__file__).parents[1]
 
 
+def run_quick(module, output, *arguments):
+    """Run a benchmark on little data; it writes its results to the folder `output`."""
+    command = [sys.executable, "-m", module, "--quick", "--output", output, *arguments]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+
+
 @pytest.mark.slow
 def test_every_round_calls_every_action_once():
     order = []
@@ -72,8 +78,7 @@ def test_variants_of_layers_have_the_same_gradients(monkeypatch, capsys):
 @pytest.mark.slow
 def test_quick_run_of_this_package(tmp_path):
     pytest.importorskip("psutil")
-    command = [sys.executable, "-m", "tests.benchmarks", "--quick", "--without-peers", "--output", tmp_path]
-    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    run_quick("tests.benchmarks", tmp_path, "--without-peers")
     results = json.loads((tmp_path / "results.json").read_text())
     assert [case["name"] for case in results["cases"]] == list(cases.ALL)
     for case in results["cases"]:
@@ -87,10 +92,9 @@ def test_quick_run_of_this_package(tmp_path):
 @pytest.mark.slow
 def test_quick_scaling_study(tmp_path):
     pytest.importorskip("distributed")
-    command = [sys.executable, "-m", "tests.benchmarks.scaling", "--quick", "--output", tmp_path]
-    subprocess.run([*command, "array", "mapped"], cwd=ROOT, check=True, capture_output=True)
+    run_quick("tests.benchmarks.scaling", tmp_path, "array", "mapped")
     assert not (tmp_path / "scaling.rst").exists()
-    subprocess.run([*command, "one_worker", "two_workers"], cwd=ROOT, check=True, capture_output=True)
+    run_quick("tests.benchmarks.scaling", tmp_path, "one_worker", "two_workers")
     results = json.loads((tmp_path / "scaling.json").read_text())
     assert results["array"][0]["memory"] > 3  # a thousand images of 28x28 in float32
     assert [row["search"]["workers"] for row in results["two_workers"]] == [2, 2]
@@ -100,8 +104,7 @@ def test_quick_scaling_study(tmp_path):
 
 @pytest.mark.slow
 def test_quick_learning_curves(tmp_path):
-    command = [sys.executable, "-m", "tests.benchmarks.learning_curves", "--quick", "--output", tmp_path]
-    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    run_quick("tests.benchmarks.learning_curves", tmp_path)
     runs = json.loads((tmp_path / "learning_curves.json").read_text())["runs"]
     assert len(runs) == 10
     assert all(0.1 < run["accuracy"] < 1 for run in runs)
@@ -111,8 +114,7 @@ def test_quick_learning_curves(tmp_path):
 
 @pytest.mark.slow
 def test_quick_transfer(tmp_path):
-    command = [sys.executable, "-m", "tests.benchmarks.transfer", "--quick", "--output", tmp_path]
-    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    run_quick("tests.benchmarks.transfer", tmp_path)
     runs = json.loads((tmp_path / "transfer.json").read_text())["runs"]
     assert len(runs) == 5
     assert all(0.5 < run["accuracy"] < 1 for run in runs)

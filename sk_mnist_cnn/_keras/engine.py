@@ -78,7 +78,7 @@ def train(run, checkpoint=None, observer=None):
     ------
     ValueError
         If the optimizer, the augmentation, a callback or the schedule cannot be used, which is checked before
-        images are read. Also if the checkpoint is of another run, or if the training diverges.
+        the training. Also if the checkpoint is of another run, or if the training diverges.
     """
     config = run.config
     optimizer = Optimizer.of_config(config)

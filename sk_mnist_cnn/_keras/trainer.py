@@ -76,7 +76,8 @@ class Trainer(BaseWrapper):
 
     def load(self, state, optimizer, config):
         """Set every variable that training changes. Weights that are not in the state are initialized."""
-        model, continues = self.model_, state.optimizer_fingerprint == optimizer.fingerprint
+        model, fingerprint = self.model_, optimizer.fingerprint
+        continues = state.optimizer_fingerprint == fingerprint
         if state.weights:
             state.check(self._architecture, self._initial_slots if continues else None)
         assign(self._weights, state.weights or initial_weights(self._architecture, config.seed))
@@ -86,7 +87,7 @@ class Trainer(BaseWrapper):
         for layer in model.dropouts:
             layer.rate.assign(getattr(config, layer.name))
         model.loss.label_smoothing.assign(config.label_smoothing)
-        self._optimizer_fingerprint, self._seed = optimizer.fingerprint, config.seed
+        self._optimizer_fingerprint, self._seed = fingerprint, config.seed
         self.divergence = None  # that of the last fit, which may have diverged
         self._set_history(state)
 
