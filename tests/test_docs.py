@@ -106,6 +106,13 @@ def test_every_page_is_linked():
     assert not {page.with_suffix("") for page in PAGES if DOCS in page.parents} - reached
 
 
+@pytest.mark.parametrize("page", sorted((DOCS / "guide").glob("*.md")), ids=lambda page: page.stem)
+def test_page_of_guide_has_label(page):
+    """Docstrings refer to these labels, as in :ref:`guide-training`."""
+    label = "guide" if page.stem == "index" else f"guide-{page.stem}"
+    assert re.search(rf"^\({label}\)=\n\n# ", page.read_text(encoding="utf-8"), flags=re.MULTILINE)
+
+
 # Issued inside Keras when it saves a model, by other tools when they are imported, and inside them.
 @pytest.mark.filterwarnings(
     "error::sklearn.exceptions.ConvergenceWarning",
