@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .PHONY: demo test test-slow fuzz test-all test-oldest lint docs dist bench scaling learning-curves
-.PHONY: compatibility pictures pretrained transfer clean
+.PHONY: compatibility pictures pretrained transfer published clean
 
 demo: $(VENV)/demo.stamp
 	$(BIN)/python examples/plot_mnist_pipeline.py --output demo
@@ -71,6 +71,9 @@ learning-curves: $(VENV)/bench.stamp
 
 transfer: $(VENV)/bench.stamp
 	$(BIN)/python -m tests.benchmarks.transfer
+
+published:
+	$(PYTHON) -m tests.publishing
 
 # A virtual environment with the package and dependency groups of pyproject.toml. `demo` contains only the
 # package, `release` only the tools.

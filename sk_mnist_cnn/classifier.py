@@ -319,7 +319,7 @@ class CNNDigitClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Trans
 
         References
         ----------
-        .. [1] `Recipes <https://sk-mnist-cnn.readthedocs.io/en/stable/recipes.html>`_, in the documentation.
+        .. [1] "Recipes", a page in the documentation of this package.
 
         Examples
         --------

@@ -1,39 +1,37 @@
-"""The files that describe the project agree: version, addresses, and the README as it appears on PyPI."""
+"""The files that describe the project agree: version, addresses, and the README as it appears on PyPI.
+
+They are compared as they are after the publication, see `publishing`.
+"""
 
 import re
 import tomllib
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
-PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+from tests.publishing import FILES, ROOT, published
+
+
+def read(file):
+    return published((ROOT / file).read_text(encoding="utf-8"))
+
+
+PYPROJECT = tomllib.loads(read("pyproject.toml"))
 PROJECT = PYPROJECT["project"]
-FILES = [
-    "CHANGELOG.md",
-    "CITATION.cff",
-    "CONTRIBUTING.md",
-    "README.md",
-    "SECURITY.md",
-    "docs/conf.py",
-    "pyproject.toml",
-]
 
 
 def test_citation_and_changelog_have_the_version_of_the_package():
-    citation = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
-    changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    citation = read("CITATION.cff")
     assert re.search(r"^version: (.+)$", citation, re.MULTILINE)[1] == PROJECT["version"]
     released = re.search(r"^date-released: (.+)$", citation, re.MULTILINE)[1]
-    assert re.search(r"^## \[(\d.*)\] - (.+)$", changelog, re.MULTILINE).groups() == (
+    assert re.search(r"^## \[(\d.*)\] - (.+)$", read("CHANGELOG.md"), re.MULTILINE).groups() == (
         PROJECT["version"],
         released,
     )
 
 
-@pytest.mark.parametrize("file", FILES)
+@pytest.mark.parametrize("file", FILES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_addresses_of_the_project_are_those_of_its_urls(file):
-    text = (ROOT / file).read_text(encoding="utf-8")
+    text = read(file)
     urls = PROJECT["urls"]
     for owner in re.findall(r"https://(?:raw\.githubusercontent|github)\.com/([\w-]+)/sk_mnist_cnn", text):
         assert f"https://github.com/{owner}/sk_mnist_cnn" == urls["Source"]
@@ -42,7 +40,7 @@ def test_addresses_of_the_project_are_those_of_its_urls(file):
 
 
 def test_links_of_readme_are_absolute_on_pypi():
-    page = (ROOT / "README.md").read_text(encoding="utf-8")
+    page = read("README.md")
     hook = PYPROJECT["tool"]["hatch"]["metadata"]["hooks"]["fancy-pypi-readme"]
     for rule in hook["substitutions"]:
         page = re.sub(rule["pattern"], rule["replacement"], page)
