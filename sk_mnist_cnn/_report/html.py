@@ -172,7 +172,7 @@ def _sections(report):
 def _coverage_table(curve):
     rows = select_coverages(curve).set_index("coverage")
     rows.index = rows.index.map("{:.1%}".format)
-    table = _table("If less confident samples are refused", _format_floats(rows.rename_axis("coverage")))
+    table = _table("If less confident samples are rejected", _format_floats(rows.rename_axis("coverage")))
     return f'<div class="tables">{table}</div>'
 
 

@@ -3,6 +3,7 @@
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.colors import PowerNorm
+from scipy.stats import binomtest
 from sklearn.metrics import ConfusionMatrixDisplay
 
 _MAX_CLASSES_WITH_VALUES = 20
@@ -65,6 +66,8 @@ def plot_confusion_matrix(counts, labels, *, normalize=None, ax=None):
 def plot_reliability(bins):
     """Draw accuracy and number of samples by confidence.
 
+    The error bars are Wilson intervals, so bins with few samples can be told from bins with many.
+
     Parameters
     ----------
     bins : DataFrame
@@ -74,21 +77,37 @@ def plot_reliability(bins):
     -------
     figure : Figure
     """
-    edges = np.linspace(0, 1, len(bins) + 1)
     figure, (top, bottom) = plt.subplots(
         2, 1, figsize=(6.5, 6), height_ratios=[3, 1], sharex=True, layout="constrained"
     )
+    used = bins[bins["count"] > 0]
+    low, high = np.array([_wilson_interval(*row) for row in used[["count", "accuracy"]].to_numpy()]).T
+    accuracy = used["accuracy"].to_numpy()
     top.plot([0, 1], [0, 1], "--", color="#808080", label="perfectly calibrated")
-    top.stairs(
-        bins["accuracy"].fillna(0), edges, fill=True, color="#56B4E9", alpha=0.6, label="accuracy of the bin"
+    container = top.errorbar(
+        used["confidence"],
+        accuracy,
+        yerr=[accuracy - low, high - accuracy],
+        fmt="o",
+        color="#D55E00",
+        ecolor="#56B4E9",
+        elinewidth=3,
+        zorder=3,  # above the frame of the axes
+        label="accuracy of the bin, 95% confidence interval",
     )
-    top.plot(bins["confidence"], bins["accuracy"], "o", color="#D55E00", label="mean confidence and accuracy")
-    top.set(ylabel="accuracy", ylim=(0, 1.05), xlim=(0, 1))
-    top.legend(loc="upper left", fontsize="small")
-    bottom.stairs(bins["count"], edges, fill=True, color="#0072B2")
+    for artist in container.get_children():
+        artist.set_clip_on(False)  # the last bin is at the edge of the axes
+    top.set(ylabel="accuracy", ylim=(0, 1), xlim=(0, 1))
+    figure.legend(loc="outside upper center", fontsize="small", ncols=2)
+    bottom.stairs(bins["count"], np.linspace(0, 1, len(bins) + 1), fill=True, color="#0072B2")
     bottom.set(xlabel="confidence (probability of the predicted label)", ylabel="samples", yscale="log")
     bottom.set_ylim(bottom=0.5)
     return figure
+
+
+def _wilson_interval(count, accuracy):
+    """Return the bounds of the 95% confidence interval of the accuracy on `count` samples."""
+    return binomtest(round(accuracy * count), int(count)).proportion_ci(0.95, method="wilson")
 
 
 def plot_coverage(curve):
@@ -107,7 +126,7 @@ def plot_coverage(curve):
     ax.plot(curve["coverage"], curve["accuracy"], color="#0072B2", linewidth=2)
     ax.plot(curve["coverage"].iloc[-1:], curve["accuracy"].iloc[-1:], "o", color="#D55E00")
     ax.set(
-        xlabel="coverage (fraction of the samples that are not refused)", ylabel="accuracy on these samples"
+        xlabel="coverage (fraction of the samples that are not rejected)", ylabel="accuracy on these samples"
     )
     ax.set_xlim(0, 1.01)
     ax.grid(alpha=0.3)
