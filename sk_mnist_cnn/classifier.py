@@ -39,30 +39,37 @@ if TYPE_CHECKING:
 class CNNDigitClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, TransformerMixin, ImageEstimator):
     """Convolutional neural network for MNIST digits and other small images.
 
-    Blocks of convolution and max-pooling, dropout, dense layers with dropout, and a softmax output, trained
-    with cross-entropy. The defaults are the network and the training of the Keras MNIST notebook: 186,110
-    parameters for 28x28 gray images and ten classes, and on MNIST ten epochs of Adadelta with batches of 128
-    images. `from_recipe` returns classifiers with more accurate parameters, in particular for few images.
+    The network consists of blocks of convolution and max-pooling, dropout, dense layers with dropout, and a
+    softmax output. It is trained with cross-entropy. The default parameters are those of the classic Keras
+    MNIST notebook: a network with 186,110 parameters for 28x28 gray images and ten classes, and on MNIST ten
+    epochs of Adadelta with batches of 128 images. The notebook also sets 20% of the training images aside for
+    validation, ``validation_split=0.2``. `from_recipe` returns classifiers with more accurate parameters, in
+    particular for few images.
 
-    A fitted classifier consists of hyper-parameters and NumPy arrays. Keras trains the arrays, and ONNX
-    Runtime predicts with them. It can be pickled, and sent to other processes. Fits of the same architecture
-    share one compiled network.
+    The fitted weights are NumPy arrays. Keras trains them, and ONNX Runtime predicts with them, so a fitted
+    classifier can be pickled and sent to other processes. Fits with the same network, optimizer settings and
+    augmentation share one compiled network.
 
-    It is a transformer too: `transform` returns the embeddings of images, for instance for nearest neighbors.
+    The classifier is also a transformer: `transform` returns the embeddings of images, for instance for
+    nearest neighbors.
+
+    Read more in the :ref:`User Guide <guide-classifier>`.
 
     Parameters
     ----------
     filters : array-like of int, default=(32, 64)
-        Number of filters in each block; the length sets the number of blocks.
+        Number of filters in each block; the length sets the number of blocks. With ``()``, there are no
+        blocks: the pixels, after dropout with the rate `conv_dropout`, are the input of the dense layers.
     kernel_size : int or array-like of (int or (int, int)), default=5
         Height and width of the convolution windows, in pixels. An integer is used for all blocks. A sequence
         has one entry per block: an integer or a (height, width) pair. Windows are clipped to the feature map.
     pool_size : int or array-like of (int or (int, int)), default=2
         Height and width of the pooling windows, in pixels; the same format as `kernel_size`.
     conv_dropout : float in [0, 1), default=0.2
-        Dropout rate after the last block.
+        Dropout rate [1]_ after the last block: the fraction of its outputs that are set to 0 in training.
     dense_units : array-like of int, default=(120, 84)
-        Number of units in each hidden dense layer; the length sets the number of layers.
+        Number of units in each hidden dense layer; the length sets the number of layers. With ``()``, there
+        are no hidden dense layers: the softmax layer follows the blocks, and `dense_dropout` has no effect.
     dense_dropout : float in [0, 1), default=0.5
         Dropout rate after the first dense layer.
     activation : str, default="relu"
@@ -70,52 +77,54 @@ class CNNDigitClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Trans
         of ONNX Runtime.
     optimizer : {"adadelta", "adam", "adamw", "rmsprop", "sgd"} or keras.optimizers.Optimizer, \
             default="adadelta"
-        The optimizer. An instance is copied, and never changed. Optimizers that average weights
-        (`use_ema=True`, ScheduleFreeAdamW) are not supported.
+        The optimizer: Adadelta [2]_, Adam [3]_, AdamW [4]_, RMSprop or stochastic gradient descent. An
+        instance is copied and never changed. Optimizers that average weights (`use_ema=True`,
+        ScheduleFreeAdamW) are not supported.
     optimizer_params : dict or None, default=None
         Keyword arguments of the named optimizer, as Keras names them: ``{"beta_1": 0.7, "beta_2": 0.9}`` for
         "adam", ``{"momentum": 0.9, "nesterov": True}`` for "sgd", ``{"weight_decay": 1e-4}`` for any. None
-        uses the defaults of Keras. Must be None if `optimizer` is an instance, and must not contain the
-        learning rate, which is set by `learning_rate`.
+        uses the Keras defaults. Must be None if `optimizer` is an instance, and must not contain the learning
+        rate, which is set by `learning_rate`.
     learning_rate : float or "auto", default="auto"
-        Learning rate. "auto" is 1.0 for "adadelta", as in the Keras MNIST notebook (the method has no
-        learning rate of its own, see [1]_), the default of Keras for any other name (0.001 for "adam"), and
-        the learning rate of an instance.
+        Learning rate. "auto" is 1.0 for "adadelta", as in the Keras MNIST notebook (the published method [2]_
+        has no learning rate), the Keras default for any other name (0.001 for "adam"), and the learning rate
+        of an instance.
     learning_rate_schedule : {"constant", "one_cycle", "cosine", "exponential"} or callable, \
             default="constant"
         Learning rate schedule over the batches of one `fit`, with `learning_rate` as its maximum. "one_cycle"
-        rises linearly from a tenth of the maximum during the first fifth of the batches, and decays to 0 on a
-        cosine [2]_. "cosine" decays to 0 on a cosine, "exponential" decays to a hundredth. A callable takes
-        the index of the batch, starting at 0, and returns its learning rate; it is called for all batches
-        before training. `partial_fit` uses a constant rate.
+        rises linearly from a tenth of the maximum during the first fifth of the batches [5]_, then decays to
+        0 along a cosine. "cosine" decays to 0 along a cosine [6]_, "exponential" decays to a hundredth. A
+        callable takes the index of the batch, starting at 0, and returns its learning rate; it is called for
+        all batches before training. `partial_fit` uses a constant rate.
     batch_size : int, default=128
         Number of images per batch. Doubling `batch_size` halves the number of updates per epoch.
     epochs : int or "auto", default="auto"
-        Number of epochs. "auto" is ``min(1000, max(10, ceil(1000 / ceil(n_samples / batch_size))))``, which
-        gives about 1000 batches within these limits, where `n_samples` is the number of training images
-        without those for validation: 1000 epochs for 100 images, 16 for 8,000, and 10 for the 60,000 of
-        MNIST, as in the Keras MNIST notebook. With `augmentation`, it is about 3000 batches in at most 300
-        epochs. See `n_iter_` for the number.
+        Number of epochs. "auto" trains for about 1,000 batches, within 10 to 1,000 epochs; with
+        `augmentation`, for about 3,000 batches, within 10 to 300 epochs. Without augmentation, these are 1000
+        epochs for 100 images, 16 for 8,000, and 10 for the 60,000 of MNIST, as in the Keras MNIST notebook.
+        The formula is ``min(1000, max(10, ceil(1000 / ceil(n_samples / batch_size))))``, where `n_samples` is
+        the number of training images without those for validation. See `n_iter_` for the result.
     validation_split : float in [0, 1), default=0.0
-        Fraction of the training images used for validation instead: a shuffled and stratified split, which
-        determines `val_loss` and `val_accuracy` in `history_`.
+        Fraction of the training images that are not trained on but used for validation: a shuffled and
+        stratified split, which determines `val_loss` and `val_accuracy` in `history_`.
     early_stopping : bool or {"val_loss", "val_accuracy"}, default=False
         Whether to stop when this metric has not improved for `n_iter_no_change` epochs, and to keep the
         weights of the best epoch. True is "val_accuracy", as in MLPClassifier. Without `X_val` and
-        `validation_split`, 0.1 of the training images are used for validation.
+        `validation_split`, 10% of the training images are used for validation.
     n_iter_no_change : int, default=5
         Number of epochs without improvement after which `early_stopping` stops (the patience in Keras).
     augmentation : {"affine", "elastic", "shift"}, keras.Layer, list of keras.Layer or None, default=None
         Data augmentation, drawn again for every image in every epoch. "shift" translates by whole pixels, up
         to 1/14 of the image size, rounded: 2 pixels for 28x28 images. "affine" translates by up to 1/14,
         rotates by up to 10 degrees and zooms by up to 10%. "elastic" also displaces every pixel by a smooth
-        random field [3]_, whose root mean square along each axis is 2% of the image size: 0.56 pixels for
+        random field [7]_, whose root mean square along each axis is 2% of the image size: 0.56 pixels for
         28x28 images. Pixels from outside the image are 0. Keras preprocessing layers are copied and seeded;
         they must keep the shape of the images, must not mix the images of a batch, and must not draw from
         the global generators of Python or NumPy, as AugMix does.
     label_smoothing : float in [0, 1), default=0.0
-        Fraction of the target probability that is spread evenly over all classes, as in Keras, for `loss` and
-        `val_loss` too. Usually raises accuracy but makes the probabilities under-confident.
+        Fraction of the target probability that is spread evenly over all classes [8]_, in training and in
+        `val_loss`. It usually raises the accuracy. With many training images, the probabilities become
+        under-confident; with few, it counters over-confidence.
     class_weight : dict of label to float, "balanced" or None, default=None
         Class weights for training. Labels missing in a dict have weight 1. "balanced" is
         ``n_samples / (n_classes * np.bincount(y))``, over the training samples with a positive sample weight.
@@ -125,26 +134,28 @@ class CNNDigitClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Trans
         Keras callbacks. Each `fit` uses copies of them.
     warm_start : bool, default=False
         Whether `fit` continues from the weights and the optimizer state of the previous fit. The optimizer
-        state is kept by a `fit` with `warm_start` and by `partial_fit`; after any other `fit` it is reset.
+        state is kept by a `fit` with `warm_start` and by `partial_fit`; any other `fit` discards it.
     image_shape : tuple of int, (h, w) or (h, w, c), or None, default=None
         Shape of one image, in pixels. None infers it: from arrays of shape (n, h, w, c) or (n, h, w); flat
         rows whose width is a perfect square are square gray images; any other width is one row of pixels,
         with a warning.
     checkpoint : str, PathLike or None, default=None
         Path of a file in which `fit` saves the training state after every epoch. If the file exists, a `fit`
-        with the same data and parameters resumes after the last saved epoch, and returns the weights of a fit
-        without interruption; any other `fit` raises an error. The file is removed when `fit` succeeds. Fits
+        with the same data and parameters resumes after the last saved epoch, and reaches the same weights as
+        an uninterrupted fit; any other `fit` raises an error. The file is removed when `fit` succeeds. Fits
         that run at the same time need different files. For searches, pass an existing directory, in which
         each run has its own file; `random_state` must then be an integer.
     dtype : {"float32", "float64", "mixed_bfloat16", "mixed_float16"}, default="float32"
         Keras dtype policy. Input of any dtype is cast to it one batch at a time. Mixed precision is only used
-        for training: ONNX Runtime predicts in float32. With "float64", TensorFlow predicts in float64.
+        for training: ONNX Runtime predicts in float32. It is faster than "float32" only on processors with
+        instructions for it, such as AVX512-BF16 or AMX for "mixed_bfloat16". With "float64", TensorFlow
+        predicts in float64.
     random_state : int, RandomState instance or None, default=None
         Determines the initial weights, the order of the images, the augmentation, the dropout masks and the
-        validation split. An integer gives the same weights, bit for bit, at every call.
+        validation split. Pass an integer for bit-identical weights in every call on one machine.
     verbose : int, default=0
-        0 is silent. 1 shows a progress bar with the epoch, the metrics and the time left in terminals and
-        notebooks, and prints one line per epoch in other outputs. 2 prints the lines of Keras, one per epoch.
+        0 is silent. 1 shows a progress bar with the epoch, the metrics and the remaining time in terminals
+        and notebooks, and prints one line per epoch elsewhere. 2 prints one line per epoch as Keras does.
 
     Attributes
     ----------
@@ -157,29 +168,41 @@ class CNNDigitClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Trans
     image_shape_ : tuple of (h, w, c)
         Shape of one image, in pixels.
     history_ : dict of list of float
-        `loss` and `accuracy` per epoch, and `val_loss` and `val_accuracy` with validation data. Continued by
-        warm starts and partial fits.
+        `loss` and `accuracy` per epoch, and `val_loss` and `val_accuracy` with validation data. Losses are
+        cross-entropies, in nats. Warm starts and partial fits append to the lists; any other `fit` resets
+        them.
     n_iter_ : int
-        Number of epochs trained.
+        Number of epochs trained, the length of the lists in `history_`.
     best_validation_score_ : float
         Validation accuracy of the epoch whose weights were kept. Only with `early_stopping`.
     model_ : keras.Model
-        A compiled Keras model with the fitted weights, created again at every access: for its `summary()` and
-        for export. Training it does not change the classifier.
+        A compiled Keras model with the fitted weights, for its `summary()` and for export. A new model is
+        created at every access, so training it does not change the classifier.
 
     See Also
     --------
     ImagePreprocessor : Reshapes and scales images for this classifier.
     build_cnn : Builds the Keras network alone.
+    load_pretrained : Loads a fitted classifier for handwritten digits.
     sklearn.neural_network.MLPClassifier : Dense layers only.
 
     References
     ----------
-    .. [1] Zeiler, M. D. (2012). "ADADELTA: an adaptive learning rate method". arXiv:1212.5701.
-    .. [2] Smith, L. N. and Topin, N. (2019). "Super-convergence: very fast training of neural networks using
+    .. [1] Srivastava, N. et al. (2014). "Dropout: a simple way to prevent neural networks from overfitting".
+       JMLR 15.
+    .. [2] Zeiler, M. D. (2012). "ADADELTA: an adaptive learning rate method". arXiv:1212.5701.
+    .. [3] Kingma, D. P. and Ba, J. (2015). "Adam: a method for stochastic optimization". ICLR.
+       arXiv:1412.6980.
+    .. [4] Loshchilov, I. and Hutter, F. (2019). "Decoupled weight decay regularization". ICLR.
+       arXiv:1711.05101.
+    .. [5] Smith, L. N. and Topin, N. (2019). "Super-convergence: very fast training of neural networks using
        large learning rates". arXiv:1708.07120.
-    .. [3] Simard, P. Y., Steinkraus, D. and Platt, J. C. (2003). "Best practices for convolutional neural
+    .. [6] Loshchilov, I. and Hutter, F. (2017). "SGDR: stochastic gradient descent with warm restarts". ICLR.
+       arXiv:1608.03983.
+    .. [7] Simard, P. Y., Steinkraus, D. and Platt, J. C. (2003). "Best practices for convolutional neural
        networks applied to visual document analysis". ICDAR.
+    .. [8] Szegedy, C. et al. (2016). "Rethinking the Inception architecture for computer vision". CVPR.
+       arXiv:1512.00567.
 
     Examples
     --------
@@ -188,7 +211,8 @@ class CNNDigitClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Trans
     >>> from sk_mnist_cnn import CNNDigitClassifier, ImagePreprocessor
     >>> X, y = load_digits(return_X_y=True)
     >>> cnn = CNNDigitClassifier(
-    ...     filters=(16, 32), kernel_size=3, optimizer="adam", learning_rate=0.01, epochs=10
+    ...     filters=(16, 32), kernel_size=3, optimizer="adam", learning_rate=0.01,
+    ...     learning_rate_schedule="one_cycle", epochs=6, random_state=0,
     ... )
     >>> clf = make_pipeline(ImagePreprocessor(), cnn)
     >>> clf.fit(X[:1500], y[:1500]).score(X[1500:], y[1500:]) > 0.8
@@ -293,7 +317,8 @@ class CNNDigitClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Trans
     def from_recipe(cls, name: RecipeName = "recommended", **params: Any) -> Self:
         """Create a classifier with the parameters of a recipe.
 
-        The recipes were selected for different numbers of training images. [1]_ compares them.
+        The recipes were selected for different numbers of training images, and [1]_ compares them. Read more
+        in the :ref:`User Guide <guide-how_long_to_train>`.
 
         Parameters
         ----------
@@ -308,7 +333,7 @@ class CNNDigitClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Trans
         Returns
         -------
         classifier : CNNDigitClassifier
-            Unfitted. Its parameters are plain values, so that it can be cloned, searched and saved.
+            An unfitted classifier. Its parameters are plain values, so it can be cloned, searched and saved.
 
         Raises
         ------
@@ -316,6 +341,10 @@ class CNNDigitClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Trans
             If the classifier has no parameter with a name in `params`.
         ValueError
             If there is no recipe with this `name`.
+
+        See Also
+        --------
+        load_pretrained : Load a fitted classifier for handwritten digits.
 
         References
         ----------
@@ -344,17 +373,19 @@ class CNNDigitClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Trans
     ) -> Self:
         """Train the network.
 
+        Read more in the :ref:`User Guide <guide-training>`.
+
         Parameters
         ----------
         X : array-like of shape (n_samples, h, w, c), (n_samples, h, w) or (n_samples, h * w * c)
             Images with pixels in [0, 1].
         y : array-like of shape (n_samples,)
-            Labels of any type, of at least two classes.
+            Labels of at least two classes: strings, integers, booleans, or floats without a fraction.
         sample_weight : array-like of shape (n_samples,), float or None, default=None
-            Sample weights; None is 1 for all samples. Samples with zero weight are ignored. Only the ratios
-            of the weights matter.
+            Sample weights, at least 0; None is 1 for all samples. Samples with zero weight are ignored. Only
+            the ratios of the weights matter.
         X_val : array-like, in one of the shapes of `X`, default=None
-            Images for validation after every epoch, instead of a `validation_split`.
+            Images for validation after every epoch, instead of `validation_split`.
         y_val : array-like of shape (n_val,), default=None
             Labels of `X_val`.
         sample_weight_val : array-like of shape (n_val,), float or None, default=None
@@ -367,15 +398,46 @@ class CNNDigitClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Trans
 
         Raises
         ------
+        OSError
+            If the file of `checkpoint` can no longer be written, for instance on a full disk.
+        RuntimeError
+            If TensorFlow does not execute eagerly: inside of a `tf.function` or a `tf.GradientTape`.
+        TypeError
+            If `X` is sparse, or the labels cannot be sorted, such as a mix of numbers and strings.
         ValueError
-            If the data or a parameter cannot be used, or the loss becomes infinite or NaN. A fitted
-            classifier stays as it was.
+            If the data or a parameter is not valid, the loss becomes infinite or NaN, or the file of
+            `checkpoint` is in use, is damaged or was saved by another run.
 
         Warns
         -----
         ConvergenceWarning
-            If the training loss of the last epoch is near the loss of predicting the class frequencies, or
-            was still falling clearly in a fit with a constant learning rate and fewer epochs than "auto".
+            If the training loss of the last epoch is not clearly below the loss of predicting the class
+            frequencies for every image, or was still falling clearly at the end of a training with a constant
+            learning rate and fewer epochs than "auto".
+        UserWarning
+            If the pixels are integers above 1, or flat rows are not square and `image_shape` is None.
+
+        See Also
+        --------
+        partial_fit : Train for one epoch on a batch of images.
+
+        Notes
+        -----
+        A `fit` that raises an error leaves the classifier unchanged.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_digits
+        >>> from sk_mnist_cnn import CNNDigitClassifier
+        >>> X, y = load_digits(return_X_y=True)
+        >>> clf = CNNDigitClassifier(
+        ...     (4,), optimizer="adam", learning_rate=0.01, learning_rate_schedule="cosine", batch_size=32,
+        ...     epochs=2, random_state=0,
+        ... )
+        >>> clf.fit(X[:1000] / 16, y[:1000], X_val=X[1000:] / 16, y_val=y[1000:]).n_iter_
+        2
+        >>> sorted(clf.history_)
+        ['accuracy', 'loss', 'val_accuracy', 'val_loss']
         """
         weights = None if is_number(sample_weight) else sample_weight  # scorers take one per sample
         with observed_fit(self, X, y, weights, self.epochs) as observer:
@@ -397,9 +459,12 @@ class CNNDigitClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Trans
     ) -> Self:
         """Train for one epoch on a batch of images, starting from the current weights.
 
-        Do not call `partial_fit` from several threads at the same time, because only one of the epochs would
-        be kept. The optimizer state is kept between calls. A `fit` without `warm_start` does not keep it, so
+        Use it for data that arrives in parts, or to continue the training of a fitted classifier with other
+        images. The optimizer state is kept between calls. A `fit` without `warm_start` does not keep it, so
         the first `partial_fit` after such a `fit` starts from the fitted weights with a new optimizer state.
+
+        Do not call `partial_fit` of one classifier in several threads at the same time, because only one of
+        the epochs would be kept. Read more in the :ref:`User Guide <guide-training>`.
 
         Parameters
         ----------
@@ -419,9 +484,35 @@ class CNNDigitClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Trans
 
         Raises
         ------
+        RuntimeError
+            If TensorFlow does not execute eagerly: inside of a `tf.function` or a `tf.GradientTape`.
+        TypeError
+            If `X` is sparse.
         ValueError
             If `classes` is missing at the first call or differs later, a label is not among them,
-            `class_weight` is "balanced", which needs all labels at once, or `early_stopping` is set.
+            `class_weight` is "balanced", which needs all labels at once, `early_stopping` is set, or the data
+            or another parameter is not valid.
+
+        Warns
+        -----
+        UserWarning
+            As in `fit`, for pixels that are not scaled and for flat rows that are not square.
+
+        See Also
+        --------
+        fit : Train for all epochs.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_digits
+        >>> from sk_mnist_cnn import CNNDigitClassifier
+        >>> X, y = load_digits(return_X_y=True)
+        >>> clf = CNNDigitClassifier((4,), optimizer="adam")
+        >>> for start in range(0, 1500, 500):
+        ...     part = slice(start, start + 500)
+        ...     clf = clf.partial_fit(X[part] / 16, y[part], classes=range(10))
+        >>> clf.n_iter_
+        3
         """
         run = prepare_partial_fit(self, X, y, classes, sample_weight)
         self._store(run, _engine().train(run), keep_optimizer=True)
@@ -429,6 +520,9 @@ class CNNDigitClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Trans
 
     def predict_proba(self, X: ArrayLike) -> NDArray[np.floating[Any]]:
         """Predict class probabilities.
+
+        They are usually well calibrated after a training on many images without `label_smoothing`. Read more
+        in the :ref:`User Guide <guide-probabilities>`.
 
         Parameters
         ----------
@@ -442,8 +536,30 @@ class CNNDigitClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Trans
 
         Raises
         ------
+        NotFittedError
+            If the classifier is not fitted.
+        TypeError
+            If `X` is sparse.
         ValueError
-            If pixels are so large that the probabilities are not finite.
+            If the images have another shape than those in `fit`, or pixels are NaN, infinite, or so large
+            that the probabilities are not finite.
+
+        Warns
+        -----
+        UserWarning
+            If the pixels are integers above 1, so that they seem not to be scaled.
+
+        See Also
+        --------
+        predict : Return the most probable labels.
+        evaluation_report : Compute the log loss and the calibration error.
+
+        Examples
+        --------
+        >>> from sk_mnist_cnn import load_mnist_sample, load_pretrained
+        >>> images = load_mnist_sample().x_test[:2]
+        >>> load_pretrained().predict_proba(images).round(3).max(axis=1)
+        array([1., 1.], dtype=float32)
         """
         return self._predict(X, "probabilities")
 
@@ -458,7 +574,28 @@ class CNNDigitClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Trans
         Returns
         -------
         log_probabilities : ndarray of shape (n_samples, n_classes)
-            Always finite: a probability of 0 is replaced by the smallest normal number.
+            In the order of `classes_`. Always finite: a probability of 0 is replaced by the smallest normal
+            number.
+
+        Raises
+        ------
+        NotFittedError
+            If the classifier is not fitted.
+        TypeError
+            If `X` is sparse.
+        ValueError
+            As in `predict_proba`.
+
+        See Also
+        --------
+        predict_proba : Predict the probabilities.
+
+        Examples
+        --------
+        >>> from sk_mnist_cnn import load_mnist_sample, load_pretrained
+        >>> images = load_mnist_sample().x_test[:2]
+        >>> load_pretrained().predict_log_proba(images).shape
+        (2, 10)
         """
         probabilities = self.predict_proba(X)
         return np.log(np.maximum(probabilities, np.finfo(probabilities.dtype).tiny))
@@ -475,6 +612,28 @@ class CNNDigitClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Trans
         -------
         labels : ndarray of shape (n_samples,)
             The most probable class of each image, in the dtype of `classes_`.
+
+        Raises
+        ------
+        NotFittedError
+            If the classifier is not fitted.
+        TypeError
+            If `X` is sparse.
+        ValueError
+            As in `predict_proba`.
+
+        See Also
+        --------
+        predict_proba : Predict the probabilities of all classes.
+
+        Examples
+        --------
+        >>> from sk_mnist_cnn import load_mnist_sample, load_pretrained
+        >>> mnist = load_mnist_sample()
+        >>> load_pretrained().predict(mnist.x_test[:5])
+        array([8, 6, 0, 1, 9])
+        >>> mnist.y_test[:5]
+        array([8, 6, 0, 1, 9])
         """
         fitted = snapshot(self)
         positions = fitted.predict_proba(X).argmax(axis=1)
@@ -482,6 +641,9 @@ class CNNDigitClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Trans
 
     def transform(self, X: ArrayLike) -> NDArray[np.floating[Any]]:
         """Compute embeddings: the activations of the last hidden layer.
+
+        Images of the same class have similar embeddings, so other estimators can be fitted on them. Read more
+        in the :ref:`User Guide <guide-classifier>`.
 
         Parameters
         ----------
@@ -493,18 +655,61 @@ class CNNDigitClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Trans
         embeddings : ndarray of shape (n_samples, n_units)
             `n_units` is the last of `dense_units`. Without `dense_units`, the embedding of an image is its
             flattened feature map. float64 with ``dtype="float64"``, otherwise float32. A frame, if
-            `set_output` asks for one, with a column for each of `get_feature_names_out`.
+            `set_output` asks for one, with the columns of `get_feature_names_out`.
 
         Raises
         ------
+        NotFittedError
+            If the classifier is not fitted.
+        TypeError
+            If `X` is sparse.
         ValueError
-            If pixels are so large that the embeddings are not finite.
+            If the images have another shape than those in `fit`, or pixels are NaN, infinite, or so large
+            that the embeddings are not finite.
+
+        Warns
+        -----
+        UserWarning
+            If the pixels are integers above 1, so that they seem not to be scaled.
+
+        See Also
+        --------
+        predict_proba : Predict class probabilities from the embeddings.
+
+        Examples
+        --------
+        >>> from sk_mnist_cnn import load_mnist_sample, load_pretrained
+        >>> load_pretrained().transform(load_mnist_sample().x_test[:5]).shape
+        (5, 84)
         """
         return self._predict(X, "embeddings")
 
     @property
     def model_(self) -> "keras.Model":
-        """A compiled Keras model with the fitted weights."""
+        """A compiled Keras model with the fitted weights, for its `summary()` and for export.
+
+        A new model is created at every access, so training it does not change the classifier. Read more in
+        the :ref:`User Guide <guide-persistence>`.
+
+        Raises
+        ------
+        NotFittedError
+            If the classifier is not fitted.
+        RuntimeError
+            In a process forked after TensorFlow was used, where TensorFlow's threads do not exist; or if
+            TensorFlow does not execute eagerly.
+
+        See Also
+        --------
+        build_cnn : Build the network without a classifier.
+        export_onnx : Write a fitted classifier to an ONNX file.
+
+        Examples
+        --------
+        >>> from sk_mnist_cnn import load_pretrained
+        >>> load_pretrained()[-1].model_.input_shape
+        (None, 28, 28, 1)
+        """
         check_is_fitted(self)
         fitted = snapshot(self)
         config = TrainingConfig.from_params(vars(fitted), fitted._seed)
@@ -602,7 +807,7 @@ def compute_output(architecture, weights, rows, output):
 
 
 def _engine():
-    """Return the engine, imported at first use: TensorFlow takes seconds to load."""
+    """Return the engine, imported at its first use, because importing TensorFlow takes seconds."""
     from ._keras import engine
 
     return engine
