@@ -9,7 +9,7 @@ from numbers import Integral
 
 import numpy as np
 from scipy import sparse
-from sklearn.utils.validation import validate_data
+from sklearn.utils.validation import check_array, validate_data
 
 from ._base import with_flat_features
 from ._warnings import warn
@@ -65,6 +65,28 @@ def _is_valid_array(estimator, rows, n_features):
         return False
     with np.errstate(over="ignore", invalid="ignore"):  # the sum of finite pixels may be infinite
         return rows.dtype.kind != "f" or bool(np.isfinite(rows.sum()))
+
+
+def validate_transformed(X, image_shape):
+    """Return images of a fitted shape as flat rows. Unlike in `validate_images`, columns have no names.
+
+    Raises
+    ------
+    TypeError
+        If `X` is sparse.
+    ValueError
+        If its images have another shape.
+    """
+    rows, layout = as_flat_rows(to_array(X))
+    rows = check_array(rows, dtype="numeric", input_name="X")
+    n_features = prod(image_shape)
+    if rows.shape[1] != n_features:
+        raise ValueError(
+            f"X must hold images of the fitted shape {image_shape}, with {n_features} features, "
+            f"got {rows.shape[1]} features. Pass images that transform has returned."
+        )
+    check_layout(layout, image_shape)
+    return rows
 
 
 def check_dense(X):

@@ -52,13 +52,30 @@ def warn_of_raw_pixels(rows, name="X"):
         )
 
 
-def warn_of_scaled_pixels(rows, max_value):
-    """Warn about pixels in [0, 1] that would be divided by the maximum of unscaled pixels."""
-    is_raw_scale = max_value >= _MAX_OF_DIGITS and max_value.is_integer()
-    if is_raw_scale and rows.dtype.kind in "bf" and 0 < rows.max() <= 1:
+def check_scale(rows, max_value, divisor):
+    """Check that pixels are in [0, max_value], unless it is "auto", and are not scaled already.
+
+    Raises
+    ------
+    ValueError
+        If there are pixels outside [0, max_value].
+
+    Warns
+    -----
+    UserWarning
+        If the pixels are in [0, 1] already, but the divisor is the maximum of unscaled pixels.
+    """
+    low, high = rows.min(), rows.max()
+    if max_value != "auto" and (low < 0 or high > divisor):
+        raise ValueError(
+            f"X must hold pixels in [0, {max_value}] with max_value={max_value}, got pixels in "
+            f'[{low}, {high}]. Pass the largest possible pixel value, or max_value="auto".'
+        )
+    is_raw_scale = divisor >= _MAX_OF_DIGITS and divisor.is_integer()
+    if is_raw_scale and rows.dtype.kind in "bf" and 0 < high <= 1:
         warn(
-            f"X holds {rows.dtype} pixels up to {float(rows.max()):g}, but is divided by "
-            f"max_value_={max_value:g}. Pass images that are not scaled yet, as in fit."
+            f"X holds {rows.dtype} pixels up to {float(high):g}, but is divided by max_value_={divisor:g}. "
+            "Pass images that are not scaled yet, as in fit."
         )
 
 

@@ -1,7 +1,6 @@
 """`ImagePreprocessor` reshapes and scales images, by the rules in `_images` and `_pixels`."""
 
 from collections.abc import Sequence
-from math import prod
 from numbers import Real
 from typing import Any, Literal, Self
 
@@ -10,16 +9,19 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import OneToOneFeatureMixin, TransformerMixin, _fit_context
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import check_array, check_is_fitted
+from sklearn.utils.validation import check_is_fitted
 
 from . import _pixels
 from ._base import ImageTransformer, commit_on_success, snapshot, with_flat_features
-from ._images import as_flat_rows, check_layout, to_array, validate_images
+from ._images import to_array, validate_images, validate_transformed
 from ._sklearn_callbacks import observed_fit
 
 
 class ImagePreprocessor(ImageTransformer):
     """Reshape images to (n, h, w, c) and scale their pixels to [0, 1].
+
+    Use it as the first step of a Pipeline, so that `CNNDigitClassifier` is trained on and predicts images of
+    the same shape and scale. Read more in the :ref:`User Guide <guide-preprocessing>`.
 
     Parameters
     ----------
@@ -33,8 +35,8 @@ class ImagePreprocessor(ImageTransformer):
         255 if all are integers >= 0 with a maximum between 17 and 255, such as a frame from OpenML. If a
         number is given, pixels outside [0, max_value] raise an error.
     flatten : bool, default=False
-        Whether to return flat rows of shape (n, h * w * c), for steps and tools that need two dimensions.
-        `get_feature_names_out` and frames from `set_output` are available only then.
+        Whether to return flat rows of shape (n, h * w * c), for steps and tools that require two dimensions.
+        Only then are `get_feature_names_out` and frames from `set_output` available.
 
     Attributes
     ----------
@@ -102,9 +104,18 @@ class ImagePreprocessor(ImageTransformer):
 
         Raises
         ------
+        TypeError
+            If `X` is sparse.
         ValueError
             If `image_shape` does not fit `X`, `X` seems to have its channels first (and `image_shape` is
-            None), or pixels are outside [0, max_value].
+            None), or pixels are NaN, infinite or outside [0, max_value].
+
+        Examples
+        --------
+        >>> from sk_mnist_cnn import ImagePreprocessor, load_mnist_sample
+        >>> preprocessor = ImagePreprocessor().fit(load_mnist_sample().x_train)
+        >>> preprocessor.image_shape_, preprocessor.max_value_
+        ((28, 28, 1), 255.0)
         """
         with observed_fit(self, X, y), commit_on_success(self) as fitted:
             fitted._fit_rows(X)
@@ -112,7 +123,7 @@ class ImagePreprocessor(ImageTransformer):
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit_transform(self, X: ArrayLike, y: object = None) -> NDArray[np.float32]:
-        """Fit to `X`, and return it reshaped and scaled. `X` is validated only once.
+        """Fit to `X`, and return it reshaped and scaled.
 
         Parameters
         ----------
@@ -124,7 +135,18 @@ class ImagePreprocessor(ImageTransformer):
         Returns
         -------
         images : ndarray of shape (n, h, w, c) or (n, h * w * c), float32
-            Pixels in [0, 1].
+            As `transform` returns them.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As in `fit`.
+
+        Examples
+        --------
+        >>> from sk_mnist_cnn import ImagePreprocessor, load_mnist_sample
+        >>> ImagePreprocessor(flatten=True).fit_transform(load_mnist_sample().x_train).shape
+        (8000, 784)
         """
         with observed_fit(self, X, y), commit_on_success(self) as fitted:
             return fitted._scale(fitted._fit_rows(X))
@@ -140,23 +162,34 @@ class ImagePreprocessor(ImageTransformer):
         Returns
         -------
         images : ndarray of shape (n, h, w, c), or (n, h * w * c) with `flatten`, float32
-            C-contiguous. Pixels in [0, `max_value_`] are scaled to [0, 1]. With ``max_value="auto"``, other
-            pixels are divided by `max_value_` too.
+            Pixels divided by `max_value_`. With ``max_value="auto"``, pixels that are outside the range seen
+            in `fit` can be outside [0, 1]. The array is C-contiguous.
 
         Raises
         ------
+        NotFittedError
+            If the preprocessor is not fitted.
+        TypeError
+            If `X` is sparse.
         ValueError
-            If the images have another shape, or pixels are outside [0, max_value].
+            If the images have another shape than in `fit`, or for pixels as in `fit`.
 
         Warns
         -----
         UserWarning
             If the pixels are in [0, 1] already, but those seen in `fit` were integers.
+
+        Examples
+        --------
+        >>> from sk_mnist_cnn import ImagePreprocessor, load_mnist_sample
+        >>> mnist = load_mnist_sample()
+        >>> ImagePreprocessor().fit(mnist.x_train).transform(mnist.x_test).shape
+        (2000, 28, 28, 1)
         """
         check_is_fitted(self)
         fitted = snapshot(self)
         rows, _, _ = validate_images(fitted, X, image_shape=fitted.image_shape_)
-        fitted._check_scale(rows)
+        _pixels.check_scale(rows, fitted.max_value, fitted.max_value_)
         return fitted._scale(rows)
 
     def inverse_transform(self, X: ArrayLike) -> NDArray[Any]:
@@ -170,24 +203,28 @@ class ImagePreprocessor(ImageTransformer):
         Returns
         -------
         X_original : ndarray of shape (n, h, w, c), (n, h, w) or (n, h * w * c)
-            Pixels of an integer dtype are rounded, and clipped to its range.
+            Pixels multiplied by `max_value_`. Those of an integer dtype are rounded and clipped to its range.
 
         Raises
         ------
+        NotFittedError
+            If the preprocessor is not fitted.
+        TypeError
+            If `X` is sparse.
         ValueError
-            If the images have another shape than those seen in `fit`.
+            If the images have another shape than those in `fit`, or pixels are NaN or infinite.
+
+        Examples
+        --------
+        >>> from sk_mnist_cnn import ImagePreprocessor, load_mnist_sample
+        >>> digits, preprocessor = load_mnist_sample().x_test, ImagePreprocessor()
+        >>> restored = preprocessor.inverse_transform(preprocessor.fit_transform(digits))
+        >>> bool((restored == digits).all())
+        True
         """
         check_is_fitted(self)
         fitted = snapshot(self)
-        rows, layout = as_flat_rows(to_array(X))
-        rows = check_array(rows, dtype="numeric", input_name="X")
-        n_features = prod(fitted.image_shape_)
-        if rows.shape[1] != n_features:
-            raise ValueError(
-                f"X must hold images of the fitted shape {fitted.image_shape_}, with {n_features} features, "
-                f"got {rows.shape[1]} features. Pass images that transform has returned."
-            )
-        check_layout(layout, fitted.image_shape_)
+        rows = validate_transformed(X, fitted.image_shape_)
         pixels = _pixels.unscale_pixels(rows, fitted.max_value_, fitted._fitted_dtype)
         return pixels.reshape(len(pixels), *fitted._fitted_layout)
 
@@ -204,6 +241,19 @@ class ImagePreprocessor(ImageTransformer):
         -------
         feature_names_out : ndarray of shape (h * w * c,), str
             The names of the input columns; "x0", "x1" and so on for images without names.
+
+        Raises
+        ------
+        NotFittedError
+            If the preprocessor is not fitted.
+        ValueError
+            If `input_features` differs from the names seen in `fit`, or from the number of pixels.
+
+        Examples
+        --------
+        >>> from sk_mnist_cnn import ImagePreprocessor
+        >>> ImagePreprocessor(flatten=True).fit([[[0, 1], [1, 0]]]).get_feature_names_out()
+        array(['x0', 'x1', 'x2', 'x3'], dtype=object)
         """
         check_is_fitted(self)
         fitted = snapshot(self)
@@ -216,13 +266,19 @@ class ImagePreprocessor(ImageTransformer):
         Parameters
         ----------
         transform : {"default", "pandas", "polars"} or None, default=None
-            "default" is an array, None changes nothing. Ignored without `flatten`: no frame can hold images,
-            and so ``Pipeline.set_output`` reaches the other steps.
+            "default" is an array, None changes nothing. Ignored without `flatten`: no frame holds images.
 
         Returns
         -------
         self : ImagePreprocessor
             The transformer.
+
+        Examples
+        --------
+        >>> from sk_mnist_cnn import ImagePreprocessor
+        >>> ImagePreprocessor(flatten=True).set_output(transform="pandas").fit_transform([[[0, 2], [1, 0]]])
+            x0   x1   x2   x3
+        0  0.0  1.0  0.5  0.0
         """
         if self.flatten:
             return TransformerMixin.set_output(self, transform=transform)
@@ -232,25 +288,12 @@ class ImagePreprocessor(ImageTransformer):
         """Fit to `X`, and return it as validated flat rows."""
         X = to_array(X)
         rows, self.image_shape_, _ = validate_images(self, X)
-        if self.max_value == "auto":
-            self.max_value_ = _pixels.pixel_maximum(rows)
-        else:
-            self.max_value_ = float(self.max_value)
-        self._check_scale(rows)
+        is_auto = self.max_value == "auto"
+        self.max_value_ = _pixels.pixel_maximum(rows) if is_auto else float(self.max_value)
+        _pixels.check_scale(rows, self.max_value, self.max_value_)
         self._fitted_layout = X.shape[1:]
         self._fitted_dtype = rows.dtype.str
         return rows
-
-    def _check_scale(self, rows):
-        """Raise an error for pixels outside [0, max_value], and warn about pixels that are scaled already."""
-        if self.max_value != "auto":
-            low, high = rows.min(), rows.max()
-            if low < 0 or high > self.max_value_:
-                raise ValueError(
-                    f"X must hold pixels in [0, {self.max_value}] with max_value={self.max_value}, got "
-                    f'pixels in [{low}, {high}]. Pass the largest possible pixel value, or max_value="auto".'
-                )
-        _pixels.warn_of_scaled_pixels(rows, self.max_value_)
 
     def _scale(self, rows):
         scaled = _pixels.scale_pixels(rows, self.max_value_)
