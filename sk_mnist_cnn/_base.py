@@ -24,9 +24,10 @@ def _documentation():
 
 @contextlib.contextmanager
 def commit_on_success(estimator):
-    """Yield a copy to fit, and give its attributes to the estimator in one assignment.
+    """Yield a copy to fit, and set its attributes on the estimator in one assignment.
 
-    After an error the estimator is unchanged. Other threads see the old state or the new one, see `snapshot`.
+    After an error, the estimator is unchanged. Other threads see either the old or the new state, see
+    `snapshot`.
     """
     before, copy = dict(vars(estimator)), working_copy(estimator)
     yield copy
@@ -64,7 +65,7 @@ def with_flat_features(estimator, image_shape):
 class ImageEstimator(CallbackSupportMixin, BaseEstimator):
     """Base class of all estimators: accepts images, and can unpickle estimators of older releases.
 
-    In notebooks, its HTML links to its page in the documentation.
+    The HTML that notebooks show links to the page of the estimator in the documentation.
     """
 
     _doc_link_module = "sk_mnist_cnn"
@@ -91,7 +92,7 @@ class ImageTransformer(TransformerMixin, ImageEstimator):
     """Base of transformers that return images of three or four dimensions, which no frame can hold."""
 
     def set_output(self, *, transform: str | None = None) -> Self:
-        """Do nothing, so that ``Pipeline.set_output`` reaches the other steps.
+        """Do nothing, so that ``Pipeline.set_output`` can be called for the other steps.
 
         Parameters
         ----------
@@ -102,6 +103,14 @@ class ImageTransformer(TransformerMixin, ImageEstimator):
         -------
         self : transformer
             The transformer, unchanged.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_digits
+        >>> from sk_mnist_cnn import MNISTNormalizer
+        >>> normalizer = MNISTNormalizer().set_output(transform="pandas")
+        >>> type(normalizer.transform(load_digits().images[:5] / 16))
+        <class 'numpy.ndarray'>
         """
         return self
 

@@ -1,6 +1,6 @@
 """Loaders of the complete MNIST, of the sample that ships with the package, and of folders with pictures.
 
-MNIST is verified and returned as it is. Reshaping and scaling are in `preprocessing`.
+The arrays of MNIST are verified and not changed. `preprocessing` reshapes and scales them.
 """
 
 import os
@@ -72,19 +72,20 @@ def load_mnist(
 ) -> MNISTBunch | tuple:
     """Load the 70,000 handwritten digits of MNIST.
 
-    The arrays are checked against the SHA-256 of the original ones, from every source.
+    The arrays are checked against the SHA-256 of the original ones, regardless of their source. Read more in
+    the :ref:`User Guide <guide-preprocessing>`.
 
     Parameters
     ----------
     path : str or PathLike, default=None
-        An `mnist.npz`, or a directory with the four original IDX files, gzipped or not. If None, Keras
-        downloads `mnist.npz` once and keeps it in its own cache.
+        The path of an `mnist.npz`, or of a directory with the four original IDX files, gzipped or not. If
+        None, Keras downloads `mnist.npz` (11.5 MB) once and stores it in its cache.
     return_X_y : bool, default=False
-        Return `(X, y)`, all images and all labels, instead of a Bunch. The first 60,000 rows are the
-        training set, the last 10,000 the test set.
+        Whether to return `(X, y)`, all images and all labels, instead of a Bunch. The first 60,000 rows are
+        the training set, the last 10,000 the test set.
     as_frame : bool, default=False
-        Return images as DataFrames of flat rows with the columns `pixel1` to `pixel784`, as
-        OpenML's `mnist_784` has them, and labels as Series with the name `class`.
+        Whether to return images as DataFrames of flat rows with the columns `pixel1` to `pixel784`, and
+        labels as Series with the name `class`, as in OpenML's `mnist_784`.
 
     Returns
     -------
@@ -112,8 +113,9 @@ def load_mnist(
     Examples
     --------
     >>> from sk_mnist_cnn import load_mnist
-    >>> load_mnist().x_train.shape  # doctest: +SKIP
-    (60000, 28, 28)
+    >>> mnist = load_mnist()  # doctest: +SKIP
+    >>> mnist.x_train.shape, mnist.x_test.shape  # doctest: +SKIP
+    ((60000, 28, 28), (10000, 28, 28))
     """
     arrays = _download() if path is None else read_mnist(as_path(path), MNIST)
     return _package(arrays, return_X_y, as_frame)
@@ -136,15 +138,16 @@ def load_mnist_sample(
 def load_mnist_sample(*, return_X_y: bool = False, as_frame: bool = False) -> MNISTBunch | tuple:
     """Load the 10,000 MNIST digits that ship with the package.
 
-    They are 800 training and 200 test images of each digit, drawn at random from MNIST's training
-    and test sets, in shuffled order. No network connection is needed.
+    They are 800 training and 200 test images of each digit, drawn at random from the training and test sets
+    of MNIST, in shuffled order. No network connection is needed. Read more in the
+    :ref:`User Guide <guide-preprocessing>`.
 
     Parameters
     ----------
     return_X_y : bool, default=False
-        Return `(X, y)` instead of a Bunch. The first 8,000 rows are the training set.
+        Whether to return `(X, y)` instead of a Bunch. The first 8,000 rows are the training set.
     as_frame : bool, default=False
-        Return DataFrames and Series, as `load_mnist` does.
+        Whether to return DataFrames and Series, as `load_mnist` does.
 
     Returns
     -------
@@ -179,14 +182,14 @@ def load_image_folder(path: str | os.PathLike[str]) -> ImageFolderBunch:
     """List the pictures in a folder that has one subfolder for each label.
 
     The pictures are not opened. `MNISTNormalizer` accepts their file names as `X`, so a pipeline that starts
-    with a `MNISTNormalizer` can be fitted on them.
+    with a `MNISTNormalizer` can be fitted on them. Read more in the :ref:`User Guide <guide-own_digits>`.
 
     Parameters
     ----------
     path : str or PathLike
-        The folder. The names of its subfolders are the labels. All files in a subfolder, also in nested
-        folders, are listed as pictures. Files and folders whose names start with a dot are ignored, as well
-        as the Windows files Thumbs.db and desktop.ini.
+        The folder. The names of its subfolders are the labels. All files in a subfolder and in its nested
+        folders are listed as pictures, except for files and folders whose names start with a dot, and for the
+        Windows files Thumbs.db and desktop.ini.
 
     Returns
     -------
@@ -198,7 +201,7 @@ def load_image_folder(path: str | os.PathLike[str]) -> ImageFolderBunch:
     Raises
     ------
     FileNotFoundError
-        If `path` does not exist, or is not a folder.
+        If `path` does not exist or is not a folder.
     TypeError
         If `path` is neither a str nor a PathLike.
     ValueError

@@ -15,8 +15,9 @@ from .preprocessing import ImagePreprocessor
 def export_onnx(estimator: Estimator, path: str | os.PathLike[str], *, embeddings: bool = False) -> None:
     """Write a fitted classifier or pipeline to an ONNX file, which can be run without Python.
 
-    The input "X" is a batch of any size. The outputs are "label", as `predict` returns them, and
-    "probabilities", as `predict_proba` returns them, in the order of `classes_`.
+    The input "X" is a batch of images of any size. The outputs are "label", as `predict` returns them, and
+    "probabilities", as `predict_proba` returns them, in the order of `classes_`. Read more in the
+    :ref:`User Guide <guide-persistence>`.
 
     Parameters
     ----------
@@ -27,7 +28,7 @@ def export_onnx(estimator: Estimator, path: str | os.PathLike[str], *, embedding
         The file, by convention `*.onnx`, in an existing directory. An existing file is replaced when the new
         one is complete.
     embeddings : bool, default=False
-        Whether the file has a third output, "embeddings", as `transform` returns them.
+        Whether to add a third output, "embeddings", as `transform` returns them.
 
     Raises
     ------
@@ -35,8 +36,10 @@ def export_onnx(estimator: Estimator, path: str | os.PathLike[str], *, embedding
         If the directory does not exist, or `path` is a directory, a device or a pipe.
     NotFittedError
         If a step is not fitted.
+    OSError
+        If the file cannot be written, for instance on a full disk.
     TypeError
-        If `estimator` or `path` has another type.
+        If `estimator` does not end in a CNNDigitClassifier, or `path` is neither a str nor a PathLike.
     ValueError
         If the pipeline has another step, the activation is "sparsemax", or the labels are not numbers,
         booleans or strings.
@@ -47,10 +50,10 @@ def export_onnx(estimator: Estimator, path: str | os.PathLike[str], *, embedding
 
     Notes
     -----
-    After an ImagePreprocessor, "X" holds raw pixels in the layout and the dtype that it was fitted on: rows
-    of 784 uint8 are passed as such rows, and pixels of longdouble as float64. For a classifier alone, "X"
-    holds float32 pixels in [0, 1], of shape (n, h, w, c). Pixels are not checked: those above a `max_value`
-    given as a number are scaled too.
+    If the pipeline starts with an ImagePreprocessor, "X" holds unscaled pixels in the layout and the dtype
+    that it was fitted on: rows of 784 uint8, for instance. Pixels of longdouble are passed as float64. For a
+    classifier alone, "X" holds float32 pixels in [0, 1], of shape (n, h, w, c). The graph does not check
+    pixels: those above a `max_value` that is a number are scaled too.
 
     "label" is int64 for integer labels (uint64 if they exceed int64), otherwise it has the type of
     `classes_`: strings, booleans or floats.
@@ -60,11 +63,16 @@ def export_onnx(estimator: Estimator, path: str | os.PathLike[str], *, embedding
 
     Examples
     --------
-    >>> import onnxruntime  # doctest: +SKIP
-    >>> from sk_mnist_cnn import export_onnx
-    >>> export_onnx(model, "digits.onnx")  # doctest: +SKIP
-    >>> session = onnxruntime.InferenceSession("digits.onnx")  # doctest: +SKIP
-    >>> labels, probabilities = session.run(None, {"X": digits})  # doctest: +SKIP
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> import onnxruntime
+    >>> from sk_mnist_cnn import export_onnx, load_mnist_sample, load_pretrained
+    >>> with TemporaryDirectory() as folder:
+    ...     export_onnx(load_pretrained(), Path(folder, "digits.onnx"))
+    ...     session = onnxruntime.InferenceSession(Path(folder, "digits.onnx").read_bytes())
+    >>> label, probabilities = session.run(None, {"X": load_mnist_sample().x_test[:3]})
+    >>> label.tolist()
+    [8, 6, 0]
     """
     target = as_destination(path)
     preprocessors, classifier = _exportable_steps(estimator)

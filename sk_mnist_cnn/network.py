@@ -27,11 +27,13 @@ def build_cnn(
     dtype: DtypeName = "float32",
     seed: int | None = None,
 ) -> "keras.Sequential":
-    """Build the convolutional network with its initial weights.
+    """Build the convolutional network of `CNNDigitClassifier` as a Keras model with initial weights.
 
-    Each entry of `filters` adds a convolution ("valid" padding) and a max-pooling layer. Dropout, a dense
-    layer per entry of `dense_units` with dropout after the first, and a softmax follow. The defaults are the
-    network of the Keras MNIST notebook: 186,110 parameters for 28x28x1 images and ten classes.
+    Use it to train the network with Keras. Each entry of `filters` adds a convolution ("valid" padding) and a
+    max-pooling layer. They are followed by dropout, a dense layer for each entry of `dense_units` with
+    dropout after the first one, and a softmax layer. The defaults are the network of the classic Keras MNIST
+    notebook, with 186,110 parameters for 28x28x1 images and ten classes. Read more in the
+    :ref:`User Guide <guide-classifier>`.
 
     Parameters
     ----------
@@ -40,7 +42,8 @@ def build_cnn(
     n_classes : int
         Number of outputs, at least 2.
     filters : array-like of int, default=(32, 64)
-        Number of filters in each block; the length sets the number of blocks.
+        Number of filters in each block; the length sets the number of blocks. With ``()``, there are no
+        blocks: the pixels, after dropout with the rate `conv_dropout`, are the input of the dense layers.
     kernel_size : int or array-like of (int or (int, int)), default=5
         Height and width of the convolution windows, in pixels. An integer is used for all blocks. A sequence
         has one entry per block: an integer or a (height, width) pair. Windows are clipped to the feature map.
@@ -49,7 +52,8 @@ def build_cnn(
     conv_dropout : float in [0, 1), default=0.2
         Dropout rate after the last block.
     dense_units : array-like of int, default=(120, 84)
-        Number of units in each hidden dense layer; the length sets the number of layers.
+        Number of units in each hidden dense layer; the length sets the number of layers. With ``()``, there
+        are no hidden dense layers: the softmax layer follows the blocks, and `dense_dropout` has no effect.
     dense_dropout : float in [0, 1), default=0.5
         Dropout rate after the first dense layer.
     activation : str, default="relu"
@@ -57,8 +61,8 @@ def build_cnn(
     dtype : {"float32", "float64", "mixed_float16", "mixed_bfloat16"}, default="float32"
         Keras dtype policy.
     seed : int or None, default=None
-        Seed of the initial weights (Glorot and Bengio's uniform initialization, the default of Keras) and of
-        the dropout masks. None draws a seed from the operating system. Global random state is not used.
+        Seed of the initial weights (Glorot uniform initialization [1]_, the Keras default) and of the dropout
+        masks. None draws a seed from the operating system. Global random state is not used.
 
     Returns
     -------
@@ -68,10 +72,21 @@ def build_cnn(
     Raises
     ------
     RuntimeError
-        In a process forked after TensorFlow was used.
+        In a process forked after TensorFlow was used, where TensorFlow's threads do not exist.
+    TypeError
+        If `dtype` is not a str.
     ValueError
-        If a size is not an integer >= 1, a dropout rate is not in [0, 1), or a sequence does not have one
-        entry per block.
+        If a size is not an integer >= 1, a dropout rate is not in [0, 1), a sequence does not have one entry
+        per block, or `activation` or `dtype` is not one of the names.
+
+    See Also
+    --------
+    CNNDigitClassifier : Trains this network, as a scikit-learn classifier.
+
+    References
+    ----------
+    .. [1] Glorot, X. and Bengio, Y. (2010). "Understanding the difficulty of training deep feedforward neural
+       networks". AISTATS.
 
     Examples
     --------

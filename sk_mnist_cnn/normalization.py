@@ -21,8 +21,11 @@ from ._warnings import warn
 class MNISTNormalizer(ImageTransformer):
     """Convert pictures of single digits to MNIST's format: bright ink on black, scaled and centered.
 
-    Each digit is scaled to fit a box of 20x20 pixels, keeping its proportions, with gray levels from
-    anti-aliasing. It is then placed in 28x28 pixels by its center of mass, as MNIST was made [1]_.
+    A network that was trained on MNIST recognizes photos, scans and drawings only in this format. Each digit
+    is scaled to fit a box of 20x20 pixels, keeping its proportions, with gray levels from anti-aliasing. Then
+    its center of mass is placed at the center of 28x28 pixels, as MNIST was made [1]_.
+
+    Read more in the :ref:`User Guide <guide-own_digits>`.
 
     Parameters
     ----------
@@ -36,7 +39,7 @@ class MNISTNormalizer(ImageTransformer):
     Attributes
     ----------
     n_features_in_ : int
-        Number of pixels of a picture. Only if `fit` was given flat rows.
+        Number of pixels in a picture. Only if `fit` was given flat rows.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Column names. Only if `fit` was given a frame with string column names.
 
@@ -48,24 +51,24 @@ class MNISTNormalizer(ImageTransformer):
     -----
     - Gray is the luminance of Rec. 601. Transparent pixels become white paper.
     - Pictures of more than 400 pixels in height or width are reduced by an integer factor.
-    - The paper is the plane with the least absolute deviation from the pixels of the border, which tolerates
-      shading, and ink on less than half of the border. Ink is on the side of the plane that has the larger
-      sum of cubed deviations.
-    - Noise is measured on the pixels whose deviation is less than half of the largest one. Ink exceeds three
-      standard deviations of the noise. If it does not exceed four, or 8% of the range from black to white,
-      the picture counts as empty and the result is black.
-    - Stains are dropped: marks with less than 3% of the largest one's ink, and marks that are nowhere half
-      as dark as the digit.
-    - Strokes thinner or thicker than in 90% of MNIST's digits are dilated or eroded. This goes beyond [1]_,
-      but digits of fine pens and thick brushes are recognized better.
+    - The brightness of the paper is modeled by a plane: the one with the least absolute deviation from the
+      pixels of the border. It adapts to shading, and up to half of the border can be covered by ink. Ink is
+      on the side of the plane that has the larger sum of cubed deviations.
+    - Noise is measured on the pixels whose deviation is less than half of the largest one. Pixels that
+      deviate by more than three standard deviations of the noise are ink. If the strongest of them do not
+      deviate by four, and by 8% of the range from black to white, the picture is empty and becomes black.
+    - Stains are removed: marks with less than 3% of the ink of the largest mark, and marks that are nowhere
+      half as dark as the digit.
+    - Strokes thinner or thicker than in 90% of MNIST's digits are dilated or eroded. This is not part of
+      [1]_, but digits of fine pens and thick brushes are recognized better.
     - The center of mass is within half a pixel of the pixel (14, 14), and the brightest pixel is 255, as in
       MNIST [2]_. MNIST's own digits keep their pixels, except for those with unusually wide strokes.
 
     References
     ----------
-    .. [1] LeCun, Y., Bottou, L., Bengio, Y. and Haffner, P., "Gradient-based learning applied to document
-       recognition", Proceedings of the IEEE 86(11), 1998.
-    .. [2] Yadav, C. and Bottou, L., "Cold case: the lost MNIST digits", NeurIPS 2019.
+    .. [1] LeCun, Y., Bottou, L., Bengio, Y. and Haffner, P. (1998). "Gradient-based learning applied to
+       document recognition". Proceedings of the IEEE 86(11).
+    .. [2] Yadav, C. and Bottou, L. (2019). "Cold case: the lost MNIST digits". NeurIPS. arXiv:1905.10498.
 
     Examples
     --------
@@ -104,6 +107,17 @@ class MNISTNormalizer(ImageTransformer):
         -------
         self : MNISTNormalizer
             The transformer.
+
+        Raises
+        ------
+        OSError, TypeError, ValueError
+            As in `transform`, or if a parameter is not valid.
+
+        Examples
+        --------
+        >>> from sk_mnist_cnn import MNISTNormalizer, load_mnist_sample
+        >>> MNISTNormalizer(invert=False).fit(load_mnist_sample().x_test)
+        MNISTNormalizer(invert=False)
         """
         with observed_fit(self, X, y), commit_on_success(self) as fitted:
             for _ in fitted._read(X, reset=True):
@@ -112,7 +126,9 @@ class MNISTNormalizer(ImageTransformer):
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit_transform(self, X: ArrayLike | Sequence[object], y: object = None) -> NDArray[np.uint8]:
-        """Fit to `X`, and return it in MNIST's format. Every picture is read only once.
+        """Fit to `X`, and return it in MNIST's format.
+
+        Each picture is opened only once.
 
         Parameters
         ----------
@@ -125,6 +141,18 @@ class MNISTNormalizer(ImageTransformer):
         -------
         digits : ndarray of shape (n, size, size), uint8
             As in `transform`.
+
+        Raises
+        ------
+        OSError, TypeError, ValueError
+            As in `transform`, or if a parameter is not valid.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_digits
+        >>> from sk_mnist_cnn import MNISTNormalizer
+        >>> MNISTNormalizer().fit_transform(load_digits().images[:5] / 16).shape
+        (5, 28, 28)
         """
         with observed_fit(self, X, y), commit_on_success(self) as fitted:
             return fitted._normalize(fitted._read(X, reset=True))
@@ -159,8 +187,20 @@ class MNISTNormalizer(ImageTransformer):
         Warns
         -----
         UserWarning
-            If flat rows can only be read as one row of pixels, or if pictures become black because their
-            contrast is too low for a digit. Pictures of a single gray level do not trigger a warning.
+            If flat rows are not square, so that each is read as one row of pixels, or if pictures become
+            black because their contrast is too low for a digit. Pictures of a single gray level become black
+            without a warning.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from PIL import Image, ImageDraw
+        >>> from sk_mnist_cnn import MNISTNormalizer, load_pretrained
+        >>> photo = Image.new("RGB", (300, 200), "ivory")
+        >>> ImageDraw.Draw(photo).line([(130, 60), (170, 60), (140, 140)], "navy", width=9)
+        >>> digits = MNISTNormalizer().transform([photo])
+        >>> digits.shape, load_pretrained().predict(digits)
+        ((1, 28, 28), array([7]))
         """
         self._validate_params()
         fitted = snapshot(self)

@@ -1,10 +1,10 @@
 """Save and load models without pickle, in the format of skops.
 
-All names of types and functions in a file are checked before any is imported; functions, methods, partials
-and `operator` callers inside an estimator have names too. skops trusts the public estimators of scikit-learn
-one by one. `_trusted_names` adds classes and functions that only store their arguments or compute with them,
-so that even a hostile file can call them. Trusting all of "sklearn." would allow functions that read files
-and unpickle them.
+All names of types and functions in a file are checked before any is imported, including those of functions,
+methods, partials and `operator` callers inside an estimator. skops trusts each public scikit-learn estimator
+by its name. `_trusted_names` adds classes and functions that only store their arguments or compute with them,
+so that even a hostile file can call them. Trusting all of "sklearn." would allow functions that read and
+unpickle files.
 """
 
 import copy
@@ -33,7 +33,7 @@ from ._skops.checks import check_parameters, checked, walk
 from ._skops.reader import TRUSTED_TYPES, check_schema, is_plain, read_plain
 from ._warnings import warn
 
-# Private classes in fitted searches and ensembles of scikit-learn, and in estimators with callbacks.
+# Private classes in fitted scikit-learn searches and ensembles, and in estimators with callbacks.
 _PRIVATE_TYPES = (
     "sklearn.calibration._CalibratedClassifier",
     "sklearn.calibration._SigmoidCalibration",
@@ -48,6 +48,9 @@ _PRIVATE_TYPES = (
 def save_model(estimator: Estimator, path: str | os.PathLike[str]) -> None:
     """Save an estimator, fitted or not, to a file that can be loaded without running code.
 
+    Unlike a pickle, such a file can be loaded if its source is not trusted. Later releases of this package
+    can load it, too. Read more in the :ref:`User Guide <guide-persistence>`.
+
     Parameters
     ----------
     estimator : estimator object
@@ -60,8 +63,10 @@ def save_model(estimator: Estimator, path: str | os.PathLike[str]) -> None:
     ------
     FileNotFoundError
         If the directory does not exist, or `path` is a directory, a device or a pipe.
+    OSError
+        If the file cannot be written, for instance on a full disk.
     TypeError
-        If `estimator` or `path` has another type.
+        If `estimator` is not an estimator, or `path` is neither a str nor a PathLike.
     ValueError
         If `estimator` holds something that could not be loaded again: a Keras optimizer or callback, a
         lambda, a sparse matrix. The file at `path`, if any, is not changed.
@@ -69,13 +74,13 @@ def save_model(estimator: Estimator, path: str | os.PathLike[str]) -> None:
     See Also
     --------
     load_model : Load the file without running its code.
+    export_onnx : Write a fitted classifier to a file that runs without Python.
 
     Examples
     --------
     >>> from pathlib import Path
     >>> from tempfile import TemporaryDirectory
-    >>> from sk_mnist_cnn import CNNDigitClassifier
-    >>> from sk_mnist_cnn import load_model, save_model
+    >>> from sk_mnist_cnn import CNNDigitClassifier, load_model, save_model
     >>> with TemporaryDirectory() as folder:
     ...     save_model(CNNDigitClassifier(epochs=3), Path(folder, "model.skops"))
     ...     load_model(Path(folder, "model.skops"))
@@ -102,9 +107,9 @@ def save_model(estimator: Estimator, path: str | os.PathLike[str]) -> None:
 
 
 def load_model(path: str | os.PathLike[str], *, trusted: Sequence[str | type] | None = None) -> Any:
-    """Load a model that was saved by `save_model`.
+    """Load a model that was saved by `save_model`, without running code from the file.
 
-    A file that was saved with another version of sk_mnist_cnn or scikit-learn triggers a UserWarning.
+    Read more in the :ref:`User Guide <guide-persistence>`, and about :ref:`security <guide-security>`.
 
     Parameters
     ----------
@@ -112,22 +117,27 @@ def load_model(path: str | os.PathLike[str], *, trusted: Sequence[str | type] | 
         The file.
     trusted : list of (str or type), default=None
         Types and functions to trust, in addition to those of this package, scikit-learn and NumPy, as in
-        `skops.io.load`. Name only those that you have reviewed: they are imported, and may be called.
+        `skops.io.load`. Name only those that you have reviewed, because they are imported and can be called.
 
     Returns
     -------
     estimator : estimator object
-        It predicts the same as the saved estimator, and its training can be continued.
+        An estimator with the same predictions as the saved one, whose training can be continued.
 
     Raises
     ------
     OSError
-        If `path` does not exist, or cannot be read.
+        If `path` does not exist, is a directory or cannot be read.
     TypeError
-        If `path` or `trusted` has another type.
+        If `path` is neither a str nor a PathLike, or `trusted` is not a list of names and types.
     ValueError
         If the file holds a type that is not trusted, is damaged, or was not saved by `save_model`; or if the
         weights of a classifier have another shape or dtype than its network, or are not finite.
+
+    Warns
+    -----
+    UserWarning
+        If the file was saved with another version of sk_mnist_cnn or scikit-learn.
 
     See Also
     --------
@@ -144,8 +154,14 @@ def load_model(path: str | os.PathLike[str], *, trusted: Sequence[str | type] | 
 
     Examples
     --------
-    >>> from sk_mnist_cnn import load_model
-    >>> load_model("model.skops").predict(images)  # doctest: +SKIP
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> from sk_mnist_cnn import load_mnist_sample, load_model, load_pretrained, save_model
+    >>> with TemporaryDirectory() as folder:
+    ...     save_model(load_pretrained()[-1], Path(folder, "model.skops"))
+    ...     classifier = load_model(Path(folder, "model.skops"))
+    >>> classifier.predict(load_mnist_sample().x_test[:3] / 255)
+    array([8, 6, 0])
     """
     names = _names_of(trusted)
     data = as_path(path).read_bytes()
@@ -227,7 +243,7 @@ def _read(data):
 
 @cache
 def _trusted_names():
-    """Return the names to trust besides those of skops, see the docstring of the module."""
+    """Return the names to trust in addition to those of skops, see the docstring of the module."""
     from sklearn import metrics, model_selection
     from sklearn.utils import Bunch
 
