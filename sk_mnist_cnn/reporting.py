@@ -1,27 +1,19 @@
-"""Evaluate fitted classifiers. `_report` writes the scores as text and as HTML."""
+"""Evaluate fitted classifiers. `_report` computes the scores, and writes them as text and as HTML."""
 
-import os
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
-import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from sklearn.utils import check_consistent_length, column_or_1d
 from sklearn.utils.validation import check_is_fitted
 
-from ._files import as_destination, replacing
 from ._fitted import Estimator, find_images, fitted_steps, predict_labels_and_proba
-from ._report.metrics import compute_scores
-from ._report.text import to_plain_data, write_text
+from ._report.report import EvaluationReport
 from ._targets import encode_labels
 from .classifier import CNNDigitClassifier
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from sklearn.metrics import ConfusionMatrixDisplay
+__all__ = ["EvaluationReport", "evaluation_report"]
 
 
 def evaluation_report(
@@ -31,17 +23,19 @@ def evaluation_report(
     *,
     image_shape: Sequence[int] | None = None,
     name: str | None = None,
-) -> "EvaluationReport":
+) -> EvaluationReport:
     """Evaluate a fitted classifier on labeled data.
 
-    The classifier predicts once. The report holds its predictions, for other metrics and displays.
+    The report shows the accuracy, the scores of each class, the calibration of the probabilities and the most
+    frequent misclassifications. The classifier predicts once, and the report stores the predictions for other
+    metrics and displays. Read more in the :ref:`User Guide <guide-results>`.
 
     Parameters
     ----------
     estimator : estimator
         Any fitted scikit-learn classifier, or a Pipeline or search that ends in one.
     X : array-like of shape (n_samples, ...)
-        Data as `estimator` takes it: images, flat rows, a frame, text or anything else.
+        Data in any form that `estimator` accepts: images, flat rows, a frame, text or anything else.
     y : array-like of shape (n_samples,)
         True labels. Some classes may be missing.
     image_shape : tuple of int, (h, w) or (h, w, c), or None, default=None
@@ -58,20 +52,22 @@ def evaluation_report(
 
     Raises
     ------
+    NotFittedError
+        If `estimator` is not fitted.
     ValueError
         If `estimator` is not a classifier, `y` differs from `X` in length or has unknown labels, or `X` does
         not hold images of the given `image_shape`.
 
     See Also
     --------
-    MisclassifiedDisplay : The misclassified images.
+    MisclassifiedDisplay : Draws the misclassified images.
     sklearn.metrics.classification_report : Precision, recall and F1 score as text.
 
     Examples
     --------
     >>> from sklearn.datasets import load_digits
     >>> from sklearn.naive_bayes import GaussianNB
-    >>> from sk_mnist_cnn.reporting import evaluation_report
+    >>> from sk_mnist_cnn import evaluation_report
     >>> X, y = load_digits(return_X_y=True)
     >>> report = evaluation_report(GaussianNB().fit(X[:900], y[:900]), X[900:], y[900:])
     >>> round(report.accuracy, 2)
@@ -109,191 +105,3 @@ def evaluation_report(
         date=datetime.now(UTC),
         versions={package: version(package) for package in packages},
     )
-
-
-class EvaluationReport:
-    """Scores of a classifier, created by `evaluation_report`.
-
-    Parameters
-    ----------
-    y_true, y_pred : ndarray of shape (n_samples,)
-        True and predicted labels.
-    classes : ndarray of shape (n_classes,)
-        All labels, sorted.
-    y_proba : ndarray of shape (n_samples, n_classes) or None, default=None
-        Probability of each class.
-    images : ndarray of shape (n_misclassified, h, w, c) or None, default=None
-        The misclassified images.
-    history : dict of str to list of float, or None, default=None
-        Metrics per epoch of the training, as in `CNNDigitClassifier.history_`.
-    model : str, default=""
-        Description of the classifier.
-    name : str or None, default=None
-        Name of the data set.
-    date : datetime or None, default=None
-        When the predictions were made.
-    versions : dict of str to str, or None, default=None
-        Versions of the packages that made the predictions.
-
-    Attributes
-    ----------
-    n_samples : int
-        Number of samples.
-    accuracy : float
-        Fraction of the samples whose label was predicted correctly.
-    log_loss : float or None
-        Cross-entropy of the probabilities, in nats. None without probabilities.
-    calibration_error : float or None
-        Expected calibration error [1]_: absolute difference between the accuracy and the mean confidence
-        (probability of the most probable class) in 15 bins of equal width, averaged with the number of
-        samples as weights. None without probabilities.
-    reliability : DataFrame or None
-        `count` of samples, mean `confidence` and `accuracy` of these bins. None without probabilities.
-    coverage : DataFrame or None
-        Results of refusing all samples whose confidence is below a threshold, with one row per threshold:
-        `coverage` (fraction of the samples that are not refused), `accuracy` and number of `errors` on them,
-        and the `threshold`. Sorted by coverage; the last row has all samples. None without probabilities.
-    per_class : DataFrame
-        `precision`, `recall`, `f1` and `support` by label; 0 where they are not defined.
-    averages : DataFrame
-        Macro and weighted average of `per_class`.
-    confusion : DataFrame
-        Confusion matrix: number of samples by true label (rows) and predicted label (columns).
-    confusion_pairs : DataFrame
-        `true` label, `predicted` label and `count` of all misclassifications, most frequent first.
-    misclassified : ndarray of int
-        Indices of the misclassified samples.
-
-    References
-    ----------
-    .. [1] Guo, C. et al. (2017). "On calibration of modern neural networks". ICML. arXiv:1706.04599.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from sk_mnist_cnn.reporting import EvaluationReport
-    >>> y_true, y_pred = np.array(["cat", "dog", "dog"]), np.array(["cat", "cat", "dog"])
-    >>> EvaluationReport(y_true, y_pred, classes=np.array(["cat", "dog"]))
-    EvaluationReport(n_samples=3, accuracy=0.6667)
-    """
-
-    n_samples: int
-    accuracy: float
-    log_loss: float | None
-    calibration_error: float | None
-    reliability: pd.DataFrame | None
-    coverage: pd.DataFrame | None
-    per_class: pd.DataFrame
-    averages: pd.DataFrame
-    confusion: pd.DataFrame
-    confusion_pairs: pd.DataFrame
-    misclassified: NDArray[np.intp]
-
-    def __init__(
-        self,
-        y_true: NDArray[Any],
-        y_pred: NDArray[Any],
-        *,
-        classes: NDArray[Any],
-        y_proba: NDArray[Any] | None = None,
-        images: NDArray[Any] | None = None,
-        history: dict[str, list[float]] | None = None,
-        model: str = "",
-        name: str | None = None,
-        date: datetime | None = None,
-        versions: dict[str, str] | None = None,
-    ) -> None:
-        self.y_true = y_true
-        self.y_pred = y_pred
-        self.classes = classes
-        self.y_proba = y_proba
-        self.images = images
-        self.history = history
-        self.model = model
-        self.name = name
-        self.date = date
-        self.versions = versions
-        true, predicted = encode_labels(y_true, classes, "y_true"), encode_labels(y_pred, classes, "y_pred")
-        vars(self).update(compute_scores(true, predicted, classes, y_proba))
-
-    def to_text(self) -> str:
-        """Return the scores as text, as `print` shows them.
-
-        Returns
-        -------
-        text : str
-            Several lines, followed by scikit-learn's `classification_report`.
-        """
-        return write_text(self)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the scores as plain data, for logs and programs.
-
-        Returns
-        -------
-        scores : dict
-            Lists, dicts, numbers and strings, which can be written as JSON. Of `coverage`, it holds the rows
-            with all, 99%, 98%, 95%, 90%, 80%, 70% and 50% of the samples.
-        """
-        return to_plain_data(self)
-
-    def to_html(self, path: str | os.PathLike[str]) -> None:
-        """Write the report as a self-contained HTML page with figures, which works offline.
-
-        Parameters
-        ----------
-        path : str or PathLike
-            The file, in an existing directory. An older file is replaced when the new one is complete.
-
-        Raises
-        ------
-        FileNotFoundError
-            If the directory does not exist, or `path` is a directory, a device or a pipe.
-        TypeError
-            If `path` is neither a str nor a PathLike.
-        """
-        from ._report.html import write_page
-
-        target = as_destination(path)
-        with replacing(target) as file:
-            file.write(write_page(self).encode("utf-8"))
-
-    def plot_confusion_matrix(
-        self, *, normalize: Literal["true", "pred", "all"] | None = None, ax: "Axes | None" = None
-    ) -> "ConfusionMatrixDisplay":
-        """Draw the confusion matrix as in the HTML page: zeros are blank, and small counts are visible.
-
-        Parameters
-        ----------
-        normalize : {"true", "pred", "all"} or None, default=None
-            Divide the counts by the number of samples with the same true label ("true"), with the same
-            predicted label ("pred") or in total ("all"). None draws the counts.
-        ax : Axes or None, default=None
-            Axes to draw on. None creates a figure.
-
-        Returns
-        -------
-        display : sklearn.metrics.ConfusionMatrixDisplay
-            The display, drawn. Colors are on a square-root scale.
-
-        Raises
-        ------
-        ValueError
-            If `normalize` is not valid.
-        """
-        from .plotting._evaluation import plot_confusion_matrix
-
-        return plot_confusion_matrix(self.confusion.to_numpy(), self.classes, normalize=normalize, ax=ax)
-
-    def __repr__(self) -> str:
-        names = "accuracy", "log_loss", "calibration_error"
-        scores = [f"{name}={getattr(self, name):.4f}" for name in names if getattr(self, name) is not None]
-        return f"EvaluationReport({', '.join([f'n_samples={self.n_samples}', *scores])})"
-
-    def __str__(self) -> str:
-        return self.to_text()
-
-    def _repr_html_(self) -> str:
-        from ._report.html import write_scores
-
-        return write_scores(self)

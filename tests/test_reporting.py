@@ -133,7 +133,7 @@ class TestScores:
         y_proba = np.column_stack([largest, 1 - largest])
         report = create_report([1, 0, 0, 0], [0, 0, 0, 0], y_proba=y_proba)
         assert report.coverage.to_dict("list") == {
-            "coverage": [0.5, 0.75, 1.0],  # samples of the same confidence are refused together
+            "coverage": [0.5, 0.75, 1.0],  # samples of the same confidence are rejected together
             "accuracy": [1.0, 1.0, 0.75],
             "threshold": [0.9, 0.8, 0.6],
             "errors": [0, 0, 1],

@@ -84,7 +84,7 @@ def bin_by_confidence(true, y_proba):
 
 
 def trace_coverage(correct, y_proba):
-    """Return coverage and accuracy if all samples below a threshold are refused, for each threshold."""
+    """Return coverage and accuracy if all samples below a threshold are rejected, for each threshold."""
     confidence, group = np.unique(-y_proba.max(axis=1).astype(float), return_inverse=True)
     answered = np.cumsum(np.bincount(group))
     n_correct = np.cumsum(np.bincount(group, weights=correct))
