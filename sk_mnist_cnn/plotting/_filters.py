@@ -17,7 +17,8 @@ from ._image_grid import imshow_params, plot_image_grid
 class FilterDisplay:
     """Filters of the first convolutional layer, or its feature maps of one image.
 
-    Create it with `from_estimator`.
+    The filters show which patterns the layer responds to, the feature maps where it finds them in an image.
+    Create the display with `from_estimator`. Read more in the :ref:`User Guide <guide-results>`.
 
     Parameters
     ----------
@@ -29,6 +30,8 @@ class FilterDisplay:
 
     Attributes
     ----------
+    kernels, feature_maps : ndarray
+        The parameters.
     ax_ : Axes
         Axes with the images.
     figure_ : Figure
@@ -43,18 +46,13 @@ class FilterDisplay:
     See Also
     --------
     SaliencyDisplay : Contribution of each pixel to a prediction.
+    CNNDigitClassifier.transform : Compute the activations of the last hidden layer.
 
     Examples
     --------
-    >>> from sklearn.datasets import load_digits
-    >>> from sk_mnist_cnn import CNNDigitClassifier
-    >>> from sk_mnist_cnn.plotting import FilterDisplay
-    >>> X, y = load_digits(return_X_y=True)
-    >>> clf = CNNDigitClassifier(filters=(4,), dense_units=(), epochs=1).fit(X / 16, y)
-    >>> FilterDisplay.from_estimator(clf).kernels.shape
-    (4, 5, 5, 1)
-    >>> FilterDisplay.from_estimator(clf, X[0] / 16).feature_maps.shape
-    (4, 4, 4)
+    >>> from sk_mnist_cnn import FilterDisplay, load_pretrained
+    >>> FilterDisplay.from_estimator(load_pretrained()).kernels.shape
+    (32, 5, 5, 1)
     """
 
     ax_: Axes
@@ -91,6 +89,13 @@ class FilterDisplay:
         -------
         self : FilterDisplay
             The display.
+
+        Examples
+        --------
+        >>> from sk_mnist_cnn import FilterDisplay, load_pretrained
+        >>> display = FilterDisplay.from_estimator(load_pretrained())
+        >>> display.plot(text_kw={"fontsize": 6}).text_.shape
+        (32,)
         """
         largest = np.abs(self.kernels).max()
         images, title, unit = self.kernels.mean(axis=-1), "Filters of the first layer", "weight"
@@ -123,8 +128,8 @@ class FilterDisplay:
         estimator : estimator
             A fitted `CNNDigitClassifier`, or a fitted Pipeline or search that ends in one.
         image : array-like of shape (h, w, c), (h, w) or (h * w * c,), or None, default=None
-            An image as `estimator` takes it, or an array or frame of one image. If given, its feature maps
-            are drawn, otherwise the filters.
+            An image in a form that `estimator` accepts, or an array or frame of one image. If given, its
+            feature maps are drawn, otherwise the filters.
         **plot_params : dict
             Parameters of `plot`.
 
@@ -135,8 +140,17 @@ class FilterDisplay:
 
         Raises
         ------
+        NotFittedError
+            If `estimator` is not fitted.
         ValueError
             If `estimator` does not end in a `CNNDigitClassifier`, or has no convolutional layer.
+
+        Examples
+        --------
+        >>> from sk_mnist_cnn import FilterDisplay, load_mnist_sample, load_pretrained
+        >>> digit = load_mnist_sample().x_test[0]
+        >>> FilterDisplay.from_estimator(load_pretrained(), digit).feature_maps.shape
+        (32, 24, 24)
         """
         weights = network_attribute(estimator, "_weights")
         architecture = network_attribute(estimator, "_fitted_architecture")

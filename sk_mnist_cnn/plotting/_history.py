@@ -21,18 +21,21 @@ _MARKERS = ("o", "s", "^", "D", "v", "p", "*")
 class TrainingHistoryDisplay:
     """Loss and accuracy per epoch, of one classifier or of several.
 
-    Create it with `from_estimator` or `from_estimators`.
+    The curves show whether the training has converged, and whether the network overfits. Create the display
+    with `from_estimator` or `from_estimators`. Read more in the :ref:`User Guide <guide-results>`.
 
     Parameters
     ----------
     histories : dict of (str or None) to (dict of str to list of float)
         Training histories by the name of the classifier, which appears in the legend. A history has one
-        list per metric (`loss`, `accuracy`, `val_loss`, ...) with one value per epoch, as `history_` does. A
-        metric that was not recorded in every epoch, as after a warm start with other validation data, is
-        listed in the legend but not drawn, since its epochs are not known.
+        list per metric (`loss`, `accuracy`, `val_loss`, ...) with one value per epoch, as in `history_`. A
+        metric that was not recorded in every epoch, as after a warm start without validation data, is listed
+        in the legend but not drawn, because its epochs are not known.
 
     Attributes
     ----------
+    histories : dict
+        The parameter.
     axes_ : ndarray of Axes of shape (n_metrics,)
         One axes per metric.
     ax_ : Axes
@@ -42,13 +45,15 @@ class TrainingHistoryDisplay:
     lines_ : ndarray of Line2D of shape (n_metrics, n_histories, 2)
         Curves of the training data and of the validation data. None where there is no curve.
 
+    See Also
+    --------
+    evaluation_report : Compute scores, and write them with these curves to an HTML page.
+    sklearn.model_selection.LearningCurveDisplay : Score by number of training samples.
+
     Examples
     --------
-    >>> from sklearn.datasets import load_digits
-    >>> from sk_mnist_cnn import CNNDigitClassifier, TrainingHistoryDisplay
-    >>> X, y = load_digits(return_X_y=True)
-    >>> clf = CNNDigitClassifier(filters=(4,), dense_units=(), epochs=2, validation_split=0.2)
-    >>> display = TrainingHistoryDisplay.from_estimator(clf.fit(X / 16, y))
+    >>> from sk_mnist_cnn import TrainingHistoryDisplay, load_pretrained
+    >>> display = TrainingHistoryDisplay.from_estimator(load_pretrained())
     >>> [ax.get_ylabel() for ax in display.axes_]
     ['loss', 'accuracy']
     """
@@ -89,6 +94,13 @@ class TrainingHistoryDisplay:
         ------
         ValueError
             If a metric was not recorded, or the number of axes is not the number of metrics.
+
+        Examples
+        --------
+        >>> from sk_mnist_cnn import TrainingHistoryDisplay
+        >>> histories = {"slow": {"loss": [2.3, 2.1, 1.8]}, "fast": {"loss": [2.3, 1.2, 0.4]}}
+        >>> TrainingHistoryDisplay(histories).plot(metrics="loss").lines_.shape
+        (1, 2, 2)
         """
         if metrics is None:
             metrics = "loss" if isinstance(ax, Axes) else ("loss", "accuracy")
@@ -98,7 +110,7 @@ class TrainingHistoryDisplay:
             if unknown := [metric for metric in metrics if metric not in recorded]:
                 raise ValueError(
                     f"metrics must be among the recorded ones, {recorded}, got {unknown}. Pass names without "
-                    '"val_": validation data are drawn beside training data.'
+                    '"val_": validation data is drawn together with training data.'
                 )
         if ax is None:
             _, ax = plt.subplots(1, len(metrics), figsize=(1 + 4 * len(metrics), 4), layout="constrained")
@@ -135,6 +147,20 @@ class TrainingHistoryDisplay:
         -------
         display : TrainingHistoryDisplay
             The display, drawn.
+
+        Raises
+        ------
+        NotFittedError
+            If `estimator` is not fitted.
+        ValueError
+            If `estimator` does not end in a `CNNDigitClassifier`, or as in `plot`.
+
+        Examples
+        --------
+        >>> from sk_mnist_cnn import TrainingHistoryDisplay, load_pretrained
+        >>> display = TrainingHistoryDisplay.from_estimator(load_pretrained(), metrics="accuracy")
+        >>> display.ax_.get_ylabel()
+        'accuracy'
         """
         return cls.from_estimators({name: estimator}, **plot_params)
 
@@ -155,6 +181,26 @@ class TrainingHistoryDisplay:
         -------
         display : TrainingHistoryDisplay
             The display, drawn.
+
+        Raises
+        ------
+        NotFittedError
+            If an estimator is not fitted.
+        ValueError
+            If an estimator does not end in a `CNNDigitClassifier`, or as in `plot`.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_digits
+        >>> from sk_mnist_cnn import CNNDigitClassifier, TrainingHistoryDisplay
+        >>> X, y = load_digits(return_X_y=True)
+        >>> params = {"optimizer": "adam", "learning_rate_schedule": "cosine", "batch_size": 32, "epochs": 2}
+        >>> classifiers = {
+        ...     f"learning rate {rate}": CNNDigitClassifier((4,), learning_rate=rate, **params).fit(X / 16, y)
+        ...     for rate in (0.01, 0.02)
+        ... }
+        >>> TrainingHistoryDisplay.from_estimators(classifiers).lines_.shape
+        (2, 2, 2)
         """
         histories = {name: network_attribute(est, "history_") for name, est in dict(estimators).items()}
         return cls(histories).plot(**plot_params)

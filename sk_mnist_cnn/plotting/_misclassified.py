@@ -17,7 +17,9 @@ from ._image_grid import imshow_params, labels_with_proba, plot_image_grid, resc
 class MisclassifiedDisplay:
     """Misclassified images with their true and predicted labels.
 
-    Create it with `from_estimator` or `from_predictions`.
+    The images show whether errors are due to ambiguous images, to wrong labels or to the classifier. Create
+    the display with `from_estimator` or `from_predictions`. Read more in the
+    :ref:`User Guide <guide-results>`.
 
     Parameters
     ----------
@@ -32,6 +34,8 @@ class MisclassifiedDisplay:
 
     Attributes
     ----------
+    images, y_true, y_pred, y_proba, indices : ndarray
+        The parameters.
     ax_ : Axes
         Axes with the images.
     figure_ : Figure
@@ -45,7 +49,7 @@ class MisclassifiedDisplay:
 
     See Also
     --------
-    evaluation_report : All scores, with these images in its HTML page.
+    evaluation_report : Compute scores, and write them with these images to an HTML page.
     sklearn.metrics.ConfusionMatrixDisplay : Number of samples by true and predicted label.
 
     Examples
@@ -114,7 +118,15 @@ class MisclassifiedDisplay:
         Raises
         ------
         ValueError
-            If `n_images` or `sort` is not valid.
+            If `n_images` is not an integer >= 1, or `sort` is not one of the values.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from sk_mnist_cnn import MisclassifiedDisplay
+        >>> display = MisclassifiedDisplay(np.eye(8)[np.newaxis], np.array([7]), np.array([1]))
+        >>> [text.get_text() for text in display.plot().text_]
+        ['7 → 1']
         """
         if not isinstance(n_images, Integral) or n_images < 1:
             raise ValueError(
@@ -165,7 +177,7 @@ class MisclassifiedDisplay:
             Any fitted classifier, or a Pipeline or search that ends in one. Without `predict_proba`, no
             probabilities are shown.
         X : array-like of shape (n, h, w, c), (n, h, w) or (n, h * w * c)
-            Images as `estimator` takes them.
+            Images in a form that `estimator` accepts.
         y : array-like of shape (n,)
             True labels.
         image_shape : tuple of int, (h, w) or (h, w, c), or None, default=None
@@ -178,6 +190,21 @@ class MisclassifiedDisplay:
         -------
         display : MisclassifiedDisplay
             The display, drawn.
+
+        Raises
+        ------
+        NotFittedError
+            If `estimator` is not fitted.
+        ValueError
+            If `estimator` does not accept `X`, or as in `from_predictions`.
+
+        Examples
+        --------
+        >>> from sk_mnist_cnn import MisclassifiedDisplay, load_mnist_sample, load_pretrained
+        >>> mnist = load_mnist_sample()
+        >>> display = MisclassifiedDisplay.from_estimator(load_pretrained(), mnist.x_test, mnist.y_test)
+        >>> display.ax_.get_title()  # doctest: +ELLIPSIS
+        '... misclassified images: true → predicted (probability)'
         """
         y_pred, y_proba = predict_labels_and_proba(estimator, X)
         if y_proba is not None:
@@ -220,6 +247,16 @@ class MisclassifiedDisplay:
         ------
         ValueError
             If the lengths differ, strings are compared with numbers, or `image_shape` does not fit `X`.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_digits
+        >>> from sk_mnist_cnn import MisclassifiedDisplay
+        >>> X, y = load_digits(return_X_y=True)
+        >>> y_pred = y.copy()
+        >>> y_pred[:3] = 9
+        >>> MisclassifiedDisplay.from_predictions(X, y, y_pred).indices_
+        array([0, 1, 2])
         """
         images = to_images(X, image_shape)
         true, predicted = column_or_1d(y_true), column_or_1d(y_pred)

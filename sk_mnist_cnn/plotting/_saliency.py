@@ -23,14 +23,16 @@ _CMAP = LinearSegmentedColormap.from_list("saliency", ["#56B4E9", "#808080", "#E
 class SaliencyDisplay:
     """Contribution of each pixel to the prediction of a class.
 
-    Create it with `from_estimator`.
+    The heat maps show which pixels speak for and against a label. Create the display with `from_estimator`.
+    Read more in the :ref:`User Guide <guide-results>`.
 
     Parameters
     ----------
     images : ndarray of shape (n, h, w) or (n, h, w, 3)
         Gray or RGB images, with pixels in [0, 1].
     saliency : ndarray of shape (n, h, w)
-        Contribution of each pixel: positive for the class, negative against it.
+        Contribution of each pixel: positive for the class, negative against it. The unit is that of the
+        method, see `from_estimator`.
     labels : ndarray of shape (n,)
         The class, for each image.
     y_proba : ndarray of shape (n,) or None, default=None
@@ -38,6 +40,8 @@ class SaliencyDisplay:
 
     Attributes
     ----------
+    images, saliency, labels, y_proba : ndarray
+        The parameters.
     ax_ : Axes
         Axes with the images.
     figure_ : Figure
@@ -59,7 +63,7 @@ class SaliencyDisplay:
     --------
     >>> from sklearn.datasets import load_digits
     >>> from sklearn.naive_bayes import GaussianNB
-    >>> from sk_mnist_cnn.plotting import SaliencyDisplay
+    >>> from sk_mnist_cnn import SaliencyDisplay
     >>> X, y = load_digits(return_X_y=True)
     >>> display = SaliencyDisplay.from_estimator(GaussianNB().fit(X, y), X[:4], method="occlusion")
     >>> display.saliency.shape
@@ -111,6 +115,15 @@ class SaliencyDisplay:
         -------
         self : SaliencyDisplay
             The display.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from sk_mnist_cnn import SaliencyDisplay
+        >>> images = np.eye(8)[np.newaxis]
+        >>> display = SaliencyDisplay(images, images, np.array(["line"])).plot(text_kw={"fontsize": 6})
+        >>> [text.get_text() for text in display.text_]
+        ['line']
         """
         self.ax_, self.im_, self.text_ = plot_image_grid(
             self.images,
@@ -160,19 +173,21 @@ class SaliencyDisplay:
             A fitted classifier with `predict_proba`, or a Pipeline or search that ends in one. The gradient
             needs a `CNNDigitClassifier`.
         X : array-like of shape (n, h, w, c), (n, h, w) or (n, h * w * c)
-            A few images as `estimator` takes them.
+            A few images in a form that `estimator` accepts.
         y : label or array-like of shape (n,) or None, default=None
             The class, for all images or for each. None is the predicted class.
         method : {"gradient", "occlusion"}, default="gradient"
-            "gradient" is the gradient of the log-odds of the class times the pixel [1]_, computed for the
-            images as they reach the network. "occlusion" is the mean drop of the probability of the class
-            over all patches that cover the pixel [2]_.
+            "gradient" is the gradient of the log-odds of the class (natural logarithm) times the pixel [1]_,
+            computed with TensorFlow for the images that enter the network. "occlusion" is the decrease of the
+            probability of the class when a patch covers the pixel, averaged over all such patches [2]_.
         patch_size : int or "auto", default="auto"
             Height and width of a patch in pixels, for occlusion. "auto" is a seventh of the smaller side of
             the image, and at least 2.
         background : float, default=0
-            Pixel value that carries no information. Patches have this value, and the gradient is multiplied
-            by the difference from it.
+            Pixel value of the background, which carries no information. For "gradient", it is in the unit of
+            the images that enter the network, after the other steps of a Pipeline: usually 0 to 1. The
+            gradient is multiplied by the difference of each pixel from it. For "occlusion", it is in the unit
+            of `X`, and patches have this value.
         image_shape : tuple of int, (h, w) or (h, w, c), or None, default=None
             Shape of one image in pixels, for occlusion. None is the shape that `estimator` was fitted on, if
             known; otherwise a square number of features is read as a square gray image.
@@ -186,6 +201,10 @@ class SaliencyDisplay:
 
         Raises
         ------
+        NotFittedError
+            If `estimator` is not fitted.
+        RuntimeError
+            For "gradient", in a process forked after TensorFlow was used.
         ValueError
             If `method` or `patch_size` is not valid, `estimator` does not support the method, or `y` has
             unknown labels.
@@ -195,7 +214,14 @@ class SaliencyDisplay:
         .. [1] Shrikumar, A. et al. (2016). "Not just a black box: learning important features through
            propagating activation differences". arXiv:1605.01713.
         .. [2] Zeiler, M. D. and Fergus, R. (2014). "Visualizing and understanding convolutional networks".
-           ECCV.
+           ECCV. arXiv:1311.2901.
+
+        Examples
+        --------
+        >>> from sk_mnist_cnn import SaliencyDisplay, load_mnist_sample, load_pretrained
+        >>> images = load_mnist_sample().x_test[:2]
+        >>> SaliencyDisplay.from_estimator(load_pretrained(), images, y=8).labels
+        array([8, 8])
         """
         if method not in ("gradient", "occlusion"):
             raise ValueError(
