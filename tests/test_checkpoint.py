@@ -31,6 +31,7 @@ from sk_mnist_cnn._keras.backend import keras
 from sk_mnist_cnn._targets import ImageDataset
 from sk_mnist_cnn._training import TrainingConfig, TrainingRun, TrainingState
 from tests.estimators import same_training, small_classifier
+from tests.interrupting import interrupt_fit
 
 
 class StopAfter(keras.callbacks.Callback):
@@ -80,15 +81,6 @@ def path(tmp_path):
     return tmp_path / "run.ckpt"
 
 
-def interrupt(clf, *data, after, **fit_params):
-    """Interrupt a fit after `after` epochs."""
-    callbacks = clf.callbacks
-    clf.set_params(callbacks=[*(callbacks or ()), StopAfter(after)])
-    with pytest.raises(KeyboardInterrupt):
-        clf.fit(*data, **fit_params)
-    return clf.set_params(callbacks=callbacks)
-
-
 def assert_same_training(one, other):
     for a, b in zip(one._weights, other._weights, strict=True):
         np.testing.assert_array_equal(a, b)
@@ -115,7 +107,7 @@ def assert_same_training(one, other):
 def test_resumed_fit_equals_uninterrupted_fit(digits, path, params):
     X, y = digits[0][:500], digits[1][:500]
     whole = small_classifier(epochs=4, **params).fit(X, y)
-    clf = interrupt(small_classifier(epochs=4, checkpoint=path, **params), X, y, after=2)
+    clf = interrupt_fit(small_classifier(epochs=4, checkpoint=path, **params), X, y, after=2)
     assert path.exists()
     assert not hasattr(clf, "classes_")
     small_classifier(random_state=7, dense_dropout=0.2).fit(X, y)  # uses the same trainers
@@ -123,8 +115,17 @@ def test_resumed_fit_equals_uninterrupted_fit(digits, path, params):
     assert not path.exists()
 
 
+def test_fit_that_is_interrupted_while_it_trains_resumes(digits, path):
+    clf = small_classifier(checkpoint=path, callbacks=[StopAfter(2)])
+    with pytest.raises(KeyboardInterrupt):
+        clf.fit(*digits)
+    assert epochs_in(path) == 2
+    assert_same_training(clf.set_params(callbacks=None).fit(*digits), small_classifier().fit(*digits))
+    assert not path.exists()
+
+
 def test_verbose_fit_prints_where_it_resumes(digits, path, capsys):
-    clf = interrupt(small_classifier(checkpoint=str(path)), *digits, after=2)
+    clf = interrupt_fit(small_classifier(checkpoint=str(path)), *digits, after=2)
     assert capsys.readouterr().out == ""
     clf.set_params(verbose=2).fit(*digits)
     assert f"Resuming after epoch 2 from {path}" in capsys.readouterr().out
@@ -133,7 +134,7 @@ def test_verbose_fit_prints_where_it_resumes(digits, path, capsys):
 def test_resumed_fit_uses_the_saved_seed(digits, path):
     X, y = digits
     clf = small_classifier(random_state=None, checkpoint=path, validation_split=0.2)
-    interrupt(clf, X, y, after=1).fit(X, y)
+    interrupt_fit(clf, X, y, after=1).fit(X, y)
     assert_same_training(
         clf,
         small_classifier(random_state=None, validation_split=0.2)
@@ -157,7 +158,7 @@ def test_warm_start_resumes(digits, path):
     X, y = digits
     whole = small_classifier(epochs=2, warm_start=True).fit(X, y).fit(X, y)
     clf = small_classifier(epochs=2, warm_start=True, checkpoint=path).fit(X, y)
-    assert_same_training(interrupt(clf, X, y, after=1).fit(X, y), whole)
+    assert_same_training(interrupt_fit(clf, X, y, after=1).fit(X, y), whole)
     assert clf.n_iter_ == 4
 
 
@@ -192,7 +193,7 @@ def test_a_complete_fit_is_resumed_after_another_one_has_diverged(digits, path, 
     ],
 )
 def test_raises_for_other_parameters(digits, path, change, named):
-    clf = interrupt(small_classifier(checkpoint=path), *digits, after=1)
+    clf = interrupt_fit(small_classifier(checkpoint=path), *digits, after=1)
     with pytest.raises(
         ValueError, match=rf"must be of the same training run, got .* differs in {named}\. Fit"
     ):
@@ -202,7 +203,7 @@ def test_raises_for_other_parameters(digits, path, change, named):
 
 def test_raises_for_other_data(digits, path):
     X, y = digits
-    clf = interrupt(small_classifier(checkpoint=path), X, y, after=1)
+    clf = interrupt_fit(small_classifier(checkpoint=path), X, y, after=1)
     changed = X.copy()
     changed[-1, 0, 0] = 0.5
     with pytest.raises(ValueError, match=r"the same training run, .* differs in training images\."):
@@ -217,19 +218,19 @@ def test_raises_for_other_data(digits, path):
 def test_raises_if_validation_data_or_warm_start_is_missing(digits, path):
     X, y = digits
     validated = {"X_val": X[:50], "y_val": y[:50]}
-    clf = interrupt(small_classifier(checkpoint=path), X, y, after=1, **validated)
+    clf = interrupt_fit(small_classifier(checkpoint=path), X, y, after=1, **validated)
     with pytest.raises(ValueError, match=r"differs in validation .*, validation .*, validation"):
         clf.fit(X, y)
     path.unlink()
     warm = small_classifier(warm_start=True, checkpoint=path).fit(X, y)
-    interrupt(warm, X, y, after=1)
+    interrupt_fit(warm, X, y, after=1)
     with pytest.raises(ValueError, match="differs in fitted weights"):
         small_classifier(warm_start=True, checkpoint=path).fit(X, y)
 
 
 def test_schedules_are_compared_by_their_rates(digits, path):
     clf = small_classifier(checkpoint=path, learning_rate_schedule=lambda step: 0.01)
-    interrupt(clf, *digits, after=1)
+    interrupt_fit(clf, *digits, after=1)
     with pytest.raises(ValueError, match="differs in learning_rate_schedule"):
         clone(clf).set_params(learning_rate_schedule=lambda step: 0.02).fit(*digits)
     clone(clf).set_params(learning_rate_schedule=partial(lambda rate, step: rate, 0.01)).fit(*digits)
@@ -247,7 +248,7 @@ def test_schedules_are_compared_by_their_rates(digits, path):
     ids=lambda params: ",".join(params),
 )
 def test_resumes_with_equal_parameters_of_other_types(digits, path, one, other):
-    interrupt(small_classifier(checkpoint=path, **one), *digits, after=2)
+    interrupt_fit(small_classifier(checkpoint=path, **one), *digits, after=2)
     assert small_classifier(checkpoint=path, **other).fit(*digits).n_iter_ == 3
 
 
@@ -260,7 +261,7 @@ def test_resumes_with_equal_keras_objects(digits, path):
             checkpoint=path,
         )
 
-    interrupt(clf(), *digits, after=2)
+    interrupt_fit(clf(), *digits, after=2)
     assert clf().fit(*digits).n_iter_ == 3
 
 
@@ -280,7 +281,7 @@ class AddPattern(keras.Layer):
 
 def test_raises_for_an_augmentation_with_another_array(digits, path):
     pattern = np.zeros(2000, np.float32)
-    interrupt(small_classifier(augmentation=AddPattern(pattern), checkpoint=path), *digits, after=1)
+    interrupt_fit(small_classifier(augmentation=AddPattern(pattern), checkpoint=path), *digits, after=1)
     pattern = pattern.copy()
     pattern[1000] = 0.1
     with pytest.raises(ValueError, match=r"differs in augmentation\."):
@@ -571,7 +572,7 @@ def test_fit_raises_for_a_damaged_file(digits, path, random_state):
     ids=lambda changes: ",".join(changes),
 )
 def test_fit_raises_for_a_forged_state(digits, path, changes):
-    clf = interrupt(small_classifier(checkpoint=path), *digits, after=1)
+    clf = interrupt_fit(small_classifier(checkpoint=path), *digits, after=1)
     if next(iter(changes)).endswith("npy"):
         forge(path, changes)
     else:
@@ -703,7 +704,7 @@ def test_a_generator_as_random_state_resumes_in_the_same_process(digits, path):
     random_state = np.random.RandomState(3)
     whole = small_classifier(epochs=2, random_state=np.random.RandomState(3)).fit(X, y)
     clf = small_classifier(epochs=2, random_state=random_state, checkpoint=path)
-    interrupt(clf, X, y, after=1)
+    interrupt_fit(clf, X, y, after=1)
     resumed = clf.fit(X, y)
     assert same_training(resumed, whole)
     assert not path.exists()
@@ -724,7 +725,7 @@ def test_errors_of_the_machine_are_not_those_of_the_file(checkpoint, monkeypatch
 def test_file_names_of_any_length_are_accepted(digits, tmp_path):
     path = tmp_path / ("a" * 255)
     clf = small_classifier(epochs=2, checkpoint=path)
-    interrupt(clf, *digits, after=1)
+    interrupt_fit(clf, *digits, after=1)
     assert path.exists()
     clf.fit(*digits)
     assert list(tmp_path.iterdir()) == []
@@ -760,7 +761,7 @@ def test_raises_for_a_read_only_directory_before_training(digits):
 
 
 def test_full_disk_keeps_the_last_saved_epoch(digits, path, monkeypatch):
-    clf = interrupt(small_classifier(checkpoint=path), *digits, after=2)
+    clf = interrupt_fit(small_classifier(checkpoint=path), *digits, after=2)
     before = path.read_bytes()
 
     def full(*args, **kwargs):
@@ -790,7 +791,7 @@ def test_digest_depends_on_content_shape_and_dtype():
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 def test_resumes_in_a_forked_process(digits, path):
     X, y = digits[0][:200], digits[1][:200]
-    clf = interrupt(small_classifier(checkpoint=path), X, y, after=1)
+    clf = interrupt_fit(small_classifier(checkpoint=path), X, y, after=1)
     with multiprocessing.get_context("fork").Pool(1) as pool:
         resumed = pool.apply_async(clf.fit, (X, y)).get(timeout=120)
     assert_same_training(resumed, small_classifier().fit(X, y))

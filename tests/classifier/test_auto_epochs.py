@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from sk_mnist_cnn import _training
-from sk_mnist_cnn._keras.backend import keras
 from tests.estimators import same_training
+from tests.interrupting import interrupt_fit
 
 from .conftest import classifier
 
@@ -59,18 +59,11 @@ def decaying(batch):
     return 0.01 / (batch + 1)
 
 
-class Interrupt(keras.callbacks.Callback):
-    def on_epoch_end(self, epoch, logs=None):
-        if epoch == 1:
-            raise KeyboardInterrupt
-
-
 @pytest.mark.parametrize("schedule", ["one_cycle", decaying], ids=["name", "callable"])
 @pytest.mark.parametrize("resumed_with", ["auto", 4])
 def test_resumes_from_a_checkpoint(resumed_with, schedule, data, tmp_path):
     params = {"learning_rate_schedule": schedule, "checkpoint": tmp_path / "run.ckpt"}
-    with pytest.raises(KeyboardInterrupt):
-        classifier(epochs="auto", callbacks=[Interrupt()], **params).fit(*data)
+    interrupt_fit(classifier(epochs="auto", **params), *data, after=2)
     with pytest.raises(ValueError, match="differs in epochs"):
         classifier(epochs=5, **params).fit(*data)
     resumed = classifier(epochs=resumed_with, **params).fit(*data)

@@ -8,6 +8,7 @@ from sklearn.model_selection import GridSearchCV
 from sk_mnist_cnn import load_model, save_model
 from sk_mnist_cnn._keras.backend import keras
 from tests.estimators import same_training
+from tests.interrupting import interrupt_fit
 
 from .conftest import classifier
 
@@ -91,22 +92,15 @@ def test_params_are_plain_data(data, tmp_path):
 
 
 def test_a_checkpoint_of_other_params_is_refused(data, tmp_path):
-    class Interrupt(keras.callbacks.Callback):
-        def on_epoch_end(self, epoch, logs=None):
-            if epoch == 1:
-                raise KeyboardInterrupt
-
-    def run(beta, **params):
+    def run(beta):
         return classifier(
             optimizer="adam",
             optimizer_params={"beta_1": beta},
             checkpoint=tmp_path / "run.ckpt",
             epochs=3,
-            **params,
         )
 
-    with pytest.raises(KeyboardInterrupt):
-        run(0.7, callbacks=[Interrupt()]).fit(*data)
+    interrupt_fit(run(0.7), *data, after=2)
     with pytest.raises(ValueError, match="differs in optimizer_params"):
         run(0.8).fit(*data)
     assert run(0.7).fit(*data).n_iter_ == 3
