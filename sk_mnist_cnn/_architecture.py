@@ -1,10 +1,12 @@
 """`Architecture`: the layers of a network and their sizes, as plain values."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from numbers import Integral
-from typing import Literal, NamedTuple, get_args
+from typing import Any, Literal, NamedTuple, SupportsIndex, TypeAlias, get_args
 
 import numpy as np
+from numpy.typing import NDArray
 
 ActivationName = Literal[
     "celu",
@@ -39,6 +41,10 @@ ActivationName = Literal[
     "tanh_shrink",
 ]
 DtypeName = Literal["float32", "float64", "mixed_bfloat16", "mixed_float16"]
+
+# Array-likes that exclude strings. SupportsIndex includes NumPy's integers.
+Integers: TypeAlias = Sequence[SupportsIndex] | NDArray[np.integer[Any]]
+WindowSizes: TypeAlias = SupportsIndex | Sequence[SupportsIndex | Integers] | NDArray[np.integer[Any]]
 
 ACTIVATIONS: tuple[ActivationName, ...] = get_args(ActivationName)
 DTYPES: tuple[DtypeName, ...] = get_args(DtypeName)

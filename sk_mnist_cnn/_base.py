@@ -2,15 +2,22 @@
 
 import contextlib
 import inspect
+from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, metadata
 from math import prod
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from sklearn.base import BaseEstimator, TransformerMixin
 
 from ._sklearn_callbacks import CallbackSupportMixin
 
 _MISSING = object()
+_Method = TypeVar("_Method", bound=Callable[..., Any])
+
+
+def keep_types(decorator: Any) -> Callable[[_Method], _Method]:
+    """Return a decorator of scikit-learn, which has no type hints, as one that keeps the types of methods."""
+    return decorator
 
 
 def _documentation():
@@ -74,6 +81,11 @@ class ImageEstimator(CallbackSupportMixin, BaseEstimator):
     def _doc_link_template(self):
         address = _documentation()
         return address and address.rstrip("/") + "/api/generated/sk_mnist_cnn.{estimator_name}.html"
+
+    if TYPE_CHECKING:  # scikit-learn, which has no type hints, implements these methods
+
+        def get_params(self, deep: bool = True) -> dict[str, Any]: ...
+        def set_params(self, **params: Any) -> Self: ...
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         # Parameters may have been added since. A subclass may pass only some of them on.

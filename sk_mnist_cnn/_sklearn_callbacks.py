@@ -1,7 +1,7 @@
 """Call scikit-learn's callbacks around fits and epochs. Keras' callbacks are in `_keras.callbacks`."""
 
 import contextlib
-from typing import Any
+from typing import TYPE_CHECKING
 
 
 def _callback_support():
@@ -12,7 +12,10 @@ def _callback_support():
     return CallbackSupportMixin
 
 
-CallbackSupportMixin: Any = _callback_support()
+if TYPE_CHECKING:
+    from sklearn.callback import CallbackSupportMixin
+else:
+    CallbackSupportMixin = _callback_support()
 
 
 @contextlib.contextmanager

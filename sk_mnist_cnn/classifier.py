@@ -13,8 +13,8 @@ from sklearn.base import ClassifierMixin, ClassNamePrefixFeaturesOutMixin, Trans
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from ._architecture import DTYPES, ActivationName, Architecture, DtypeName
-from ._base import ImageEstimator, snapshot
+from ._architecture import DTYPES, ActivationName, Architecture, DtypeName, Integers, WindowSizes
+from ._base import ImageEstimator, keep_types, snapshot
 from ._checkpoint import open_checkpoint
 from ._fitting import prepare_fit, prepare_partial_fit, warn_if_not_converged
 from ._images import validate_images
@@ -258,12 +258,12 @@ class CNNDigitClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Trans
 
     def __init__(
         self,
-        filters: ArrayLike = (32, 64),
+        filters: Integers = (32, 64),
         *,
-        kernel_size: int | ArrayLike = 5,
-        pool_size: int | ArrayLike = 2,
+        kernel_size: WindowSizes = 5,
+        pool_size: WindowSizes = 2,
         conv_dropout: float = 0.2,
-        dense_units: ArrayLike = (120, 84),
+        dense_units: Integers = (120, 84),
         dense_dropout: float = 0.5,
         activation: ActivationName = "relu",
         optimizer: "OptimizerName | keras.optimizers.Optimizer" = "adadelta",
@@ -360,7 +360,7 @@ class CNNDigitClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Trans
             raise ValueError(f"name must be one of {names}, got {name!r}. Pass the name of a recipe.")
         return cls(**{**copy.deepcopy(RECIPES[name].params), **params})
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @keep_types(_fit_context(prefer_skip_nested_validation=True))
     def fit(
         self,
         X: ArrayLike,
@@ -762,6 +762,15 @@ class CNNDigitClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Trans
         optimizer, fingerprint = self._optimizer_state or ((), "")
         return TrainingState(self._weights, optimizer, fingerprint, self.history_)
 
+    if TYPE_CHECKING:  # scikit-learn, which has no type hints, implements these methods
+
+        def fit_transform(  # noqa: D102
+            self, X: ArrayLike, y: ArrayLike, **fit_params: Any
+        ) -> NDArray[np.floating[Any]]: ...
+        def score(  # noqa: D102
+            self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
+        ) -> float: ...
+
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "_weights")
 
@@ -775,7 +784,12 @@ class CNNDigitClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Trans
         return tags
 
 
-def compute_output(architecture, weights, rows, output):
+def compute_output(
+    architecture: Architecture,
+    weights: tuple[NDArray[Any], ...],
+    rows: NDArray[Any],
+    output: Literal["probabilities", "embeddings"],
+) -> NDArray[np.floating[Any]]:
     """Return an output of a network for validated images, by ONNX Runtime if possible, or by TensorFlow.
 
     Parameters

@@ -4,9 +4,7 @@ from collections.abc import Sequence
 from numbers import Real
 from typing import TYPE_CHECKING
 
-from numpy.typing import ArrayLike
-
-from ._architecture import ActivationName, Architecture, DtypeName
+from ._architecture import ActivationName, Architecture, DtypeName, Integers, WindowSizes
 from ._process import refuse_fork
 
 if TYPE_CHECKING:
@@ -17,11 +15,11 @@ def build_cnn(
     input_shape: Sequence[int],
     n_classes: int,
     *,
-    filters: ArrayLike = (32, 64),
-    kernel_size: int | ArrayLike = 5,
-    pool_size: int | ArrayLike = 2,
+    filters: Integers = (32, 64),
+    kernel_size: WindowSizes = 5,
+    pool_size: WindowSizes = 2,
     conv_dropout: float = 0.2,
-    dense_units: ArrayLike = (120, 84),
+    dense_units: Integers = (120, 84),
     dense_dropout: float = 0.5,
     activation: ActivationName = "relu",
     dtype: DtypeName = "float32",

@@ -10,7 +10,7 @@ from sklearn.base import _fit_context
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import validate_data
 
-from ._base import ImageTransformer, commit_on_success, snapshot
+from ._base import ImageTransformer, commit_on_success, keep_types, snapshot
 from ._images import check_dense, square_or_row
 from ._pillow.mnist_format import normalize_digit
 from ._pillow.reading import is_picture, read_gray
@@ -92,7 +92,7 @@ class MNISTNormalizer(ImageTransformer):
         self.box = box
         self.invert = invert
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @keep_types(_fit_context(prefer_skip_nested_validation=True))
     def fit(self, X: ArrayLike | Sequence[object], y: object = None) -> Self:
         """Check the parameters and the pictures. Nothing is learned.
 
@@ -124,7 +124,7 @@ class MNISTNormalizer(ImageTransformer):
                 pass
         return self
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @keep_types(_fit_context(prefer_skip_nested_validation=True))
     def fit_transform(self, X: ArrayLike | Sequence[object], y: object = None) -> NDArray[np.uint8]:
         """Fit to `X`, and return it in MNIST's format.
 

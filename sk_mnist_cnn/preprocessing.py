@@ -12,7 +12,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from . import _pixels
-from ._base import ImageTransformer, commit_on_success, snapshot, with_flat_features
+from ._base import ImageTransformer, commit_on_success, keep_types, snapshot, with_flat_features
 from ._images import to_array, validate_images, validate_transformed
 from ._sklearn_callbacks import observed_fit
 
@@ -86,7 +86,7 @@ class ImagePreprocessor(ImageTransformer):
         self.max_value = max_value
         self.flatten = flatten
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @keep_types(_fit_context(prefer_skip_nested_validation=True))
     def fit(self, X: ArrayLike, y: object = None) -> Self:
         """Learn the shape and the scale of the images.
 
@@ -121,7 +121,7 @@ class ImagePreprocessor(ImageTransformer):
             fitted._fit_rows(X)
         return self
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @keep_types(_fit_context(prefer_skip_nested_validation=True))
     def fit_transform(self, X: ArrayLike, y: object = None) -> NDArray[np.float32]:
         """Fit to `X`, and return it reshaped and scaled.
 
@@ -228,7 +228,7 @@ class ImagePreprocessor(ImageTransformer):
         pixels = _pixels.unscale_pixels(rows, fitted.max_value_, fitted._fitted_dtype)
         return pixels.reshape(len(pixels), *fitted._fitted_layout)
 
-    @available_if(lambda self: self.flatten)
+    @keep_types(available_if(lambda self: self.flatten))
     def get_feature_names_out(self, input_features: ArrayLike | None = None) -> NDArray[np.object_]:
         """Return the names of the columns of flat rows. Only with `flatten`.
 

@@ -2,10 +2,10 @@
 
 from hashlib import sha256
 from importlib import resources
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 
 from ._skops.reader import read_trusted
 from .preprocessing import ImagePreprocessor
@@ -16,7 +16,7 @@ _DATA = resources.files(__package__) / "data"
 _PRETRAINED = {"mnist": ("mnist.skops", "219b2ab669545036f67a72f826de0adc4afd9214bc8575a370ced99a3d5f27ce")}
 
 
-def load_pretrained(name: Literal["mnist"] = "mnist") -> Any:
+def load_pretrained(name: Literal["mnist"] = "mnist") -> Pipeline:
     """Load a fitted pipeline that recognizes handwritten digits.
 
     The network was trained on the 60,000 training images of MNIST. Loading it and predicting with it imports

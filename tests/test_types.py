@@ -1,6 +1,7 @@
 """The types that users' type checkers see: mypy and pyright check a script, and the choices of parameters."""
 
 import inspect
+import json
 import os
 import re
 import subprocess
@@ -46,6 +47,7 @@ from sk_mnist_cnn import (
     load_mnist,
     load_mnist_sample,
     load_model,
+    load_pretrained,
     save_model,
 )
 
@@ -65,10 +67,22 @@ search.fit(mnist.x_train[:2000], mnist.y_train[:2000])
 classifier = CNNDigitClassifier([16, 32], optimizer="adam", learning_rate=0.003, augmentation="affine")
 classifier.fit(X, y).partial_fit(X, y)
 loss: list[float] = classifier.history_["loss"]
-labels: NDArray[Any] = classifier.predict(X)
-images = ImagePreprocessor(max_value="auto").transform(X)
-assert_type(images, NDArray[np.float32])
+assert_type(classifier.fit(X, y), CNNDigitClassifier)
+assert_type(classifier.set_params(epochs=3).partial_fit(X, y).fit(X, y).predict(X), NDArray[Any])
+assert_type(classifier.fit_transform(X, y), NDArray[np.floating[Any]])
+assert_type(classifier.score(X, y), float)
+assert_type(classifier.get_params(), dict[str, Any])
+CNNDigitClassifier(range(16, 48, 16), kernel_size=((3, 5), 3), pool_size=np.int64(2))
+CNNDigitClassifier(np.array([16, 32]), kernel_size=np.array([[3, 5], [3, 3]]), dense_units=())
+preprocessor = ImagePreprocessor(max_value="auto")
+assert_type(preprocessor.fit(X), ImagePreprocessor)
+assert_type(preprocessor.fit_transform(X), NDArray[np.float32])
+assert_type(preprocessor.fit(X).transform(X), NDArray[np.float32])
+assert_type(ImagePreprocessor(flatten=True).fit(X).get_feature_names_out(), NDArray[np.object_])
+assert_type(MNISTNormalizer().fit([X[0]]), MNISTNormalizer)
+assert_type(MNISTNormalizer().fit_transform([X[0]]), NDArray[np.uint8])
 assert_type(MNISTNormalizer().transform([X[0]]), NDArray[np.uint8])
+print(load_pretrained().predict(X))
 
 report = evaluation_report(model, mnist.x_test, mnist.y_test)
 assert_type(report, EvaluationReport)
@@ -91,7 +105,8 @@ export_onnx(model, "model.onnx")
 build_cnn((28, 28, 1), 10, activation="relu", dtype="float32")
 """
 
-# Each line is an error.
+# Each line is an error. Those with a comment are found by pyright only, because mypy reads no types of
+# scikit-learn's classes, and so accepts all names of attributes.
 MISTAKES = """
 from sk_mnist_cnn import load_mnist_smaple
 import sk_mnist_cnn; sk_mnist_cnn.CNNDigitClasifier
@@ -103,6 +118,20 @@ from sk_mnist_cnn import build_cnn as b; b((28, 28, 1), 10, activation="rleu")
 from sk_mnist_cnn import evaluation_report as e; e(3, [[0]], [0])
 from sk_mnist_cnn import load_mnist_sample as load; load().x_trian
 from sk_mnist_cnn import SaliencyDisplay as S; S.from_estimator(C3(), [[0]], method="lime")
+from sk_mnist_cnn import CNNDigitClassifier as C4; C4("32")
+C4(dense_units="84")
+C4(kernel_size="5")
+C4(pool_size=["2"])
+b((28, 28, 1), 10, filters="32")
+C4().fit([[0]])
+C4().fit([[0]], [0], X_validation=[[0]])
+C4().fit([[0]], [0]).predict()
+C4().fit([[0]], [0]).predcit([[0]])  # pyright
+C4().set_params(epochs=3).fit([[0]])
+C4().score([[0]])
+from sk_mnist_cnn import ImagePreprocessor as I; I().fit_transform()
+I().get_feature_names_out(None, None)
+from sk_mnist_cnn import MNISTNormalizer as M; M().fit([[0]]).transform()
 """
 
 # scikit-learn has no type hints, so users of `mypy --strict` must ignore that.
@@ -124,7 +153,7 @@ def run(checker, *arguments, folder):
     result = subprocess.run(
         command, cwd=folder, env=environment, capture_output=True, text=True, encoding="utf-8", check=False
     )
-    return result.stdout + result.stderr, result.returncode
+    return result.stdout, result.returncode
 
 
 @pytest.mark.slow
@@ -141,14 +170,22 @@ def test_every_mistake_is_an_error(checker, folder):
     (folder / "mistakes.py").write_text(MISTAKES, encoding="utf-8")
     messages, _ = run(checker, *OPTIONS[checker], "mistakes.py", folder=folder)
     found = {int(line) for line in re.findall(r"mistakes\.py:(\d+):.* error:", messages)}
-    mistakes = {number for number, line in enumerate(MISTAKES.splitlines(), 1) if line}
+    mistakes = {
+        number
+        for number, line in enumerate(MISTAKES.splitlines(), 1)
+        if line and (checker == "pyright" or not line.endswith("# pyright"))
+    }
     assert found == mistakes, messages
 
 
 @pytest.mark.slow
-def test_types_of_public_names_are_complete(folder):
-    messages, _ = run("pyright", "--verifytypes", "sk_mnist_cnn", "--ignoreexternal", folder=folder)
-    assert float(re.search(r"completeness score: ([\d.]+)%", messages)[1]) >= 95, messages
+def test_public_names_have_all_annotations(folder):
+    """Types that are unknown nevertheless are those of other packages, mostly of scikit-learn."""
+    output, _ = run("pyright", "--verifytypes", "sk_mnist_cnn", "--outputjson", folder=folder)
+    symbols = [symbol for symbol in json.loads(output)["typeCompleteness"]["symbols"] if symbol["isExported"]]
+    assert len(symbols) > 100
+    messages = [(s["name"], diagnostic["message"]) for s in symbols for diagnostic in s["diagnostics"]]
+    assert not [(name, message) for name, message in messages if "missing" in message]
 
 
 def test_dir_lists_the_public_names():
