@@ -35,6 +35,8 @@ from ._training import (
 if TYPE_CHECKING:
     import keras
 
+__all__ = ["CNNDigitClassifier"]
+
 
 class CNNDigitClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, TransformerMixin, ImageEstimator):
     """Convolutional neural network for MNIST digits and other small images.

@@ -21,6 +21,8 @@ if TYPE_CHECKING:  # scikit-learn has no type hints; its Bunch is a dict
 else:
     from sklearn.utils import Bunch
 
+__all__ = ["load_image_folder", "load_mnist", "load_mnist_sample"]
+
 _DATA = resources.files(__package__) / "data"
 
 ImagesT = TypeVar("ImagesT")

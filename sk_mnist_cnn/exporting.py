@@ -11,6 +11,8 @@ from ._fitted import Estimator
 from .classifier import CNNDigitClassifier
 from .preprocessing import ImagePreprocessor
 
+__all__ = ["export_onnx"]
+
 
 def export_onnx(estimator: Estimator, path: str | os.PathLike[str], *, embeddings: bool = False) -> None:
     """Write a fitted classifier or pipeline to an ONNX file, which can be run without Python.

@@ -10,6 +10,8 @@ from ._process import refuse_fork
 if TYPE_CHECKING:
     import keras
 
+__all__ = ["build_cnn"]
+
 
 def build_cnn(
     input_shape: Sequence[int],

@@ -17,6 +17,8 @@ from ._pillow.reading import is_picture, read_gray
 from ._sklearn_callbacks import observed_fit
 from ._warnings import warn
 
+__all__ = ["MNISTNormalizer"]
+
 
 class MNISTNormalizer(ImageTransformer):
     """Convert pictures of single digits to MNIST's format: bright ink on black, scaled and centered.

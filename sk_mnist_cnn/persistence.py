@@ -33,6 +33,8 @@ from ._skops.checks import check_parameters, checked, walk
 from ._skops.reader import TRUSTED_TYPES, check_schema, is_plain, read_plain
 from ._warnings import warn
 
+__all__ = ["TRUSTED_TYPES", "load_model", "save_model"]
+
 # Private classes in fitted scikit-learn searches and ensembles, and in estimators with callbacks.
 _PRIVATE_TYPES = (
     "sklearn.calibration._CalibratedClassifier",

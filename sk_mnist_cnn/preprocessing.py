@@ -16,6 +16,8 @@ from ._base import ImageTransformer, commit_on_success, keep_types, snapshot, wi
 from ._images import to_array, validate_images, validate_transformed
 from ._sklearn_callbacks import observed_fit
 
+__all__ = ["ImagePreprocessor"]
+
 
 class ImagePreprocessor(ImageTransformer):
     """Reshape images to (n, h, w, c) and scale their pixels to [0, 1].

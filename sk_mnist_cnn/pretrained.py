@@ -10,6 +10,8 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from ._skops.reader import read_trusted
 from .preprocessing import ImagePreprocessor
 
+__all__ = ["load_pretrained"]
+
 _DATA = resources.files(__package__) / "data"
 
 # File in `data` of each fitted network, and its SHA-256. `tests/data/make_pretrained.py` makes the files.

@@ -15,6 +15,8 @@ from .classifier import CNNDigitClassifier
 
 __all__ = ["EvaluationReport", "evaluation_report"]
 
+__all__ = ["EvaluationReport", "evaluation_report"]
+
 
 def evaluation_report(
     estimator: Estimator,

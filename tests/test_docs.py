@@ -4,6 +4,7 @@ import inspect
 import json
 import re
 import runpy
+from importlib import import_module
 from pathlib import Path
 
 import pandas as pd
@@ -79,8 +80,14 @@ def references(path):
 
 
 def test_api_page_lists_every_public_name_once():
+    """Public names are those in `__all__` of the package and of its public modules."""
     page = (DOCS / "api" / "index.rst").read_text(encoding="utf-8")
-    assert sorted(re.findall(r"^   (\w+)$", page, re.MULTILINE)) == sorted(sk_mnist_cnn.__all__)
+    listed = re.findall(r"^   (\w+)$|^\.\. py:data:: (\S+)$", page, re.MULTILINE)
+    names = list(sk_mnist_cnn.__all__)
+    for path in sorted((ROOT / "sk_mnist_cnn").glob("[!_]*.py")):
+        module = import_module(f"sk_mnist_cnn.{path.stem}")
+        names += [f"{path.stem}.{name}" for name in module.__all__ if name not in sk_mnist_cnn.__all__]
+    assert sorted(name or data for name, data in listed) == sorted(names)
 
 
 @pytest.mark.parametrize("name", list(public_objects()))
@@ -143,6 +150,15 @@ def test_compatibility_page_lists_every_test_once():
         source = (ROOT / "tests" / module).read_text(encoding="utf-8")
         listed = sorted(test for _, _, tests in checks for test in tests)
         assert listed == sorted(re.findall(r"^def test_(\w+)", source, re.MULTILINE))
+
+
+def test_behavior_with_a_skipped_test_is_not_reported_as_passed(monkeypatch):
+    monkeypatch.syspath_prepend(DOCS / "compatibility")
+    outcome = runpy.run_path(str(DOCS / "compatibility" / "__main__.py"))["_outcome"]
+    outcomes = {"test_x.py::test_a": "passed", "test_x.py::test_b": "skipped"}
+    assert outcome(outcomes, "test_x.py", ["a"]) == "passed"
+    assert outcome(outcomes, "test_x.py", ["a", "b"]) == "skipped"
+    assert outcome(outcomes, "test_x.py", ["b", "c"]) == "not run"
 
 
 def test_learning_curves_of_guide_are_the_published_ones():

@@ -28,6 +28,7 @@ REQUIRED = (
     "scipy",
     "pillow",
     "joblib",
+    "skops",
     "tqdm",
 )
 OPTIONAL = (
@@ -42,25 +43,37 @@ OPTIONAL = (
     "skore",
     "dask-ml",
     "torch",
-    "skops",
     "cloudpickle",
     "mlflow-skinny",
     "tensorboard",
 )
 PAGE = """# Compatibility
 
-The package is tested with the oldest and the newest supported version of each dependency.
-`make compatibility` runs the tests and writes this page.
-[Contributing](contributing.md#supported-versions) describes how long versions are supported.
+Read this page to find out whether the package works with the versions that you have installed, and with the
+tools that you use. `make compatibility` runs the tests and writes this page. [Versions and
+deprecations](guide/versioning.md#dependencies) describes how long versions are supported.
 
-## Versions
+## Dependencies
 
-{versions}
+The package is tested with the oldest and with the newest supported version of each dependency. Both are the
+same if there has been no newer release.
 
-## Tools
+{required}
 
-Each row is a tool, and the behavior that is tested with it. A test is skipped if its tool cannot be installed
-with the other packages: dask-ml needs an older version of Dask, see [Other tools](guide/tools.md#dask-ml).
+## Optional tools
+
+The package declares no version bounds for these tools. Each of them is tested together with the oldest and
+with the newest dependencies, in the newest version that can be installed with them. This is often the same
+version.
+
+{optional}
+
+## Tested behavior
+
+Each row is a tool and the behavior that is tested with it. A row is "passed" only if all of its tests
+passed. A test is skipped if a package is too old for the tested feature, or cannot be installed with the
+other packages. Temperature scaling needs scikit-learn 1.8. dask-ml needs an older version of Dask, see
+[Other tools](guide/tools.md#dask-ml).
 {checks}
 """
 
@@ -100,8 +113,6 @@ def installed(names):
 def write_page():
     """Write the page from all saved outcomes."""
     runs = {path.stem: json.loads(path.read_text()) for path in sorted(HERE.glob("*.json"), reverse=True)}
-    names = ["Python", *REQUIRED, *OPTIONAL]
-    versions = [[name, *(run["versions"].get(name) or "-" for run in runs.values())] for name in names]
     checks = ""
     for section, modules in SECTIONS.items():
         rows = [
@@ -110,14 +121,20 @@ def write_page():
             for tool, words, tests in checked
         ]
         checks += f"\n### {section}\n\n{_table(['tool', 'tested behavior', *runs], rows)}\n"
-    page = PAGE.format(versions=_table(["", *runs], versions), checks=checks.rstrip())
+    required, optional = _versions(runs, ("Python", *REQUIRED)), _versions(runs, OPTIONAL)
+    page = PAGE.format(required=required, optional=optional, checks=checks.rstrip())
     HERE.with_suffix(".md").write_text(page, encoding="utf-8")
 
 
+def _versions(runs, names):
+    rows = [[name, *(run["versions"].get(name) or "-" for run in runs.values())] for name in names]
+    return _table(["", *runs], rows)
+
+
 def _outcome(outcomes, module, tests):
-    """Return the worst outcome of several tests. Skipped tests only count if all are skipped."""
+    """Return the worst outcome of several tests: a skipped test leaves a part of the behavior untested."""
     found = {outcomes.get(f"{module}::test_{test}", "not run") for test in tests}
-    return next(outcome for outcome in ("failed", "not run", "passed", "skipped") if outcome in found)
+    return next(outcome for outcome in ("failed", "not run", "skipped", "passed") if outcome in found)
 
 
 def _table(header, body):

@@ -63,8 +63,8 @@ SECTIONS = {
             ),
             (
                 "Committees of networks",
-                "Five networks with different seeds compile one network. They fit in threads, and are stored "
-                "and exported.",
+                "One network is compiled for five networks with different seeds. They can be fitted in "
+                "threads, saved and exported.",
                 [
                     "committee_averages_probabilities_of_its_networks",
                     "committee_compiles_one_network",
@@ -80,13 +80,17 @@ SECTIONS = {
             ),
             (
                 "CalibratedClassifierCV",
-                "Calibration with folds, sample weights, and a frozen classifier. Temperature scaling.",
+                "Calibration with folds, sample weights, and a frozen classifier.",
                 [
                     "calibrated_classifier_cv",
                     "calibrated_classifier_cv_passes_sample_weight",
                     "calibration_does_not_refit_frozen_estimator",
-                    "temperature_scaling",
                 ],
+            ),
+            (
+                "CalibratedClassifierCV, temperature scaling",
+                "Labels are kept, and the log loss decreases. The result can be saved.",
+                ["temperature_scaling"],
             ),
             (
                 "Other meta-estimators",
@@ -182,7 +186,7 @@ SECTIONS = {
             ),
             (
                 "MAPIE",
-                "Conformal prediction sets, of a classifier that was fitted on flat rows.",
+                "Conformal prediction sets of a classifier that was fitted on flat rows.",
                 [
                     "mapie_conformal_sets",
                     "mapie_accepts_classifier_fitted_on_flat_rows",
