@@ -22,7 +22,7 @@ def load_pretrained(name: Literal["mnist"] = "mnist") -> Pipeline:
     """Load a fitted pipeline that recognizes handwritten digits.
 
     The network was trained on the 60,000 training images of MNIST. Loading it and predicting with it imports
-    neither TensorFlow nor skops.
+    neither TensorFlow nor skops. Read more in the :ref:`User Guide <guide-pretrained>`.
 
     Parameters
     ----------

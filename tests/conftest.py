@@ -16,6 +16,13 @@ os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 collect_ignore = ["pictures.py"]  # a script, which needs a browser that is not in the dependency group `test`
 
 
+def pytest_collection_modifyitems(items):
+    """Let the examples of docstrings fail if they trigger a ConvergenceWarning, which most tests ignore."""
+    for item in items:
+        if isinstance(item, pytest.DoctestItem):
+            item.add_marker(pytest.mark.filterwarnings("error::sklearn.exceptions.ConvergenceWarning"))
+
+
 @pytest.fixture(scope="session")
 def digits():
     """All 1,797 of scikit-learn's 8x8 digits as images in [0, 1], and their labels; read-only."""

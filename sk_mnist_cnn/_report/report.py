@@ -22,7 +22,7 @@ class EvaluationReport:
     """Scores of a classifier on labeled data.
 
     Create it with `evaluation_report`. `print` shows the scores as text, and `to_html` writes an HTML page.
-    The parameters are also attributes. Read more in the :ref:`User Guide <guide-results>`.
+    Read more in the :ref:`User Guide <guide-results>`.
 
     Parameters
     ----------
@@ -47,6 +47,8 @@ class EvaluationReport:
 
     Attributes
     ----------
+    y_true, y_pred, classes, y_proba, images, history, model, name, date, versions : object
+        The parameters.
     n_samples : int
         Number of samples.
     accuracy : float
