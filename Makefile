@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .PHONY: demo test test-slow fuzz test-all test-oldest lint docs dist bench scaling learning-curves
-.PHONY: compatibility pictures pretrained transfer published clean
+.PHONY: compatibility pictures pretrained recipes transfer published clean
 
 demo: $(VENV)/demo.stamp
 	$(BIN)/python examples/plot_mnist_pipeline.py --output demo
@@ -68,6 +68,9 @@ scaling: $(VENV)/bench.stamp
 
 learning-curves: $(VENV)/bench.stamp
 	$(BIN)/python -m tests.benchmarks.learning_curves
+
+recipes: $(VENV)/bench.stamp
+	$(BIN)/python -m tests.benchmarks.recipes --seeds 3 --committee 5
 
 transfer: $(VENV)/bench.stamp
 	$(BIN)/python -m tests.benchmarks.transfer

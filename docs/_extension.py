@@ -1,4 +1,4 @@
-"""Sphinx extension: a conditional directive, links to other projects, page headers, a check of the output."""
+"""Sphinx extension: directives for optional content, charts and measurements; links, headers, a check."""
 
 import re
 import warnings
@@ -6,9 +6,12 @@ from html import escape
 from pathlib import Path
 
 from docutils import nodes
+from docutils.parsers.rst import directives
 from sklearn.exceptions import ConvergenceWarning
 from sphinx.errors import ExtensionError
 from sphinx.util.docutils import SphinxDirective
+
+from tests.benchmarks import published
 
 # API pages of other projects. These rules replace intersphinx, whose inventories cannot be downloaded in an
 # offline build. Keras has none.
@@ -44,6 +47,43 @@ class IfExists(SphinxDirective):
         path = Path(self.env.srcdir, self.arguments[0])
         self.env.note_dependency(path)
         return self.parse_content_to_nodes() if path.is_file() else []
+
+
+class Chart(SphinxDirective):
+    """A figure that `tests.benchmarks.figures` saved for wide screens and phones, and for both themes."""
+
+    required_arguments = 1
+    has_content = True
+    option_spec = {"alt": directives.unchanged_required, "target": directives.uri}
+
+    def run(self):
+        figure = nodes.figure(classes=["chart"])
+        for screen, width in {"": "for-wide-screens", "_phone": "for-phones"}.items():
+            for suffix, theme in {"": "only-light", "_dark": "only-dark"}.items():
+                uri = f"{self.arguments[0]}{screen}{suffix}.png"
+                image = nodes.image(uri=uri, alt=self.options["alt"], classes=[width, theme], loading="lazy")
+                if "target" in self.options:
+                    link = nodes.reference("", "", image, refuri=self.options["target"])
+                    figure += link
+                else:
+                    figure += image
+        if self.content:
+            figure += nodes.caption("", "", *self.parse_inline(" ".join(self.content))[0])
+        return [figure]
+
+
+class Measurements(SphinxDirective):
+    """A table of `tests.benchmarks.published`, made from the files in `docs/benchmarks`."""
+
+    required_arguments = 1
+    option_spec = {"class": directives.class_option}
+
+    def run(self):
+        for path in Path(self.env.srcdir, "benchmarks").glob("*.json"):
+            self.env.note_dependency(path)
+        (table,) = self.parse_text_to_nodes(published.markdown(published.TABLES[self.arguments[0]]()))
+        table["classes"] += self.options.get("class", [])
+        return [table]
 
 
 def link_external(app, env, node, contnode):
@@ -89,6 +129,8 @@ def check_self_contained(app, exception):
 
 def setup(app):
     app.add_directive("if-exists", IfExists)
+    app.add_directive("chart", Chart)
+    app.add_directive("measurements", Measurements)
     app.connect("missing-reference", link_external)
     app.connect("html-page-context", complete_header)
     app.connect("build-finished", check_self_contained)

@@ -11,7 +11,9 @@ from jupyter_cache import get_cache
 from jupyter_client import KernelManager
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401  # sphinx-gallery looks up its names
 
-sys.path.insert(0, str(Path(__file__).parent))
+sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
+
+from tests.benchmarks import published  # noqa: E402
 
 # Build the gallery from the shipped digits, even if all of MNIST is available.
 os.environ.pop("SK_MNIST_CNN_DATA", None)
@@ -56,7 +58,8 @@ autodoc_member_order = "bysource"
 autodoc_typehints = "none"  # the docstrings contain the types
 numpydoc_show_class_members = False
 toc_object_entries_show_parents = "hide"
-myst_enable_extensions = ["colon_fence"]
+myst_enable_extensions = ["colon_fence", "substitution"]
+myst_substitutions = published.numbers()  # pages show measured numbers as {{ name }}
 myst_heading_anchors = 3
 # The code of the pages is executed, and an error or a warning fails the build. The outputs are cached until
 # the code of the page or of the package changes.
@@ -99,7 +102,7 @@ html_context = {
 }
 html_show_sourcelink = False
 # Top-level pages without subpages get no left sidebar.
-_top_level = ("index", "getting_started", "benchmarks", "from_*", "recipes", "faq", "glossary")
+_top_level = ("index", "getting_started", "benchmarks", "from_*", "comparison", "recipes", "faq", "glossary")
 html_sidebars = {page: [] for page in (*_top_level, "changelog", "contributing")}
 html_theme_options = {
     "article_header_start": ["breadcrumbs"],

@@ -4,9 +4,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
+from sklearn.utils import Bunch
 
-from tests.benchmarks import cases
+from tests.benchmarks import cases, recipes, report
 from tests.benchmarks.cost import CostModel, Search
 from tests.benchmarks.measuring import Case, Row, take_turns
 
@@ -110,6 +112,35 @@ def test_quick_learning_curves(tmp_path):
     assert all(0.1 < run["accuracy"] < 1 for run in runs)
     assert "8x8 digits: test accuracy" in (tmp_path / "learning_curves.rst").read_text()
     assert (tmp_path / "learning_curves.png").stat().st_size > 1000
+
+
+@pytest.mark.slow
+def test_published_tables_are_those_of_the_saved_results(tmp_path):
+    report.main(tmp_path)
+    for name in ("results.rst", "learning_curves.rst", "scaling.rst", "results.json"):
+        assert (tmp_path / name).read_text() == (report.OUTPUT / name).read_text(), name
+    images = {path.name for path in tmp_path.glob("*.png")}
+    assert images == {path.name for path in report.OUTPUT.glob("*.png")}
+    assert {f"scaling{suffix}.png" for suffix in ("", "_dark", "_phone", "_phone_dark")} <= images
+
+
+def test_results_of_recipes_are_saved_by_data_set(tmp_path):
+    results = {"recipe": ["fast"], "test-time augmentation": ["no"], "accuracy": [0.99]}
+    example = {
+        "X": range(5),
+        "data": Bunch(x_test=range(3)),
+        "options": Bunch(seeds=2),
+        "table": pd.DataFrame(results).set_index(["recipe", "test-time augmentation"]),
+    }
+    recipes.save("animals", example, "first", tmp_path)
+    recipes.save("MNIST", example, "second", tmp_path)
+    saved = json.loads((tmp_path / "recipes.json").read_text())
+    assert [(name, run["command"]) for name, run in saved.items()] == [
+        ("animals", "first"),
+        ("MNIST", "second"),
+    ]
+    assert (saved["MNIST"]["training images"], saved["MNIST"]["test images"]) == (5, 3)
+    assert saved["MNIST"]["rows"] == [{name: value for name, (value,) in results.items()}]
 
 
 @pytest.mark.slow

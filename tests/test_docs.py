@@ -1,12 +1,10 @@
 """The documentation lists every public name, its links point to existing files, and its code runs."""
 
-import json
 import re
 import runpy
 from importlib import import_module
 from pathlib import Path
 
-import pandas as pd
 import pytest
 
 import sk_mnist_cnn
@@ -131,22 +129,3 @@ def test_behavior_with_a_skipped_test_is_not_reported_as_passed(monkeypatch):
     assert outcome(outcomes, "test_x.py", ["a"]) == "passed"
     assert outcome(outcomes, "test_x.py", ["a", "b"]) == "skipped"
     assert outcome(outcomes, "test_x.py", ["b", "c"]) == "not run"
-
-
-def test_learning_curves_of_guide_are_the_published_ones():
-    """Compare the table of means in the guide with `docs/benchmarks/learning_curves.json`."""
-    names = {
-        "recommended recipe": "CNN, recommended",
-        "recommended recipe without augmentation": "CNN, recommended, no augmentation",
-        "ten epochs of the default parameters": "CNN, ten epochs",
-    }
-    page = (DOCS / "guide" / "how_long_to_train.md").read_text(encoding="utf-8")
-    rows = re.findall(r"^\| (?:classifier|recommended|ten|`)[^|]*\|.*$", page, flags=re.MULTILINE)
-    (_, *sizes), *rows = ([cell.strip(" `") for cell in row.strip("|").split("|")] for row in rows)
-    results = json.loads((DOCS / "benchmarks" / "learning_curves.json").read_text(encoding="utf-8"))
-    runs = pd.DataFrame(results["runs"]).query("data == 'MNIST'")
-    means = 100 * runs.groupby(["classifier", "images"])["accuracy"].mean()
-    assert len(rows) == runs["classifier"].nunique()
-    for label, *cells in rows:
-        published = [means[names.get(label, label), int(size.replace(",", ""))] for size in sizes]
-        assert cells == [f"{mean:.1f}" for mean in published], label

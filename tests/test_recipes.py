@@ -1,8 +1,6 @@
 """`CNNDigitClassifier.from_recipe`, and the recipes themselves."""
 
 import inspect
-import re
-from pathlib import Path
 from typing import get_args
 
 import pytest
@@ -62,12 +60,6 @@ def test_unknown_names_are_refused_with_the_list():
         CNNDigitClassifier.from_recipe("bst")
     with pytest.raises(TypeError, match="epoch"):
         CNNDigitClassifier.from_recipe("best", epoch=3)
-
-
-def test_page_lists_the_recipes_with_their_numbers_of_images():
-    page = (Path(__file__).parents[1] / "docs" / "recipes.md").read_text(encoding="utf-8")
-    rows = re.findall(r'^\| `"(\w+)"` \| .* \| from ([\d,]+) on \|$', page, re.MULTILINE)
-    assert rows == [(name, f"{recipe.images:,}") for name, recipe in RECIPES.items()]
 
 
 def test_names_are_those_of_the_type_and_of_the_docstring():

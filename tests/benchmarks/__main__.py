@@ -2,9 +2,10 @@
 
 import argparse
 import shlex
+from functools import partial
 from pathlib import Path
 
-from . import cases, libraries, machine, plot, table
+from . import cases, figures, libraries, machine, plot, table
 from .measuring import Results
 
 OUTPUT = Path(__file__).parents[2] / "docs" / "benchmarks"
@@ -50,7 +51,7 @@ def write(results, folder):
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "results.json").write_text(results.as_json() + "\n", encoding="utf-8")
     (folder / "results.rst").write_text(table.as_rst(results), encoding="utf-8")
-    plot.draw(results).savefig(folder / "benchmarks.png", dpi=120)
+    figures.save(partial(plot.draw, results), folder, "benchmarks")
 
 
 if __name__ == "__main__":

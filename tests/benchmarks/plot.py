@@ -1,20 +1,22 @@
-"""Results as one figure: one panel per case, one bar per row, and whiskers for the range."""
+"""Results as a figure: one panel per case, one bar per row, and whiskers for the range."""
 
 from statistics import median
 
+from matplotlib import rcParams
 from matplotlib.figure import Figure
 
 from .table import number
 
-COLUMNS = 2
-OURS, OTHERS = "tab:blue", "0.75"
+OURS, OTHERS = "tab:blue", "0.6"
 
 
-def draw(results):
-    n_rows = -(-len(results.cases) // COLUMNS)
-    figure = Figure(figsize=(11, 2.6 * n_rows), layout="constrained")
+def draw(results, phone=False):
+    """Return the figure, with one column of panels on phones and two elsewhere."""
+    n_columns = 1 if phone else 2
+    n_rows = -(-len(results.cases) // n_columns)
+    figure = Figure(figsize=(4.2 if phone else 11, 2.6 * n_rows), layout="constrained")
     for i, case in enumerate(results.cases, 1):
-        _panel(figure.add_subplot(n_rows, COLUMNS, i), case)
+        _panel(figure.add_subplot(n_rows, n_columns, i), case)
     return figure
 
 
@@ -25,7 +27,8 @@ def _panel(ax, case):
     above = [max(row.values) - m for m, row in zip(middle, rows, strict=True)]
     labels = [row.label.replace(", ", "\n", 1) for row in rows]
     colours = [OURS if "sk_mnist_cnn" in row.label else OTHERS for row in rows]
-    bars = ax.barh(labels, middle, xerr=[below, above], color=colours, error_kw={"elinewidth": 1})
+    whiskers = {"elinewidth": 1, "ecolor": rcParams["text.color"]}
+    bars = ax.barh(labels, middle, xerr=[below, above], color=colours, error_kw=whiskers)
     ax.bar_label(bars, fmt=number, padding=4, fontsize=8)
     ax.margins(x=0.15)
     ax.invert_yaxis()

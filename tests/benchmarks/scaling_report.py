@@ -1,9 +1,11 @@
-"""Tables and figure of the scaling study, with the predictions of its cost model."""
+"""Tables and figures of the scaling study, with the predictions of its cost model."""
 
 from dataclasses import replace
+from functools import partial
 
 from matplotlib.figure import Figure
 
+from . import figures
 from .cost import CostModel, Search
 from .table import measured_with, number, rst_table
 
@@ -24,7 +26,7 @@ def write(results, large, is_held_out, folder):
         _prediction(model, large),
     ]
     (folder / "scaling.rst").write_text("\n\n".join(parts) + "\n", encoding="utf-8")
-    _draw(results, searches, model, large).savefig(folder / "scaling.png", dpi=120)
+    figures.save(partial(_draw, results, searches, model, large), folder, "scaling")
 
 
 def _images(results):
@@ -73,9 +75,9 @@ def _prediction(model, large):
     return rst_table(title, cells)
 
 
-def _draw(results, searches, model, large):
-    figure = Figure(figsize=(11, 8), layout="constrained")
-    (time, memory), (check, prediction) = figure.subplots(2, 2)
+def _draw(results, searches, model, large, phone):
+    figure = Figure(figsize=(4.2, 14) if phone else (11, 8), layout="constrained")
+    time, memory, check, prediction = figure.subplots(*((4, 1) if phone else (2, 2))).flat
     for name, label in (("array", "array of float32"), ("mapped", "mapped file of float16")):
         n_images = [row["images"] for row in results[name]]
         time.loglog(n_images, [row["seconds"] for row in results[name]], "o-", label=label)
@@ -92,7 +94,7 @@ def _draw(results, searches, model, large):
     check.set(title="Searches", xlabel="measured seconds", ylabel="seconds by the model")
     hours = [model.seconds(replace(large, workers=workers)) / 3600 for workers in WORKERS]
     prediction.loglog(WORKERS, hours, "o-", label="predicted")
-    prediction.loglog(WORKERS, [hours[0] / workers for workers in WORKERS], color="0.7", label="ideal")
+    prediction.loglog(WORKERS, [hours[0] / workers for workers in WORKERS], color="0.6", label="ideal")
     prediction.set(title=f"{large.candidates:,} candidates", xlabel="workers", ylabel="hours")
     for ax in (time, memory, check, prediction):
         ax.grid(alpha=0.3)

@@ -1,0 +1,208 @@
+"""The published measurements, as numbers and tables for the README and the documentation.
+
+All of them come from the files in ``docs/benchmarks`` and from the recipes of the package, so that no page
+contradicts a measurement. `numbers` returns the substitutions of the pages, and `TABLES` has the tables of
+the directive ``measurements``. ``python -m tests.benchmarks.published`` prints the tables.
+"""
+
+from statistics import median
+
+from pandas import DataFrame
+
+from sk_mnist_cnn._recipes import RECIPES
+
+from .report import load
+from .table import number
+
+RECOMMENDED = "CNN, recommended"
+# Classifiers of the learning curves, by the names that the tables show.
+CURVES = {
+    "recommended recipe": RECOMMENDED,
+    "recommended recipe without augmentation": "CNN, recommended, no augmentation",
+    "default parameters": "CNN, defaults",
+    "ten epochs of the default parameters": "CNN, ten epochs",
+}
+# Libraries and cases of the benchmarks. The cases have the names that the tables show.
+LIBRARIES = ("sk_mnist_cnn", "Keras", "scikeras", "keras.wrappers", "skorch")
+COMPARED = {
+    "one_row": "predict one image",
+    "batch": "predict 128 images",
+    "many_rows": "predict 10,000 images",
+    "first_prediction": "first prediction of a loaded model",
+    "cold_start": "start a process and predict",
+    "start_memory": "memory of that process",
+    "training": "train, batches of 128",
+    "training_batch_32": "train, batches of 32",
+    "refit": "fit a network that was fitted before",
+    "grid_search": "grid search with 18 fits",
+    "memory_growth": "memory growth per fit",
+    "pickle_size": "pickle of a fitted estimator",
+}
+EVIDENCE = ("one_row", "cold_start", "start_memory", "grid_search", "memory_growth")
+
+
+def benchmarks():
+    """Return the median of each library, with its unit, by the name of the benchmark."""
+    return {
+        case["name"]: {
+            row["label"].removesuffix(", n_jobs=1"): f"{number(median(row['values']))} {case['unit']}"
+            for row in case["rows"]
+            if row["values"]
+        }
+        for case in load("results")["cases"]
+    }
+
+
+def curves(data="MNIST"):
+    """Return the mean test accuracy in % of each classifier, by the number of training images."""
+    runs = DataFrame(load("learning_curves")["runs"]).query("data == @data")
+    means = 100 * runs.groupby(["classifier", "images"], sort=False)["accuracy"].mean()
+    return {
+        name: {n: f"{means[name, n]:.1f}" for n in sorted(runs["images"].unique())}
+        for name in runs["classifier"].unique()
+    }
+
+
+def draws(data="MNIST"):
+    """Return the number of draws of training images of each classifier, by the number of training images."""
+    runs = DataFrame(load("learning_curves")["runs"]).query("data == @data")
+    counts = runs.groupby(["classifier", "images"], sort=False).size()
+    return {
+        name: {n: str(counts[name, n]) for n in sorted(runs["images"].unique())}
+        for name in runs["classifier"].unique()
+    }
+
+
+def recipes(data="MNIST"):
+    """Return the results of each recipe, alone and with test-time augmentation, as formatted numbers."""
+    digits = 2 if data == "MNIST" else 1
+    found = {}
+    for row in load("recipes")[data]["rows"]:
+        cells = found.setdefault(row["recipe"], {})
+        prefix = "augmented_" if row["test-time augmentation"] == "yes" else ""
+        for name in ("accuracy", "lowest", "highest"):
+            if name in row:
+                cells[prefix + name] = f"{row[name]:.{digits}%}"
+        if "errors" in row:
+            cells[f"{prefix}errors"] = f"{row['errors']:.0f}"
+        if "log loss" in row:
+            cells[f"{prefix}log_loss"] = f"{row['log loss']:.{digits + 2 if digits == 2 else 3}f}"
+        if "relative time" in row:
+            cells[f"{prefix}time"] = f"{row['relative time']:.2g}"
+    return found
+
+
+def best_of_others(n_images):
+    """Return the scikit-learn classifier with the highest mean accuracy, and its accuracy in %."""
+    others = {name: means[n_images] for name, means in curves().items() if not name.startswith("CNN")}
+    return max(others.items(), key=lambda item: float(item[1]))
+
+
+def numbers():
+    """Return the numbers that pages show as ``{{ name }}``."""
+    return {
+        "benchmarks": benchmarks(),
+        "curves": curves(),
+        "draws": draws(),
+        "best_of_others": {n: best_of_others(n)[1] for n in curves()[RECOMMENDED]},
+        "recipes": {name.replace(", committee of 5", "_committee"): row for name, row in recipes().items()},
+        "animals": recipes("animals"),
+    }
+
+
+def evidence():
+    """Return the measurements of the README and of the first page."""
+    measured = benchmarks()
+    rows = [["", "sk_mnist_cnn", "other packages"]]
+    name, accuracy = best_of_others(100)
+    mlp = curves()["MLPClassifier"][100]
+    others = [f"{accuracy}% {name}"] + [f"{mlp}% MLPClassifier"] * (name != "MLPClassifier")
+    rows.append(["test accuracy, 100 training images", f"{curves()[RECOMMENDED][100]}%", ", ".join(others)])
+    for case in EVIDENCE:
+        values = measured[case]
+        others = [f"{values[name]} {name}" for name in ("scikeras", "skorch") if name in values]
+        rows.append([COMPARED[case], values["sk_mnist_cnn"], ", ".join(others)])
+    return rows
+
+
+def comparison():
+    """Return all measurements of this package and of the other libraries."""
+    rows = [["", *LIBRARIES]]
+    for case, values in benchmarks().items():
+        if case in COMPARED:
+            rows.append([COMPARED[case], *(values.get(name, "") for name in LIBRARIES)])
+    return rows
+
+
+def learning_curves():
+    means = curves()
+    labels = {name: label for label, name in CURVES.items()}
+    rows = [["classifier", *(f"{n:,}" for n in means[RECOMMENDED])]]
+    return rows + [[labels.get(name, f"`{name}`"), *row.values()] for name, row in means.items()]
+
+
+def choice_of_recipe():
+    """Return what each recipe is for, in the order of `from_recipe`."""
+    results = recipes()
+    measured = ["training time", "test accuracy", "log loss"]
+    rows = [["recipe", "for", "training images", *measured, "probabilities"]]
+    for name, recipe in RECIPES.items():
+        result = results.get(name, {})
+        cells = [result.get(key, "") for key in ("time", "accuracy", "log_loss")]
+        is_smoothed = recipe.params.get("label_smoothing", 0) > 0
+        cells += ["calibrate them" if is_smoothed else "calibrated"]
+        rows.append([f'`"{name}"`', recipe.purpose, f"{recipe.images:,} or more", *cells])
+    return rows
+
+
+def parameters_of_recipes():
+    """Return the parameters that differ from the defaults, one column per recipe."""
+    names = dict.fromkeys(name for recipe in RECIPES.values() for name in recipe.params)
+    rows = [["parameter", *(f'`"{name}"`' for name in RECIPES)]]
+    for name in names:
+        values = (recipe.params.get(name) for recipe in RECIPES.values())
+        rows.append([f"`{name}`", *("" if value is None else f"`{value!r}`" for value in values)])
+    return rows
+
+
+def recipe_results(data="MNIST"):
+    """Return the results of all recipes that were measured with a data set."""
+    header = {
+        "accuracy": "test accuracy",
+        "range": "range over seeds",
+        "errors": "errors",
+        "log_loss": "log loss",
+        "time": "relative time",
+        "augmented_accuracy": "augmented: test accuracy",
+        "augmented_errors": "errors",
+    }
+    results = recipes(data)
+    for row in results.values():
+        if row["lowest"] != row["highest"]:
+            row["range"] = f"{row['lowest']} to {row['highest']}"
+    shown = [key for key in header if any(key in row for row in results.values())]
+    rows = [["recipe", *(header[key] for key in shown)]]
+    return rows + [[name, *(row.get(key, "") for key in shown)] for name, row in results.items()]
+
+
+TABLES = {
+    "evidence": evidence,
+    "comparison": comparison,
+    "learning-curves": learning_curves,
+    "choice-of-recipe": choice_of_recipe,
+    "parameters-of-recipes": parameters_of_recipes,
+    "recipes": recipe_results,
+    "recipes-animals": lambda: recipe_results("animals"),
+}
+
+
+def markdown(rows):
+    """Return a table in Markdown; the first row is the header."""
+    header, *body = rows
+    lines = [header, ["---"] * len(header), *body]
+    return "\n".join(f"| {' | '.join(cells)} |".replace("|  |", "| |") for cells in lines)
+
+
+if __name__ == "__main__":
+    for name, table in TABLES.items():
+        print(f"{name}\n\n{markdown(table())}\n")

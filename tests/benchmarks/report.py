@@ -1,0 +1,26 @@
+"""Write the tables and figures of the benchmarks page again, from the saved results: nothing is measured.
+
+``python -m tests.benchmarks.report`` is needed after a change to the tables or figures.
+"""
+
+import json
+
+from . import learning_report, scaling, scaling_report
+from .__main__ import OUTPUT, write
+from .measuring import Case, Results, Row
+
+
+def main(folder=OUTPUT):
+    results = load("results")
+    cases = [Case(**{**case, "rows": [Row(**row) for row in case["rows"]]}) for case in results["cases"]]
+    write(Results(results["machine"], cases), folder)
+    learning_report.write(load("learning_curves"), folder)
+    scaling_report.write(load("scaling"), scaling.LARGE, scaling.is_held_out, folder)
+
+
+def load(name):
+    return json.loads((OUTPUT / f"{name}.json").read_text(encoding="utf-8"))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,63 @@
+"""The numbers of the README and the documentation are those in `docs/benchmarks`."""
+
+import re
+
+import pytest
+
+from sk_mnist_cnn._recipes import RECIPES
+from tests.benchmarks import published
+from tests.test_docs import DOCS, PAGES
+
+README = (DOCS.parent / "README.md").read_text(encoding="utf-8")
+NUMBERS = published.numbers()
+PERCENTAGE = re.compile(r"\b\d+(?:\.\d+)?%")
+
+
+@pytest.mark.parametrize(
+    "page", [page for page in PAGES if DOCS in page.parents], ids=lambda page: str(page.relative_to(DOCS))
+)
+def test_substitutions_and_tables_of_page_exist(page):
+    text = page.read_text(encoding="utf-8")
+    for expression in re.findall(r"\{\{ (.+?) \}\}", text):
+        value = eval(expression, {}, NUMBERS)
+        assert re.fullmatch(r"[\d,.]+( ?[\w%/]+)?", value), (expression, value)
+    assert set(re.findall(r"\{measurements\} (\S+)", text)) <= set(published.TABLES)
+
+
+@pytest.mark.parametrize("name", published.TABLES)
+def test_rows_of_table_have_equal_lengths(name):
+    header, *rows = published.TABLES[name]()
+    assert rows
+    assert {len(row) for row in rows} == {len(header)}
+
+
+def test_table_of_recipes_has_all_recipes():
+    _, *rows = published.choice_of_recipe()
+    assert [row[0] for row in rows] == [f'`"{name}"`' for name in RECIPES]
+    assert [row[2] for row in rows] == [f"{recipe.images:,} or more" for recipe in RECIPES.values()]
+
+
+def test_table_of_readme_is_the_published_one():
+    """`python -m tests.benchmarks.published` prints it."""
+    assert published.markdown(published.evidence()) in README
+
+
+def test_percentages_of_readme_are_published():
+    rows = [row for mean in published.curves().values() for row in mean.values()]
+    known = {f"{value}%" for value in rows} | {"100.0%"}  # the output of the command line
+    known |= {value for row in published.recipes().values() for value in row.values()}
+    for page in ("guide/pretrained.md", "from_notebook.md"):
+        known |= set(PERCENTAGE.findall((DOCS / page).read_text(encoding="utf-8")))
+    prose = re.sub(r"```python.*?```", "", README, flags=re.DOTALL)
+    assert set(PERCENTAGE.findall(prose)) <= known
+
+
+def test_statements_about_the_learning_curves():
+    """The guide compares all classifiers for each number of images, and 1,000 images with 60,000."""
+    curves = published.curves()
+    ours = {n: float(mean) for n, mean in curves[published.RECOMMENDED].items()}
+    for n, mean in ours.items():
+        assert mean > float(published.best_of_others(n)[1]), n
+    assert ours[1000] > float(published.best_of_others(60_000)[1])
+    plain = {n: float(mean) for n, mean in curves["CNN, recommended, no augmentation"].items()}
+    assert all(100 - plain[n] > 2 * (100 - ours[n]) for n in (100, 300, 1000))
