@@ -8,6 +8,8 @@ before and after. It is trained on old and new digits, so that it does not forge
 
 The writer is simulated: one slant, one pen width and one baseline are applied to the test digits of the
 MNIST sample.
+
+The user guide describes how to continue the training of a network: :ref:`guide-training`.
 """
 
 import matplotlib.pyplot as plt

@@ -6,6 +6,8 @@ Explore the embeddings of digits
 layer. Images of the same digit have similar embeddings. This example uses the embeddings of one network for
 four tasks: a map of the digits, classification by nearest neighbors, a search for the training digits that
 are most similar to misclassified ones, and novelty detection.
+
+The user guide describes the classifier and its embeddings: :ref:`guide-classifier`.
 """
 
 import matplotlib.pyplot as plt

@@ -5,6 +5,8 @@ Prune trials with Optuna
 Optuna can stop (prune) a trial after any epoch if its intermediate results are worse than those of other
 trials. This example defines a Keras callback that reports the validation accuracy after every epoch, and
 compares a study with pruning to a study without.
+
+The user guide describes other ways to shorten a search: :ref:`guide-scaling`.
 """
 
 import warnings

@@ -8,6 +8,8 @@ accuracy, continues its training with a few of the pictures, and compares this w
 
 The pictures of this example are the images of scikit-learn's `load_digits`. The digits were written by other
 people and scanned at a resolution of 8x8 pixels. Replace ``folder`` by the path of your own folders.
+
+The user guide describes each step in detail: :ref:`guide-own_digits`.
 """
 
 from pathlib import Path

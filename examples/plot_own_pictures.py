@@ -6,6 +6,8 @@ A network trained on MNIST misclassifies digits with a different size, position,
 `MNISTNormalizer` converts such images to MNIST's format. This example measures the accuracy of one network,
 trained on unchanged MNIST digits, on test digits that are changed in these ways, with and without
 `MNISTNormalizer`.
+
+The user guide describes the conversion to MNIST's format: :ref:`guide-preprocessing`.
 """
 
 import matplotlib.pyplot as plt

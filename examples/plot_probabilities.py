@@ -1,14 +1,16 @@
 """
-Calibrate probabilities, refuse images, and average networks
-============================================================
+Calibrate probabilities, reject uncertain images, and average networks
+=======================================================================
 
 This example measures the calibration of a network on images that were used for neither training nor
 calibration, before and after temperature scaling. It shows the accuracy if the least confident predictions
-are refused. The mean probabilities of five networks are measured in the same way.
+are rejected. The mean probabilities of five networks are measured in the same way.
 
 By default, it trains five networks with label smoothing and five without, on 2,000 of the digits that are
 shipped with the package. ``--seeds 15`` trains three committees of five networks, and ``--images 7000``
 trains on more images.
+
+The user guide describes the methods, with the results of 15 seeds: :ref:`guide-probabilities`.
 """
 
 import argparse
@@ -109,12 +111,12 @@ print(table.to_string(float_format="{:.4f}".format))
 print(runs.groupby(["model", "training"], sort=False)["errors"].agg(["min", "max"]))
 
 # %%
-# Plot the accuracy over the coverage: the fraction of the images that are not refused.
+# Plot the accuracy over the coverage: the fraction of the images that are not rejected.
 fig, ax = plt.subplots(layout="constrained")
 for name, style in (("network", "--"), ("committee", "-")):
     curve = reports[name, "label_smoothing=0.0", "temperature"][0].coverage
     ax.plot(curve["coverage"], 100 * curve["accuracy"], style, label=name)
-ax.set(xlabel="coverage (fraction of the images that are not refused)", ylabel="accuracy in %", xlim=(0.8, 1))
+ax.set(xlabel="coverage (fraction of images not rejected)", ylabel="accuracy in %", xlim=(0.8, 1))
 ax.grid(alpha=0.3)
 ax.legend()
 plt.show()

@@ -6,6 +6,8 @@ Successive halving trains all candidates for a few epochs, then trains the bette
 epochs, and so on. Here the resource is ``cnn__epochs``. In every round, scikit-learn fits new clones of the
 remaining candidates, which start from new weights. A small subclass of the classifier lets them resume
 training instead.
+
+The user guide describes other ways to shorten a search: :ref:`guide-scaling`.
 """
 
 import tempfile
