@@ -4,7 +4,7 @@ Adapt to one writer
 
 A classifier trained on the digits of many writers makes more errors on the digits of one writer with unusual
 handwriting. This example continues its training with 50 labeled digits of that writer, and shows the accuracy
-before and after. It is trained on old and new digits, so that it does not forget the other writers.
+before and after. Digits of the other writers are part of this training, so that their accuracy stays high.
 
 The writer is simulated: one slant, one pen width and one baseline are applied to the test digits of the
 MNIST sample.
@@ -29,8 +29,8 @@ classifier = CNNDigitClassifier(**one_cycle, epochs=5, random_state=0).fit(X, y)
 
 
 # %%
-# The writer slants all digits to the right, writes with a wide pen, and below the middle of the field. The
-# first 50 digits are labeled, the others are used for the test.
+# The writer slants all digits to the right, and writes with a wide pen below the center of the image. The
+# first 50 digits are labeled, the others are used as test set.
 def write(image, slant=0.6, pen_width=3, below=3):
     middle = (len(image) - 1) / 2
     slanted = ndimage.affine_transform(image, [[1, 0], [slant, 1]], offset=[0, -slant * middle], order=1)
@@ -43,8 +43,8 @@ X_new, y_new, X_writer, y_writer = X_writer[:50], y_test[:50], X_writer[50:], y_
 
 # %%
 # Continue the training: each call of `partial_fit` trains for one epoch on the 50 new digits and on 450
-# digits of the training set, with a third of the learning rate. The new digits count as much as the old
-# ones, because of their sample weights.
+# digits of the training set, with a third of the learning rate. Sample weights give the new digits the same
+# total weight as the old ones.
 rng = np.random.default_rng(0)
 weights = np.repeat([9.0, 1.0], [50, 450])
 

@@ -60,8 +60,8 @@ print(f"Accuracy of nearest neighbors: {neighbors.score(test, mnist.y_test):.2%}
 # %%
 # Similar training digits
 # -----------------------
-# For some misclassified test digits, show the training digits with the most similar embeddings. They show why
-# the network is wrong.
+# For some misclassified test digits, show the training digits with the most similar embeddings. They help to
+# understand the errors.
 predicted = network.predict(mnist.x_test)
 wrong = np.flatnonzero(predicted != mnist.y_test)[:4]
 similar = neighbors.kneighbors(test[wrong], n_neighbors=7, return_distance=False)
@@ -80,7 +80,7 @@ plt.show()
 # %%
 # Novelty detection
 # -----------------
-# A network always answers with a digit, even if an image shows something else. The mean distance to the ten
+# A network always predicts a digit, even if an image shows something else. The mean distance to the ten
 # nearest training digits shows whether an image is unlike all of them. Here, the images that show no digits
 # are test digits rotated by 90 degrees, without zeros, which look the same. The area under the ROC curve
 # (AUC) is the probability that a rotated digit has a larger distance than a test digit.

@@ -88,9 +88,9 @@ for name, pruner in pruners.items():
         studies[name].optimize(objective, n_trials=N_TRIALS)
 
 # %%
-# Pruning trains fewer epochs to find a trial that is about as good. It can prune the best trial if that trial
-# learns slowly in the first epochs. The first five trials are never pruned, since there are too few trials to
-# compare them with.
+# With pruning, fewer epochs are needed to find a trial that is about as good. The best trial can be pruned if
+# its accuracy rises slowly in the first epochs. The first five trials are never pruned, because there are too
+# few trials to compare them with.
 rows = [
     {
         "study": name,

@@ -65,7 +65,7 @@ print(f"Accuracy on {len(digits):,} test digits:")
 print((100 * accuracy).map("{:.1f}%".format).to_string())
 
 # %%
-# Plot one digit as the network sees it, with the predicted label and its probability.
+# Plot the images of one digit that enter the network, with the predicted label and its probability.
 digit = mnist.x_test[mnist.y_test == 3][0]
 figure, axes = plt.subplots(2, len(CHANGES), figsize=(11, 3.2), layout="constrained")
 for row, (name, prepare) in zip(axes, PREPARATIONS.items(), strict=True):

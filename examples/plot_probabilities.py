@@ -67,7 +67,7 @@ def calibrate(model):
 
 # %%
 # Train the networks. ``VotingClassifier(voting="soft")`` averages the probabilities of its members. The
-# members of a committee differ in ``random_state`` only, so that they share one compiled network.
+# members of a committee differ only in ``random_state``, so they share one compiled network.
 reports = {}
 for label_smoothing in (0.0, 0.05):
     smoothing = f"label_smoothing={label_smoothing}"
@@ -111,7 +111,7 @@ print(table.to_string(float_format="{:.4f}".format))
 print(runs.groupby(["model", "training"], sort=False)["errors"].agg(["min", "max"]))
 
 # %%
-# Plot the accuracy over the coverage: the fraction of the images that are not rejected.
+# Plot the accuracy as a function of the coverage: the fraction of the images that are not rejected.
 fig, ax = plt.subplots(layout="constrained")
 for name, style in (("network", "--"), ("committee", "-")):
     curve = reports[name, "label_smoothing=0.0", "temperature"][0].coverage

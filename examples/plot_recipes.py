@@ -2,9 +2,9 @@
 Compare training recipes
 ========================
 
-The default network with 186,110 parameters, trained with six recipes. They differ only in parameters of
-the classifier. They were selected on a part of the training images, not on the test images. Test-time
-augmentation and a committee make the predictions of a trained network more accurate.
+This example trains the default network, which has 186,110 parameters, with six recipes: named sets of
+parameters of the classifier. The recipes were selected on a part of the training images, not on the test
+images. Test-time augmentation and a committee of networks make the predictions more accurate.
 
 By default, this example trains each recipe once, on 4,000 of the digits that are shipped with the package. To
 reproduce the table of the documentation, set ``SK_MNIST_CNN_DATA`` to the path of an ``mnist.npz`` with all
@@ -33,16 +33,17 @@ from sk_mnist_cnn import CNNDigitClassifier, ImagePreprocessor, load_mnist, load
 # %%
 # `from_recipe` returns a classifier with the parameters of a recipe, which its repr shows. On all of MNIST,
 # Adam with a one-cycle schedule needs one epoch for the accuracy that Adadelta reaches in ten. Smaller values
-# of ``beta_1`` and ``beta_2`` and label smoothing make short training more accurate, but label smoothing
-# makes the probabilities under-confident. With augmentation, the images differ in every epoch, so longer
-# training and lower dropout rates improve the accuracy.
+# of ``beta_1`` and ``beta_2``, which shorten the memory of Adam's moment estimates, and label smoothing make
+# short training more accurate. With so many images, label smoothing makes the probabilities under-confident.
+# With augmentation, the images differ in every epoch, so longer training and lower dropout rates improve the
+# accuracy.
 RECIPES = ("notebook", "one_epoch", "fast", "strong", "best", "recommended")
 for recipe in RECIPES:
     print(f"{recipe}: {CNNDigitClassifier.from_recipe(recipe)}")
 
 # %%
-# Train the recipes alternately, so that other load on the machine affects all of them. A short fit before the
-# first measurement compiles the network of each recipe, so only training is timed.
+# Alternate between the recipes, so that other programs on the machine affect all of them. A short fit before
+# the first measurement compiles the network of each recipe, so only training is timed.
 parser = argparse.ArgumentParser(description="Compare training recipes on MNIST.")
 parser.add_argument("--seeds", type=int, default=1, help="number of runs per recipe")
 parser.add_argument(
@@ -75,12 +76,12 @@ def train(recipe, seed):
 runs = [(recipe, *train(recipe, seed)) for seed in range(options.seeds) for recipe in RECIPES]
 
 # %%
-# A committee of several networks has the mean of their probabilities. With ``--committee 5``, further
-# networks of the recipes "strong" and "best" are trained until there are five of each.
+# A committee averages the probabilities of several networks. With ``--committee 5``, further networks are
+# trained with the recipes "strong" and "best" until there are five of each.
 
 
 def vote(models):
-    """Return a classifier with the mean probabilities of fitted models, which are not trained again."""
+    """Return a classifier that averages the probabilities of fitted models, which are not trained again."""
     members = [(str(i), FrozenEstimator(model)) for i, model in enumerate(models)]
     return VotingClassifier(members, voting="soft").fit(X, y)
 
@@ -93,13 +94,13 @@ if options.committee:
         runs.append((f"{recipe}, committee of {options.committee}", vote(models), sum(seconds)))
 
 # %%
-# Test-time augmentation: the mean of the probabilities of an image and of its eight copies that are shifted
-# by one pixel. It needs no training, and predictions take nine times as long.
+# Test-time augmentation averages the probabilities of an image and of eight copies of it that are shifted by
+# one pixel. It needs no training, and predictions take nine times as long.
 SHIFTS = [(dy, dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1)]
 
 
 def augment_at_test_time(model):
-    """Return a classifier with the mean probabilities of a fitted model for nine shifts of an image."""
+    """Return a classifier that averages the probabilities of a fitted model for nine shifts of an image."""
     shifts = [FunctionTransformer(shift, kw_args={"shift": (0, dy, dx), "order": 0}) for dy, dx in SHIFTS]
     return vote([make_pipeline(shift_images, model) for shift_images in shifts])
 
@@ -130,8 +131,8 @@ formats = {"errors": "{:.1f}".format, "relative time": "{:.2f}".format}
 print(table.to_string(formatters=formats, float_format="{:.4f}".format))
 
 # %%
-# Plot the test accuracy over the training time. Recipes further up and to the left are better. Filled markers
-# are with test-time augmentation.
+# Plot the test accuracy against the training time. Recipes further up and to the left are better. Filled
+# markers show the results with test-time augmentation.
 fig, ax = plt.subplots(layout="constrained")
 for i, ((recipe, augmented), group) in enumerate(groups):
     ax.plot(

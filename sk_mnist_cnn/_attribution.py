@@ -16,7 +16,7 @@ def gradient_saliency(model, images, class_indices, background):
     model : keras.Model
         A network whose last layer is dense with a softmax.
     images : ndarray of shape (n, h, w, c)
-        Images as the network takes them.
+        Images in the form that the network accepts.
     class_indices : ndarray of int of shape (n,)
         Index of the class, for each image.
     background : float
@@ -42,14 +42,14 @@ def gradient_saliency(model, images, class_indices, background):
 
 
 def occlusion_saliency(estimator, X, images, class_indices, background, patch_size):
-    """Return the mean drop of the probability of a class over all patches that cover the pixel.
+    """Return the mean decrease of the probability of a class over all patches that cover the pixel.
 
     Parameters
     ----------
     estimator : estimator
         A fitted classifier with `predict_proba`.
     X : array-like of shape (n, ...)
-        The images as `estimator` takes them; occluded images get the same layout and column names.
+        The images in the form that `estimator` accepts. Occluded images get the same layout and column names.
     images : ndarray of shape (n, h, w, c)
         The same images.
     class_indices : ndarray of int of shape (n,)

@@ -124,7 +124,7 @@ class Checkpoint:
         different = [name for name in {**run, **saved_run} if run.get(name) != saved_run.get(name)]
         if different:
             raise ValueError(
-                f"checkpoint must be of the same training run, got {str(self.path)!r}, which differs in "
+                f"checkpoint must belong to the same training run, got {str(self.path)!r}, which differs in "
                 f"{', '.join(different)}. Fit with the data and parameters of that run, delete the file, or "
                 "pass another file name. In a search, pass a directory."
             )

@@ -214,5 +214,5 @@ def check_array(data):
     except MemoryError as error:  # of Python's parser: NumPy reads at most 10,000 characters
         raise ValueError("the header of an array is nested too deeply") from error
     claimed, found = prod(shape) * dtype.itemsize, len(data) - buffer.tell()
-    if claimed != found and not dtype.hasobject:  # NumPy refuses objects
+    if claimed != found and not dtype.hasobject:  # NumPy rejects objects
         raise ValueError(f"an array of shape {shape} and dtype {dtype} has {found} bytes, not {claimed}")

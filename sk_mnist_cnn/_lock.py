@@ -1,4 +1,4 @@
-"""Lock files between threads and processes, with the locks of the operating system."""
+"""Lock a file for one thread of one process, with the locks of the operating system."""
 
 import contextlib
 import errno
@@ -47,7 +47,7 @@ def _open_locked(path):
             if file:
                 file.close()
             raise
-        file.close()  # the former owner removed it between opening and locking
+        file.close()  # the previous owner removed it between opening and locking
 
 
 def _is_open(path, file):

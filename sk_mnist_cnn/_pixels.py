@@ -75,7 +75,7 @@ def check_scale(rows, max_value, divisor):
     if is_raw_scale and rows.dtype.kind in "bf" and 0 < high <= 1:
         warn(
             f"X holds {rows.dtype} pixels up to {float(high):g}, but is divided by max_value_={divisor:g}. "
-            "Pass images that are not scaled yet, as in fit."
+            "Pass images with unscaled pixels, as in fit."
         )
 
 

@@ -1,4 +1,4 @@
-"""What depends on the process: the number of threads, and a worker for processes that were forked.
+"""The number of threads of a process, and a worker process for processes that were forked.
 
 A process that was forked after TensorFlow was used does not have TensorFlow's threads, and calls that wait
 for them never return. Functions of `_keras` that take and return arrays run in a new process instead.
@@ -79,7 +79,7 @@ def refuse_fork(what):
     """
     if _forked:
         raise RuntimeError(
-            f"{what} is not available in a process forked after TensorFlow was used. Start the process by "
+            f"{what} is not available in a process forked after TensorFlow was used. Start the process with "
             '"spawn" or "forkserver" instead.'
         )
 

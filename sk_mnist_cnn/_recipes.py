@@ -15,7 +15,7 @@ class Recipe(NamedTuple):
 
 _ONE_CYCLE = {"optimizer": "adam", "learning_rate": 0.003, "learning_rate_schedule": "one_cycle"}
 
-# Shorter averages of the gradients follow the weights, which change fast in a short run.
+# A shorter memory of Adam's moment estimates suits short runs, in which the weights change fast.
 _SHORT = {**_ONE_CYCLE, "optimizer_params": {"beta_1": 0.7, "beta_2": 0.9}}
 
 # docs/recipes.md has the measurements of the recipes, and describes how they were selected.

@@ -14,9 +14,9 @@ ScheduleName = Literal["constant", "one_cycle", "cosine", "exponential"]
 AUGMENTATIONS: tuple[AugmentationName, ...] = get_args(AugmentationName)
 OPTIMIZERS: tuple[OptimizerName, ...] = get_args(OptimizerName)
 
-# `epochs="auto"` trains for about this number of batches, with at least ten epochs and at most this number of
-# epochs. With augmentation, the images differ in every epoch, so longer training improves the accuracy more.
-# The maximum number of epochs is smaller, because epochs take longer.
+# `epochs="auto"` trains for about this number of batches, within ten and this number of epochs. With
+# augmentation, the images differ in every epoch, so longer training improves the accuracy more. The maximum
+# number of epochs is smaller, because epochs take longer.
 AUTO_BATCHES, AUTO_MOST_EPOCHS = 1000, 1000
 AUGMENTED_BATCHES, AUGMENTED_MOST_EPOCHS = 3000, 300
 AUTO_FEWEST_EPOCHS = 10
@@ -126,7 +126,7 @@ def _check_specs(name, arrays, specs):
 
 @dataclass(frozen=True)
 class TrainingRun:
-    """All that determines one call of `fit` or `partial_fit`, checked and resolved.
+    """Everything that determines one call of `fit` or `partial_fit`, checked and resolved.
 
     The optimizer and the layers of the augmentation need Keras, and are resolved later, in the process that
     trains.

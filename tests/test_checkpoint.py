@@ -195,7 +195,7 @@ def test_a_complete_fit_is_resumed_after_another_one_has_diverged(digits, path, 
 def test_raises_for_other_parameters(digits, path, change, named):
     clf = interrupt_fit(small_classifier(checkpoint=path), *digits, after=1)
     with pytest.raises(
-        ValueError, match=rf"must be of the same training run, got .* differs in {named}\. Fit"
+        ValueError, match=rf"must belong to the same training run, got .* differs in {named}\. Fit"
     ):
         clf.set_params(**change).fit(*digits)
     assert path.exists()

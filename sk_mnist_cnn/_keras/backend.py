@@ -110,11 +110,11 @@ if keras.backend.backend() != "tensorflow":
 
 
 class DefaultFloatx:
-    """Context manager that sets Keras' default dtype to "float32", and restores the user's.
+    """Context manager that sets Keras' default dtype to "float32", and restores the previous one.
 
     Variables, losses and metrics use the default dtype. It is global: the first of several threads sets it,
     and the last one restores it, unless another thread has set it in the meantime. Nothing is set or restored
-    if it is "float32" already, which is Keras' own default.
+    if it is "float32" already, as it is unless the user has changed it.
     """
 
     def __init__(self):
@@ -168,7 +168,7 @@ _share_cores()
 def _is_shown(record):
     """Return whether to show a TensorFlow message. Warnings about retracing in this package are not shown.
 
-    The engine traces one network per architecture, so retracing is intended here.
+    Each compiled network is traced once, so retracing is intended here.
     """
     frame = sys._getframe(1)
     while frame and not frame.f_globals.get("__name__", "").startswith("sk_mnist_cnn._keras."):

@@ -1,4 +1,4 @@
-"""Keras callbacks of every fit, which are called before and after the callbacks of the user."""
+"""Keras callbacks of every fit, which are called before and after the user's callbacks."""
 
 import copy
 from dataclasses import replace
@@ -46,7 +46,7 @@ def has_batch_hooks(callback):
 
 
 def training_callbacks(trainer, run, callbacks, stopping, checkpoint, observer):
-    """Return the callbacks of a training, in the order of their calls; `callbacks` are those of the user."""
+    """Return the callbacks of a training in the order of their calls; `callbacks` are the user's."""
     check = CheckLoss(trainer)
     callbacks = [StartEpoch(trainer), check, *callbacks, RecordHistory(trainer, check)]
     if stopping:
@@ -99,7 +99,7 @@ class RecordHistory(keras.callbacks.Callback):
 class EarlyStopping(keras.callbacks.Callback):
     """Keep the weights of the best epoch, and stop `patience` epochs after it.
 
-    Unlike Keras' callback, it can be resumed from a checkpoint, from its `state`.
+    Unlike the Keras callback of this name, it can be resumed from the `state` in a checkpoint.
     """
 
     def __init__(self, trainer, run, state):

@@ -1,4 +1,4 @@
-"""Train networks: plain values go in, and arrays come out.
+"""Train networks. The functions take plain values and arrays, and return arrays.
 
 Compiled networks are cached per process, and shared by all estimators whose networks have the same graph. The
 size of the cache is limited. A network that was removed from the cache is built again when it is needed.
@@ -26,8 +26,8 @@ PREDICTION_CHUNK = 128
 # Trained weights are far smaller. If one is larger, `train` checks that predictions are finite.
 _LARGE_WEIGHT = 1e3
 
-# Errors that Keras' loop over batches raises while a gradient tape records. TensorFlow does not tell whether
-# one is recording.
+# Errors that Keras raises in its loop over batches while a gradient tape records. TensorFlow has no function
+# that tells whether one records.
 _SIGNS_OF_A_TAPE = ("variable without handle data", "No gradient defined for operation")
 
 _MESSAGE = (
@@ -78,7 +78,7 @@ def train(run, checkpoint=None, observer=None):
     ------
     ValueError
         If the optimizer, the augmentation, a callback or the schedule cannot be used, which is checked before
-        the training. Also if the checkpoint is of another run, or if the training diverges.
+        the training. Also if the checkpoint belongs to another run, or if the training diverges.
     """
     config = run.config
     optimizer = Optimizer.of_config(config)
@@ -114,7 +114,7 @@ def train(run, checkpoint=None, observer=None):
 
 
 def _trainer_for(run, optimizer, callbacks):
-    """Return the key of a trainer, a function that creates it, and whether it calls classes of the user.
+    """Return the key of a trainer, a function that creates it, and whether it calls user code.
 
     The key contains everything that is built into the graph.
     """
@@ -152,7 +152,7 @@ def _check_devices(run, optimizer, n_devices):
 
 
 def _refuse_overflow(run, weights):
-    """Raise for weights so large that predictions overflow; the last loss precedes the last update."""
+    """Raise for weights so large that predictions overflow, which the last loss does not show."""
     if all(np.abs(array).max(initial=0) < _LARGE_WEIGHT for array in weights):
         return
     rows = run.training.rows[run.training.indices[:PREDICTION_CHUNK]]
@@ -165,7 +165,7 @@ def _refuse_overflow(run, weights):
 
 @_eager
 def keras_model(architecture, config, weights):
-    """Return a compiled Keras model of its own, with the weights given."""
+    """Return a new compiled Keras model with the given weights."""
     refuse_fork("A Keras model")
     optimizer = Optimizer.of_config(replace(config, learning_rate_schedule="constant")).build()
     rates = {"conv_dropout": config.conv_dropout, "dense_dropout": config.dense_dropout}

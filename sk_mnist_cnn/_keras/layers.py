@@ -26,7 +26,7 @@ class ScheduledModel(keras.Model):
         return [layer for layer in self.layers if isinstance(layer, VariableDropout)]
 
     def save(self, *args, **kwargs):
-        """Save a copy made of Keras' own classes, which can be loaded without this package."""
+        """Save a copy that consists of Keras classes only, and can be loaded without this package."""
         optimizer = getattr(self.optimizer, "inner_optimizer", self.optimizer)
         copy = type(optimizer).from_config(optimizer.get_config())
         rates = {layer.name: float(layer.rate.numpy()) for layer in self.dropouts}

@@ -65,7 +65,7 @@ def _layer_seeds(seed):
 
 
 def compiled_model(architecture, weights, optimizer, **dropout_rates):
-    """Return a compiled model made of Keras' own classes, with the given weights."""
+    """Return a compiled model that consists of Keras classes only, with the given weights."""
     model = build_network(architecture, **dropout_rates, seed=0)
     model.set_weights(weights)
     loss = keras.losses.SparseCategoricalCrossentropy(dtype=architecture.input_dtype)

@@ -110,8 +110,8 @@ class Optimizer:
         return keras.optimizers.LossScaleOptimizer(optimizer) if scale_loss else optimizer
 
 
-# Arguments of the named optimizers that optimizer_params does not accept. They are set by other parameters of
-# the classifier, or would average weights, which only Keras' own fit applies at the end.
+# Arguments of the named optimizers that optimizer_params does not accept, because other parameters of the
+# classifier set them, or because they average weights, which only `keras.Model.fit` applies at the end.
 _NO_PARAMS = (
     "name",
     "learning_rate",
@@ -180,7 +180,7 @@ def _check(optimizer):
     if not isinstance(optimizer, keras.optimizers.Optimizer):
         raise ValueError(
             f"optimizer must be a name or an instance of keras.optimizers.Optimizer, got {optimizer!r}. Pass "
-            "an instance of one of Keras' classes."
+            "an instance of a Keras optimizer."
         )
     if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
         raise ValueError(
@@ -199,8 +199,8 @@ def _check(optimizer):
             f"{type(optimizer).__name__} with a var_list of another model. Call "
             'exclude_from_weight_decay(var_names=["bias"]).'
         )
-    # Keras uses averaged weights only after its own fit, or never, so that validation, early stopping and
-    # checkpoints would use other weights.
+    # Keras uses averaged weights only at the end of `keras.Model.fit`, or never, so that validation, early
+    # stopping and checkpoints would use other weights.
     if getattr(optimizer, "use_ema", False):
         raise ValueError(
             f"optimizer must not average weights, got a {type(optimizer).__name__} with use_ema=True. Set "

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 
 class TrainerPool:
-    """Pool of trainers, by the settings built into their graphs; the least recently used are dropped.
+    """Pool of trainers, by the settings built into their graphs; the least recently used are removed.
 
     A fit waits for another fit with the same key, and then uses the same trainer. It does not wait for a fit
     that calls the user's code, because that code may itself wait for this fit: it builds a new trainer
@@ -22,7 +22,7 @@ class TrainerPool:
 
     @contextmanager
     def borrow(self, key, create, *, calls_user_code):
-        """Yield a trainer for one fit. It is dropped if the fit fails or changes it.
+        """Yield a trainer for one fit. It is removed from the pool if the fit fails or changes it.
 
         Parameters
         ----------

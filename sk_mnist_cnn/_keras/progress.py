@@ -4,7 +4,7 @@ A terminal or a notebook shows one bar that is updated in place. Other outputs, 
 per epoch.
 
 `tqdm.keras.TqdmCallback` is not used, because it cannot start after the epochs of an interrupted run, does
-not show the time left over all epochs, needs ipywidgets in notebooks, and prints no lines in other outputs.
+not show the remaining time of the run, needs ipywidgets in notebooks, and prints no lines in other outputs.
 """
 
 import sys
@@ -74,7 +74,7 @@ class ProgressBar(keras.callbacks.Callback):
             self._bar.bar_format = _FINISHED
 
     def close(self):
-        """Leave the bar as it is, also after an error."""
+        """Keep the bar on the screen, also after an error."""
         if self._bar is not None:
             self._bar.close()
 

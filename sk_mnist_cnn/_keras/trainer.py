@@ -21,10 +21,10 @@ from .layers import ScheduledModel, SmoothedCrossentropy, VariableDropout
 from .network import assign, build_network, initial_weights, read
 from .progress import progress_callback
 
-# Batches trained in one call into TensorFlow, where no callback is called for every batch.
+# Number of batches per call into TensorFlow, unless a callback is called for every batch.
 STEPS_PER_EXECUTION = 16
 
-# Attributes of a model that every `fit` of Keras sets.
+# Attributes of a model that every Keras `fit` sets.
 _SET_BY_FIT = {
     "_called",
     "_eval_epoch_iterator",

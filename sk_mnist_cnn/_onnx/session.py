@@ -18,11 +18,11 @@ from . import graph
 # 1 MB more per thread after a large batch. An ensemble of more models would create a session at every call.
 MAX_SESSIONS = 128
 
-# Pixels in one call, those of 16 images of 28x28: enough that the call itself costs little, few enough that
-# feature maps stay in the processor's cache. A session also keeps the memory of its largest calls.
+# Pixels per call, those of 16 images of 28x28: so many that the call itself costs little, and so few that the
+# feature maps stay in the CPU cache. A session also keeps the memory of its largest calls.
 PIXELS_PER_CALL = 16 * 28 * 28
 
-# Beyond it products may overflow.
+# Products of larger pixels may overflow.
 LARGEST_PIXEL = np.sqrt(np.finfo(np.float32).max)
 
 
@@ -96,7 +96,7 @@ def _for_each(items, function):
 _sessions: OrderedDict[tuple, tuple] = OrderedDict()
 _lock = threading.RLock()
 
-# Sessions of the parent process in a forked one. They are neither used nor destroyed.
+# In a forked process, the sessions of its parent process. They are neither used nor destroyed.
 _inherited: list[tuple] = []
 
 

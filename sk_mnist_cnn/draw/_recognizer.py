@@ -51,7 +51,7 @@ class State(NamedTuple):
 class Recognizer:
     """Recognize drawn digits with a model, which learns from corrections.
 
-    The model that is passed stays as it is.
+    The model that is passed is not changed.
 
     Parameters
     ----------

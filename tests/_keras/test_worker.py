@@ -110,7 +110,7 @@ def get_model(clf):
 
 def test_keras_model_raises_in_forked_process(fitted, digits):
     fitted.predict(digits[0][:1])
-    raises = pytest.raises(RuntimeError, match='Start the process by "spawn"')
+    raises = pytest.raises(RuntimeError, match='Start the process with "spawn"')
     with multiprocessing.get_context("fork").Pool(1) as pool, raises:
         pool.apply_async(get_model, (fitted,)).get(timeout=60)
 
