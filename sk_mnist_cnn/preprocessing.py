@@ -32,10 +32,10 @@ class ImagePreprocessor(ImageTransformer):
         (n, h, w, c) and (n, h, w) have it; flat rows are read as gray squares if their length is a perfect
         square, otherwise as one row of pixels, with a warning.
     max_value : float or "auto", default="auto"
-        The pixel value that becomes 1, above 0. "auto" is the largest value of an integer dtype of 8 or 16
-        bits (255 for MNIST's uint8). For any other dtype it is the largest pixel of the training images, but
-        255 if all are integers >= 0 with a maximum between 17 and 255, such as a frame from OpenML. If a
-        number is given, pixels outside [0, max_value] raise an error.
+        The pixel value that becomes 1. "auto" is the largest value of an integer dtype of 8 or 16 bits (255
+        for MNIST's uint8). For other dtypes it is the largest training pixel, but 255 if all are integers
+        >= 0 with a maximum between 17 and 255, as in frames from OpenML. With a number, which must be above
+        0, pixels outside [0, max_value] raise an error.
     flatten : bool, default=False
         Whether to return flat rows of shape (n, h * w * c), for steps and tools that require two dimensions.
         Only then are `get_feature_names_out` and frames from `set_output` available.
@@ -164,8 +164,7 @@ class ImagePreprocessor(ImageTransformer):
         Returns
         -------
         images : ndarray of shape (n, h, w, c), or (n, h * w * c) with `flatten`, float32
-            Pixels divided by `max_value_`. With ``max_value="auto"``, pixels that are outside the range seen
-            in `fit` can be outside [0, 1]. The array is C-contiguous.
+            Pixels divided by `max_value_`, C-contiguous. With ``max_value="auto"``, they can be above 1.
 
         Raises
         ------
@@ -282,9 +281,8 @@ class ImagePreprocessor(ImageTransformer):
             x0   x1   x2   x3
         0  0.0  1.0  0.5  0.0
         """
-        if self.flatten:
-            return TransformerMixin.set_output(self, transform=transform)
-        return super().set_output(transform=transform)
+        base = TransformerMixin if self.flatten else ImageTransformer
+        return base.set_output(self, transform=transform)
 
     def _fit_rows(self, X):
         """Fit to `X`, and return it as validated flat rows."""
