@@ -64,7 +64,7 @@ class Checkpoint:
     Parameters
     ----------
     path : str or PathLike
-        The file; its directory must exist. In an existing directory, each run has a file of its own.
+        The file, in an existing directory. If it is an existing directory, each run has its own file there.
     run : TrainingRun
 
     Raises

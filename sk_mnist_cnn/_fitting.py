@@ -162,7 +162,7 @@ def _validation_images(fitted, X_val, y_val, sample_weight_val, image_shape, cla
 
 def _training_run(fitted, classes, architecture, config, training, validation, previous):
     features = "n_features_in_", "feature_names_in_"
-    # A subclass may take only some of the parameters, and have constraints of its own.
+    # A subclass may have only some of the parameters, and add constraints.
     constraints = [vars(base).get("_parameter_constraints", ()) for base in type(fitted).__mro__]
     names = dict.fromkeys([*fitted.get_params(deep=False), *chain(*constraints)])
     return TrainingRun(

@@ -21,7 +21,7 @@ _SHORT = {**_ONE_CYCLE, "optimizer_params": {"beta_1": 0.7, "beta_2": 0.9}}
 # docs/recipes.md has the measurements of the recipes, and describes how they were selected.
 RECIPES: dict[RecipeName, Recipe] = {
     "recommended": Recipe(
-        "accurate and calibrated with few and many images, digits or not",
+        "accurate with few and many images, digits or not",
         20,
         {
             **_ONE_CYCLE,

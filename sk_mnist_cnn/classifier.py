@@ -49,8 +49,8 @@ class CNNDigitClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Trans
     particular for few images.
 
     The fitted weights are NumPy arrays. Keras trains them, and ONNX Runtime predicts with them, so a fitted
-    classifier can be pickled and sent to other processes. Fits with the same network, optimizer settings and
-    augmentation share one compiled network.
+    classifier can be pickled and sent to other processes. In one process, fits with the same layers,
+    optimizer settings and augmentation share one compiled network.
 
     The classifier is also a transformer: `transform` returns the embeddings of images, for instance for
     nearest neighbors.
@@ -102,7 +102,7 @@ class CNNDigitClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Trans
         Number of images per batch. Doubling `batch_size` halves the number of updates per epoch.
     epochs : int or "auto", default="auto"
         Number of epochs. "auto" trains for about 1,000 batches, within 10 to 1,000 epochs; with
-        `augmentation`, for about 3,000 batches, within 10 to 300 epochs. Without augmentation, these are 1000
+        `augmentation`, for about 3,000 batches, within 10 to 300 epochs. Without augmentation, this is 1,000
         epochs for 100 images, 16 for 8,000, and 10 for the 60,000 of MNIST, as in the Keras MNIST notebook.
         The formula is ``min(1000, max(10, ceil(1000 / ceil(n_samples / batch_size))))``, where `n_samples` is
         the number of training images without those for validation. See `n_iter_` for the result.
@@ -174,7 +174,7 @@ class CNNDigitClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Trans
         cross-entropies, in nats. Warm starts and partial fits append to the lists; any other `fit` resets
         them.
     n_iter_ : int
-        Number of epochs trained, the length of the lists in `history_`.
+        Number of epochs trained, the length of ``history_["loss"]``.
     best_validation_score_ : float
         Validation accuracy of the epoch whose weights were kept. Only with `early_stopping`.
     model_ : keras.Model
@@ -325,10 +325,14 @@ class CNNDigitClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Trans
         Parameters
         ----------
         name : {"recommended", "notebook", "one_epoch", "fast", "strong", "best"}, default="recommended"
-            "recommended" is for all small images, digits or not, and for 20 training images or more. The
-            others are for more images: "notebook" is the training of the Keras MNIST notebook (at least
-            48,000 images), "one_epoch" and "fast" take a sixth and a quarter of its time (48,000), "strong"
-            makes fewer errors in half of its time (8,000), and "best" has the lowest log loss (5,000).
+            Name of the recipe. The number is that of training images from which on it is recommended:
+
+            - "recommended" (20): accurate with few and many images, digits or not.
+            - "notebook" (48,000): the training of the classic Keras MNIST notebook, for comparisons.
+            - "one_epoch" (48,000): the accuracy of the notebook in a sixth of its training time.
+            - "fast" (48,000): fewer errors than the notebook in a quarter of its time.
+            - "strong" (8,000): high accuracy in half of the notebook's time.
+            - "best" (5,000): the lowest log loss, in 2.6 times the notebook's time.
         **params : object
             Other parameters of the classifier. They replace those of the recipe.
 

@@ -15,7 +15,7 @@ N_KNOTS = 8
 
 
 def random_affine(images, shift, degrees, zoom, seed):
-    """Shift, rotate and zoom each image by its own uniform draw, filling with 0.
+    """Shift, rotate and zoom each image at random, filling with 0. All values are uniformly distributed.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ def random_affine(images, shift, degrees, zoom, seed):
 
 
 def random_elastic(images, shift, degrees, zoom, strength, seed):
-    """Shift, rotate, zoom and distort each image by its own draw, filling with 0.
+    """Shift, rotate, zoom and distort each image at random, filling with 0.
 
     The affine change and the elastic displacement are added, so that pixels are interpolated only once.
 

@@ -95,7 +95,7 @@ class Optimizer:
 
     @property
     def peak_rate(self):
-        """The constant learning rate, or the maximum of a named schedule; None with a schedule of its own."""
+        """The constant learning rate, or the maximum of a named schedule; None for a Keras schedule."""
         return None if self.has_own_schedule else float(np.float32(self.learning_rate))
 
     def build(self, *, scale_loss=False):

@@ -14,8 +14,8 @@ import onnxruntime
 from .._process import allowed_threads, available_cores
 from . import graph
 
-# Sessions kept in a process; the least recently used are dropped. For 28x28 images each takes about 2 MB, and
-# 1 MB more per thread after a large batch. An ensemble of more models would create a session at every call.
+# Maximum number of sessions in a process; the least recently used are removed. For 28x28 images, each takes
+# about 2 MB, and 1 MB more per thread after a large batch. Larger ensembles create sessions at each call.
 MAX_SESSIONS = 128
 
 # Pixels per call, those of 16 images of 28x28: so many that the call itself costs little, and so few that the

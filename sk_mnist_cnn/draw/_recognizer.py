@@ -101,7 +101,7 @@ class Recognizer:
         Parameters
         ----------
         strokes : list of strokes
-            As `check_strokes` takes them.
+            In the form that `check_strokes` accepts.
 
         Returns
         -------

@@ -14,7 +14,7 @@ def plot_image_grid(images, labels, title, *, ax, im_kw, text_kw):
     Parameters
     ----------
     images : ndarray of shape (n, h, w), (n, h, w, 3) or (n, h, w, 4)
-        Images as `imshow` takes them.
+        Images in the form that `imshow` accepts.
     labels : list of str
         One label per image, of one or two lines.
     title : str
