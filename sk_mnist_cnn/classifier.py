@@ -404,6 +404,8 @@ class CNNDigitClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Trans
 
         Raises
         ------
+        ImportError
+            If TensorFlow is not installed, or Keras was imported with another backend.
         OSError
             If the file of `checkpoint` can no longer be written, for instance on a full disk.
         RuntimeError
@@ -490,6 +492,8 @@ class CNNDigitClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Trans
 
         Raises
         ------
+        ImportError
+            If TensorFlow is not installed, or Keras was imported with another backend.
         RuntimeError
             If TensorFlow does not execute eagerly: inside of a `tf.function` or a `tf.GradientTape`.
         TypeError
@@ -542,6 +546,9 @@ class CNNDigitClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Trans
 
         Raises
         ------
+        ImportError
+            If TensorFlow is not installed, for classifiers with ``dtype="float64"`` or
+            ``activation="sparsemax"``. The others predict without TensorFlow.
         NotFittedError
             If the classifier is not fitted.
         TypeError
@@ -699,6 +706,8 @@ class CNNDigitClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Trans
 
         Raises
         ------
+        ImportError
+            If TensorFlow is not installed, or Keras was imported with another backend.
         NotFittedError
             If the classifier is not fitted.
         RuntimeError

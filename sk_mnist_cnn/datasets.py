@@ -101,6 +101,8 @@ def load_mnist(
     ------
     FileNotFoundError
         If `path` does not exist, or is a directory that lacks an IDX file.
+    ImportError
+        If `path` is None and TensorFlow is not installed, or Keras was imported with another backend.
     OSError
         If a file cannot be opened, or `path` is None and Keras can neither find nor download the data.
     TypeError

@@ -71,6 +71,8 @@ def build_cnn(
 
     Raises
     ------
+    ImportError
+        If TensorFlow is not installed, or Keras was imported with another backend.
     RuntimeError
         In a process forked after TensorFlow was used, where TensorFlow's threads do not exist.
     TypeError

@@ -6,6 +6,7 @@
 import doctest
 import inspect
 import re
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,8 @@ from sklearn.base import BaseEstimator
 from sklearn.exceptions import NotFittedError
 
 import sk_mnist_cnn
-from sk_mnist_cnn import CNNDigitClassifier, SaliencyDisplay, build_cnn
+from sk_mnist_cnn import CNNDigitClassifier, SaliencyDisplay, build_cnn, load_mnist
+from tests.estimators import small_classifier
 
 GUIDE = Path(__file__).parents[1] / "docs" / "guide"
 
@@ -156,3 +158,24 @@ def test_error_of_forked_process_is_documented(path, call, fitted, digits, monke
     with pytest.raises(RuntimeError, match="forked"):
         call(fitted, digits[0][:2])
     assert "RuntimeError" in documented(path, "Raises")
+
+
+@pytest.mark.parametrize(
+    ("path", "call"),
+    [
+        ("CNNDigitClassifier.fit", lambda clf, X: small_classifier().fit(X, [0, 1])),
+        ("CNNDigitClassifier.partial_fit", lambda clf, X: small_classifier().partial_fit(X, [0, 1], [0, 1])),
+        ("CNNDigitClassifier.model_", lambda clf, X: clf.model_),
+        ("SaliencyDisplay.from_estimator", lambda clf, X: SaliencyDisplay.from_estimator(clf, X)),
+        ("build_cnn", lambda clf, X: build_cnn((8, 8, 1), 2)),
+        ("load_mnist", lambda clf, X: load_mnist()),
+    ],
+)
+def test_import_error_is_documented(path, call, fitted, digits, monkeypatch):
+    """Without the modules that import TensorFlow, as if it was not installed."""
+    for module in [*sys.modules, "sk_mnist_cnn._keras"]:
+        if module.startswith("sk_mnist_cnn._keras"):
+            monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(ImportError):
+        call(fitted, digits[0][:2])
+    assert "ImportError" in documented(path, "Raises")

@@ -201,6 +201,8 @@ class SaliencyDisplay:
 
         Raises
         ------
+        ImportError
+            For "gradient", if TensorFlow is not installed, or Keras was imported with another backend.
         NotFittedError
             If `estimator` is not fitted.
         RuntimeError
