@@ -5,6 +5,7 @@ import warnings
 from html import escape
 from pathlib import Path
 
+import matplotlib
 from docutils import nodes
 from docutils.parsers.rst import directives
 from sklearn.exceptions import ConvergenceWarning
@@ -106,9 +107,13 @@ def complete_header(app, page, template, context, doctree):
 
 
 def prepare_example(gallery_conf, script_vars):
-    """Run gallery examples with another `__name__`, so that they do not write files, and fail on warnings."""
+    """Run gallery examples with another `__name__`, so that they do not write files, and fail on warnings.
+
+    sphinx-gallery resets matplotlib's parameters before and after each example.
+    """
     import sk_mnist_cnn._keras.backend  # noqa: F401  # silences TensorFlow, also if an example imports it first
 
+    matplotlib.rc_file(Path(__file__).with_name("matplotlibrc"))
     script_vars["example_globals"]["__name__"] = "example"
     warnings.simplefilter("error", ConvergenceWarning)
     return []

@@ -19,6 +19,8 @@ from tests.benchmarks import published  # noqa: E402
 os.environ.pop("SK_MNIST_CNN_DATA", None)
 # On a busy machine, Dask's workers end late, which is not part of the lesson.
 os.environ.setdefault("DASK_LOGGING__DISTRIBUTED", "error")
+style = Path(__file__).parent / "matplotlibrc"
+os.environ["MATPLOTLIBRC"] = str(style)  # `prepare_example` sets it for the gallery
 
 project = "sk_mnist_cnn"
 author = "The sk_mnist_cnn developers"
@@ -62,10 +64,10 @@ myst_enable_extensions = ["colon_fence", "substitution"]
 myst_substitutions = published.numbers()  # pages show measured numbers as {{ name }}
 myst_heading_anchors = 3
 # The code of the pages is executed, and an error or a warning fails the build. The outputs are cached until
-# the code of the page or of the package changes.
+# the code of the page or of the package, or the style of the figures changes.
 package = Path(__file__).parents[1] / "sk_mnist_cnn"
 outputs = Path(__file__).parent / "_build" / "outputs"
-outputs /= joblib.hash([path.read_bytes() for path in sorted(package.rglob("*.py"))])
+outputs /= joblib.hash([path.read_bytes() for path in (style, *sorted(package.rglob("*.py")))])
 get_cache(outputs).list_cache_records()  # creates the database, before several processes use it
 nb_execution_mode = "cache"
 nb_execution_cache_path = str(outputs)
