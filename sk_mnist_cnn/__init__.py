@@ -23,6 +23,7 @@ __all__ = [
     "build_cnn",
     "evaluation_report",
     "export_onnx",
+    "find_digits",
     "load_image_folder",
     "load_mnist",
     "load_mnist_sample",
@@ -40,6 +41,7 @@ if _typing.TYPE_CHECKING:
     from .persistence import load_model, save_model
     from .plotting import FilterDisplay, MisclassifiedDisplay, SaliencyDisplay, TrainingHistoryDisplay
     from .pretrained import load_pretrained
+    from .reading import find_digits
     from .reporting import EvaluationReport, evaluation_report
 else:
     _LATE = {
@@ -52,6 +54,7 @@ else:
         "build_cnn": "network",
         "evaluation_report": "reporting",
         "export_onnx": "exporting",
+        "find_digits": "reading",
         "load_model": "persistence",
         "load_pretrained": "pretrained",
         "save_model": "persistence",

@@ -22,6 +22,7 @@ LAYERS = (
         "__main__",
         "draw",
         "plotting",
+        "reading",
         "reporting",
         "_report",
         "exporting",

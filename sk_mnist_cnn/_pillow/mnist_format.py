@@ -12,7 +12,11 @@ _STROKES = (1.6, 3.6)  # range of the mean stroke width of 90% of MNIST's digits
 
 def normalize_digit(gray, size, box, invert):
     """Return one picture in MNIST's format, as `MNISTNormalizer.transform` does for each picture."""
-    ink = _find_ink(gray, invert)
+    return normalize_ink(_find_ink(gray, invert), size, box)
+
+
+def normalize_ink(ink, size, box):
+    """Return one digit in MNIST's format, from its ink from 0 to 1 on a background of 0."""
     if not ink.any():
         return np.zeros((size, size), np.uint8)
     return _center(_fit_box(_crop(_fit_strokes(_crop(ink))), box), size)

@@ -3,6 +3,7 @@
 import os
 from math import ceil
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -10,6 +11,7 @@ from .._files import as_value_error
 from .._pixels import pixel_maximum, scale_pixels
 
 MAX_SIDE = 400  # larger pictures are reduced by an integer factor
+MAX_PAGE_SIDE = 2000  # likewise, for pictures of several digits
 MAX_PIXELS = 50_000_000  # of a file or Pillow image
 MAX_SCANS = 100  # of a JPEG file; encoders write about ten
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")  # not EPS, which would run Ghostscript
@@ -47,11 +49,41 @@ def read_gray(picture, name):
         If a file is damaged or not a picture, a picture is too large or of another shape or dtype, or pixels
         are negative or not finite.
     """
-    pixels = np.asarray(_decode(picture, name) if is_picture(picture) else picture)
+    return _read(picture, name, MAX_SIDE).gray
+
+
+class Page(NamedTuple):
+    """A picture of several digits."""
+
+    gray: np.ndarray  # of shape (h, w): luminance on white paper, reduced by an integer factor
+    shape: tuple[int, int]  # height and width before, in pixels
+    factor: int
+
+    def to_picture(self, boxes):
+        """Return boxes of `gray`, of shape (n, 4), in pixels of the picture."""
+        return np.minimum(boxes * self.factor, np.tile(self.shape, 2))
+
+
+def read_page(picture, name):
+    """Read one picture as `read_gray` does, reduced to at most `MAX_PAGE_SIDE` pixels in height and width."""
+    if isinstance(picture, (list, tuple)) and any(is_picture(item) or np.ndim(item) > 1 for item in picture):
+        raise ValueError(
+            f"{name} must be a single picture, got a {type(picture).__name__} of {len(picture)}. Pass them "
+            "one at a time."
+        )
+    return _read(picture, name, MAX_PAGE_SIDE)
+
+
+def _read(picture, name, max_side):
+    if is_picture(picture):
+        pixels, shape = _decode(picture, name, max_side)
+    else:
+        pixels = np.asarray(picture)
+        shape = pixels.shape[:2]
     _check_pixels(pixels, name)
     is_fraction = pixels.max() <= 1  # or a mask of 0 and 1, of an integer dtype
     levels = scale_pixels(pixels, 1.0 if is_fraction else pixel_maximum(pixels))
-    return reduce_gray(_luminance(levels), MAX_SIDE)
+    return Page(reduce_gray(_luminance(levels), max_side), shape, ceil(max(shape) / max_side))
 
 
 def reduce_gray(gray, max_side):
@@ -87,18 +119,18 @@ def _luminance(levels):
     return 1 - (1 - gray) * levels[..., 3] if n_channels == 4 else gray
 
 
-def _decode(picture, name):
-    """Return a file or a Pillow image as a small, upright Pillow image in gray, RGB or RGBA."""
+def _decode(picture, name, max_side):
+    """Return the pixels of a file or a Pillow image in gray, RGB or RGBA, and its height and width."""
     from PIL import Image
 
     if isinstance(picture, Image.Image):
         with _naming(name, repr(picture)):
-            return _shrink(picture)
+            return _shrink(picture, max_side)
     path = Path(picture).expanduser()
     with path.open("rb") as file, _naming(name, f"the file {str(path)!r}"):
         _check_scans(file)
         with Image.open(file, formats=FORMATS) as image:
-            return _shrink(image)
+            return _shrink(image, max_side)
 
 
 def _naming(name, picture):
@@ -120,20 +152,24 @@ def _check_scans(file):
     file.seek(0)
 
 
-def _shrink(image):
-    """Reduce a Pillow image before it becomes an array, because a small file can hold a huge picture."""
+def _shrink(image, max_side):
+    """Return the pixels of a Pillow image, upright and reduced, and its upright height and width.
+
+    The image is reduced before it becomes an array, because a small file can hold a huge picture.
+    """
     from PIL import ImageOps
 
     width, height = image.size
     if width * height > MAX_PIXELS:
         raise ValueError(f"its {width}x{height} pixels are too many")
-    factor = ceil(max(width, height) / MAX_SIDE)
+    factor = ceil(max(width, height) / max_side)
     image = _to_plain_mode(image)
     if factor > 1 and image.mode.startswith("I;16"):  # Pillow cannot reduce this mode
         image = image.convert("I").reduce(factor).convert("I;16")
     elif factor > 1:
         image = image.reduce(factor)
-    return ImageOps.exif_transpose(image)
+    upright = ImageOps.exif_transpose(image)
+    return np.asarray(upright), (height, width) if upright.size == image.size else (width, height)
 
 
 def _to_plain_mode(image):

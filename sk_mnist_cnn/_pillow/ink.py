@@ -1,0 +1,99 @@
+"""Find the ink of a page: the paper is subtracted, and ruled lines are removed."""
+
+import numpy as np
+from scipy import ndimage
+
+from .reading import reduce_gray
+
+_PAPER_SIDE = 64  # height or width, in pixels, of the reduced picture from which the paper is computed
+
+_DRIFT = 5  # pixels across a line by which it may be tilted or bent over an eighth of the page
+
+_BRIDGE = 7  # length of strokes that are kept where they cross a line, in pixels
+
+
+def find_page_ink(gray):
+    """Return the ink of a page, from 0 (paper) to 1 (about the darkest strokes), and a threshold for it.
+
+    Parameters
+    ----------
+    gray : ndarray of shape (h, w), float32
+        Gray levels in [0, 1], of dark ink on bright paper or of bright ink on dark paper.
+
+    Returns
+    -------
+    ink : ndarray of shape (h, w), float32
+    threshold : float
+        Pixels above it belong to strokes. It is 1 on an empty page.
+    """
+    contrast = _contrast(gray)
+    quiet = np.abs(contrast - np.median(contrast))
+    noise = 1.4826 * np.median(quiet)
+    strong = contrast[contrast > max(0.08, 6 * noise)]
+    if strong.size < 5:
+        return np.zeros_like(contrast), 1.0
+    full = np.percentile(strong, 90)
+    ink = np.clip(contrast / full, 0, 1)
+    for axis in (0, 1):
+        ink = _remove_lines(ink, axis)
+    return ink, max(0.3, 5 * noise / full)
+
+
+def _contrast(gray):
+    """Return how much of the paper's light is missing; or, on dark paper, of its darkness."""
+    paper = _paper(gray)
+    difference = paper - gray
+    if np.sum(difference * difference * difference) >= 0:
+        return difference / np.maximum(paper, 0.1)
+    return -difference / np.maximum(1 - paper, 0.1)
+
+
+def _paper(gray):
+    """Return the median of the surroundings of each pixel."""
+    from PIL import Image
+
+    small = reduce_gray(gray, _PAPER_SIDE)
+    window = max(3, max(small.shape) // 4) | 1
+    median = ndimage.median_filter(small, window, mode="nearest")
+    size = gray.shape[::-1]
+    return np.asarray(Image.fromarray(median).resize(size, Image.Resampling.BILINEAR))
+
+
+def _remove_lines(ink, axis):
+    """Remove thin straight lines that run along an axis through most of the page, tilted by a few degrees."""
+    length = ink.shape[axis]
+    run = max(9, length // 8)
+    smooth = ndimage.gaussian_filter1d(ink, max(1, run / 30), axis=axis)
+    lines = _opening(ndimage.maximum_filter1d(smooth, _DRIFT, axis=1 - axis), run, axis)
+    labels, n_lines = ndimage.label(lines > 0.08, np.ones((3, 3)))
+    if not n_lines:
+        return ink
+    extent = np.array([place[axis].stop - place[axis].start for place in ndimage.find_objects(labels)])
+    thickness = np.bincount(labels.ravel())[1:] / extent - _DRIFT + 1
+    is_line = (extent > 0.4 * length) & (extent > 20 * thickness)
+    lines = np.where(np.append(False, is_line)[labels], lines, 0)
+    lines = ndimage.minimum_filter1d(lines, _DRIFT - 2, axis=1 - axis)
+    strokes = np.where((lines > 0) & (ink < 1.25 * lines + 0.1), 0, ink)
+    near = ndimage.binary_dilation((lines > 0).any(axis=axis), iterations=_BRIDGE)
+    bridges = strokes.copy()
+    place = (near, slice(None)) if axis == 1 else (slice(None), near)
+    bridges[place] = _close_gaps(strokes[place], axis)
+    return np.where(lines > 0, np.minimum(bridges, ink), ink)
+
+
+def _close_gaps(strokes, axis):
+    """Close gaps of strokes that cross lines along an axis."""
+    return np.max([ndimage.grey_closing(strokes, footprint=way) for way in _ways(axis)], axis=0)
+
+
+def _ways(axis):
+    """Return footprints of strokes that cross a line along an axis straight or diagonally."""
+    diagonal = np.eye(_BRIDGE, dtype=bool)
+    straight = np.zeros_like(diagonal)
+    straight[_BRIDGE // 2] = True
+    return [straight.T if axis == 1 else straight, diagonal, diagonal[::-1]]
+
+
+def _opening(ink, run, axis):
+    eroded = ndimage.minimum_filter1d(ink, run, axis=axis, mode="nearest")
+    return ndimage.maximum_filter1d(eroded, run, axis=axis, mode="nearest")

@@ -1,0 +1,95 @@
+"""Join the parts of broken strokes: to each part, the index of the part that it belongs to."""
+
+import numpy as np
+from scipy import ndimage
+from scipy.sparse import csgraph
+
+MIN_HEIGHT = 7  # of a digit, in pixels
+
+
+def join_by_faint_ink(ink, threshold, labels, boxes, group):
+    """Join parts that faint ink connects, if one is above the other or both together are as narrow as one."""
+    connected, _ = ndimage.label(ink > 0.5 * threshold, np.ones((3, 3)))
+    rows, columns = np.nonzero(labels)
+    cluster = np.zeros(len(boxes), int)
+    cluster[labels[rows, columns] - 1] = connected[rows, columns]
+    order = np.argsort(cluster[group >= 0], kind="stable")
+    members = np.flatnonzero(group >= 0)[order]
+    for together in np.split(members, np.flatnonzero(np.diff(cluster[members])) + 1):
+        top, left, bottom, right = boxes[together].T
+        height, width = (
+            bottom.max(initial=0) - top.min(initial=10**9),
+            right.max(initial=0) - left.min(initial=10**9),
+        )
+        if len(together) > 1 and width < 1.1 * height and height < 1.5 * (bottom - top).max():
+            group[together] = together[np.argmax(bottom - top)]
+    return group
+
+
+def join_small_parts(boxes, areas, group):
+    """Join small parts, such as the bar of a 5, to the nearest larger one; drop specks near larger ones."""
+    top, left, bottom, right = boxes.T
+    height, width = bottom - top, right - left
+    can_join = (group >= 0) & (height >= MIN_HEIGHT)
+    for i in sorted(np.flatnonzero(group >= 0), key=lambda i: areas[i]):
+        j = np.flatnonzero(can_join & (areas > 2 * areas[i]) & (height > 1.5 * height[i]))
+        gap_down = np.maximum(np.maximum(top[i], top[j]) - np.minimum(bottom[i], bottom[j]), 0)
+        gap_right = np.maximum(np.maximum(left[i], left[j]) - np.minimum(right[i], right[j]), 0)
+        inside = (np.minimum(right[i], right[j]) - np.maximum(left[i], left[j])) / width[i]
+        rise = np.maximum(bottom[i], bottom[j]) - np.minimum(top[i], top[j]) - height[j]
+        fits = (gap_down < 0.2 * height[j]) & (gap_right < 0.12 * height[j]) & (rise < 0.4 * height[j])
+        fits &= (inside > 0.3) | (height[i] < 0.4 * height[j])
+        if fits.any():
+            distance = (gap_down + gap_right) / height[j] - 0.2 * inside + 0.1 * (left[j] > left[i])
+            nearest = j[np.argmin(np.where(fits, distance, np.inf))]
+            group[i] = nearest if areas[i] > 0.04 * areas[nearest] else -1
+    return group
+
+
+def join_halves(boxes):
+    """Join marks that are above each other, and together as high as the marks beside them."""
+    top, left, bottom, right = boxes.T
+    height, width = bottom - top, right - left
+    typical = _typical_height(boxes)
+    common = np.minimum.outer(right, right) - np.maximum.outer(left, left)
+    gap = np.maximum.outer(top, top) - np.minimum.outer(bottom, bottom)
+    total = np.maximum.outer(bottom, bottom) - np.minimum.outer(top, top)
+    fits = (common > 0.5 * np.minimum.outer(width, width)) & (gap < 0.35 * typical)
+    fits &= (np.maximum.outer(height, height) < 0.8 * typical) & (total < 1.3 * typical)
+    _, group = csgraph.connected_components(fits, directed=False)
+    return np.unique(group, return_index=True)[1][group]
+
+
+def _typical_height(boxes):
+    """Return the 70% quantile of the heights of the marks beside each pair of marks, 0 if there are few."""
+    beside, _, _ = neighbors(boxes)
+    height = boxes[:, 2] - boxes[:, 0]
+    typical = np.array([np.percentile(height[row], 70) if row.sum() > 2 else 0 for row in beside])
+    return np.maximum.outer(typical, typical)
+
+
+def unite(boxes, group):
+    """Return the boxes of the groups, and the number of the group of each box, -1 for those that are dropped.
+
+    `group` has the index of the box that a box is joined to: its own for one that stands alone.
+    """
+    for _ in range(8):
+        group = np.where(group >= 0, group[group], -1)
+    kept = group >= 0
+    roots, number = np.unique(group[kept], return_inverse=True)
+    united = boxes[roots].copy()
+    np.minimum.at(united[:, :2], number, boxes[kept, :2])
+    np.maximum.at(united[:, 2:], number, boxes[kept, 2:])
+    result = np.full(len(group), -1)
+    result[kept] = number
+    return united, result
+
+
+def neighbors(boxes):
+    """Return which marks are beside each other, and the larger and the smaller height of each pair."""
+    top, left, bottom, right = boxes.T
+    height = bottom - top
+    overlap = np.minimum.outer(bottom, bottom) - np.maximum.outer(top, top)
+    gap = np.maximum.outer(left, left) - np.minimum.outer(right, right)
+    larger, smaller = np.maximum.outer(height, height), np.minimum.outer(height, height)
+    return (overlap >= 0.5 * smaller) & (gap < 4 * larger), larger, smaller

@@ -1,0 +1,120 @@
+"""Find the marks of a page that may be digits: connected ink, joined where strokes are broken, in lines."""
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy import ndimage
+from scipy.sparse import csgraph
+
+from .ink import find_page_ink
+from .joining import MIN_HEIGHT, join_by_faint_ink, join_halves, join_small_parts, neighbors, unite
+
+INK = 0.3  # from which a pixel belongs to a stroke
+_MIN_AREA = 6  # of a part of a digit, in pixels
+_SOFT = 0.18  # mean slope of edges, per pixel and ink; strokes that are 20 to 80 pixels high exceed 0.2
+
+
+class Marks(NamedTuple):
+    """Marks in reading order, and their ink."""
+
+    ink: np.ndarray  # of shape (h, w), from 0 to 1
+    labels: np.ndarray  # of shape (h, w): the number of the mark to which a pixel belongs, or -1
+    boxes: np.ndarray  # of shape (n, 4): top, left, bottom, right
+    line: np.ndarray  # of shape (n,): number of the line
+
+
+def find_marks(gray):
+    """Return the marks of a page."""
+    ink, threshold = find_page_ink(gray)
+    labels, n_parts = ndimage.label(ink > threshold, np.ones((3, 3)))
+    boxes, areas = _measure(labels, n_parts)
+    keep = _are_strokes(boxes, areas, gray.shape) & ~_are_soft(ink, labels, boxes)
+    for number in np.flatnonzero(keep & (areas > 100)):
+        top, left, bottom, right = boxes[number]
+        keep[number] = not _is_stain_or_frame(labels[top:bottom, left:right] == number + 1)
+    group = np.where(keep, np.arange(n_parts), -1)
+    group = join_small_parts(boxes, areas, join_by_faint_ink(ink, threshold, labels, boxes, group))
+    boxes, group = unite(boxes, group)
+    boxes, joined = unite(boxes, join_halves(boxes))
+    group = np.append(joined, -1)[group]
+    line = _find_lines(boxes)
+    order, line = _reading_order(boxes, line, _is_high(boxes))
+    number = np.full(len(boxes) + 1, -1)
+    number[order] = np.arange(len(order))
+    return Marks(ink, np.append(-1, number[group])[labels], boxes[order], line)
+
+
+def _measure(labels, n_parts):
+    """Return the boxes and the numbers of pixels of connected parts."""
+    places = ndimage.find_objects(labels)
+    boxes = [[rows.start, columns.start, rows.stop, columns.stop] for rows, columns in places]
+    return np.array(boxes, int).reshape(-1, 4), np.bincount(labels.ravel(), minlength=n_parts + 1)[1:]
+
+
+def _are_strokes(boxes, areas, shape):
+    """Return which parts may be strokes of digits: neither specks, nor frames, nor long lines."""
+    height, width = boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1]
+    length = np.maximum(height, width)
+    is_thin = (areas < 0.03 * height * width) | ((length > 60) & (length**2 > 45 * areas))
+    at_edge = (boxes[:, :2] == 0).any(axis=1) | (boxes[:, 2:] == shape).any(axis=1)
+    is_thin |= at_edge & (length**2 > 6 * areas)
+    return (areas >= _MIN_AREA) & ~is_thin
+
+
+def _are_soft(ink, labels, boxes):
+    """Return which parts have soft edges, as stains and shadows have, compared with their ink and size."""
+    slope = ndimage.gaussian_gradient_magnitude(ink, 1)
+    is_ink = labels > 0
+    outline = np.where(ndimage.binary_erosion(is_ink, np.ones((3, 3))), 0, labels)
+    steepness = _mean_of_parts(slope, outline, len(boxes)) / _mean_of_parts(ink, labels, len(boxes))
+    length = np.maximum(boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1])
+    return steepness < np.minimum(_SOFT, 110 * _SOFT / length)
+
+
+def _mean_of_parts(values, labels, n_parts):
+    sums = np.bincount(labels.ravel(), values.ravel(), n_parts + 1)
+    return (sums / np.maximum(np.bincount(labels.ravel(), minlength=n_parts + 1), 1))[1:]
+
+
+def _is_stain_or_frame(mark):
+    """Return whether a mark is much thicker than a stroke, or has ink along all four sides of its box."""
+    distance = ndimage.distance_transform_edt(np.pad(mark, 1))
+    if distance.max() > 0.25 * max(mark.shape) and mark.mean() > 0.5:
+        return True
+    bands = [max(2, round(0.12 * side)) for side in mark.shape]
+    sides = [mark[: bands[0]], mark[-bands[0] :], mark[:, : bands[1]].T, mark[:, -bands[1] :].T]
+    return min(side.any(axis=0).mean() for side in sides) > 0.92 and mark.mean() < 0.6
+
+
+def _find_lines(boxes):
+    """Return the line of each mark: neighbors of similar height are in one line."""
+    beside, larger, smaller = neighbors(boxes)
+    return csgraph.connected_components(beside & (larger < 2.5 * smaller), directed=False)[1]
+
+
+def _is_high(boxes):
+    """Return which marks are high enough, in pixels and compared with the marks beside them."""
+    beside, larger, _ = neighbors(boxes)
+    height = boxes[:, 2] - boxes[:, 0]
+    surroundings = [np.median(larger[i][beside[i]]) for i in range(len(boxes))]
+    return (height >= MIN_HEIGHT) & (height >= 0.4 * np.array(surroundings))
+
+
+def _reading_order(boxes, line, keep):
+    """Return the indices of the marks to keep, and their lines, from the top and from the left."""
+    kept = np.flatnonzero(keep)
+    middle = boxes[kept][:, [0, 2]].mean(axis=1)
+    _, line = np.unique(line[kept], return_inverse=True)
+    height = np.bincount(line, middle) / np.maximum(np.bincount(line), 1)
+    rank = np.argsort(np.argsort(height))[line]
+    order = np.lexsort((boxes[kept, 1], rank))
+    return kept[order], rank[order]
+
+
+def cut_out(marks, number):
+    """Return the ink of one mark, in its box and a margin of one pixel."""
+    top, left, bottom, right = marks.boxes[number]
+    place = np.s_[max(0, top - 1) : bottom + 1, max(0, left - 1) : right + 1]
+    labels = marks.labels[place]
+    near = ndimage.binary_dilation(labels == number, np.ones((3, 3))) & np.isin(labels, (-1, number))
+    return np.where(near, marks.ink[place], 0)
