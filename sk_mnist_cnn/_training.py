@@ -14,12 +14,11 @@ ScheduleName = Literal["constant", "one_cycle", "cosine", "exponential"]
 AUGMENTATIONS: tuple[AugmentationName, ...] = get_args(AugmentationName)
 OPTIMIZERS: tuple[OptimizerName, ...] = get_args(OptimizerName)
 
-# `epochs="auto"` trains for about this number of batches, within ten and this number of epochs. With
-# augmentation, the images differ in every epoch, so longer training improves the accuracy more. The maximum
-# number of epochs is smaller, because epochs take longer.
-AUTO_BATCHES, AUTO_MOST_EPOCHS = 1000, 1000
-AUGMENTED_BATCHES, AUGMENTED_MOST_EPOCHS = 3000, 300
-AUTO_FEWEST_EPOCHS = 10
+# `epochs="auto"` trains for about this number of batches, within these numbers of epochs. With augmentation,
+# the images differ in every epoch, so longer training improves the accuracy more. The measurements are in
+# docs/guide/how_long_to_train.md.
+AUTO_BATCHES, AUGMENTED_AUTO_BATCHES = 2000, 3000
+AUTO_FEWEST_EPOCHS, AUTO_MOST_EPOCHS = 10, 300
 
 
 @dataclass(frozen=True)
@@ -61,11 +60,8 @@ class TrainingConfig:
     def auto_epochs(self, n_images):
         """Return the number of epochs that ``epochs="auto"`` is for this number of images."""
         n_batches = -(-n_images // self.batch_size)
-        if self.augmentation is None:
-            wanted, most = AUTO_BATCHES, AUTO_MOST_EPOCHS
-        else:
-            wanted, most = AUGMENTED_BATCHES, AUGMENTED_MOST_EPOCHS
-        return min(most, max(AUTO_FEWEST_EPOCHS, -(-wanted // n_batches)))
+        wanted = AUTO_BATCHES if self.augmentation is None else AUGMENTED_AUTO_BATCHES
+        return min(AUTO_MOST_EPOCHS, max(AUTO_FEWEST_EPOCHS, -(-wanted // n_batches)))
 
     def for_one_epoch(self):
         """Return the configuration of `partial_fit`: one epoch, constant rate, no early stopping."""

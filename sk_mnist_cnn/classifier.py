@@ -101,11 +101,11 @@ class CNNDigitClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Trans
     batch_size : int, default=128
         Number of images per batch. Doubling `batch_size` halves the number of updates per epoch.
     epochs : int or "auto", default="auto"
-        Number of epochs. "auto" trains for about 1,000 batches, within 10 to 1,000 epochs; with
-        `augmentation`, for about 3,000 batches, within 10 to 300 epochs. Without augmentation, this is 1,000
-        epochs for 100 images, 16 for 8,000, and 10 for the 60,000 of MNIST, as in the Keras MNIST notebook.
-        The formula is ``min(1000, max(10, ceil(1000 / ceil(n_samples / batch_size))))``, where `n_samples` is
-        the number of training images without those for validation. See `n_iter_` for the result.
+        Number of epochs. "auto" trains for about 2,000 batches, or 3,000 with `augmentation`, within 10 to
+        300 epochs. Without augmentation, this is 300 epochs for 100 images, 32 for 8,000, and 10 for the
+        60,000 of MNIST, as in the Keras MNIST notebook. The formula is
+        ``min(300, max(10, ceil(2000 / ceil(n_samples / batch_size))))``, where `n_samples` is the number of
+        training images without those for validation. See `n_iter_` for the result.
     validation_split : float in [0, 1), default=0.0
         Fraction of the training images that are not trained on but used for validation: a shuffled and
         stratified split, which determines `val_loss` and `val_accuracy` in `history_`.

@@ -115,6 +115,14 @@ def test_quick_learning_curves(tmp_path):
 
 
 @pytest.mark.slow
+def test_quick_number_of_epochs(tmp_path):
+    run_quick("tests.benchmarks.epochs", tmp_path)
+    (row,) = json.loads((tmp_path / "epochs.json").read_text())["rows"]
+    assert (row["images"], row["epochs"]) == (100, 300)
+    assert row["accuracy"] > 0.7
+
+
+@pytest.mark.slow
 def test_published_tables_are_those_of_the_saved_results(tmp_path):
     report.main(tmp_path)
     for name in ("results.rst", "learning_curves.rst", "scaling.rst", "results.json"):

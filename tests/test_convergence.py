@@ -77,7 +77,7 @@ def falling(*losses, **params):
 def test_a_loss_that_is_still_falling_warns_with_the_number_of_epochs():
     (message,) = falling(1.9, 1.5, 1.1, 0.8)
     assert "the training loss was still falling in the last epochs, to 0.8." in message
-    assert 'Increase epochs (epochs="auto" would be 1000 here), or change' in message
+    assert 'Increase epochs (epochs="auto" would be 300 here), or change' in message
 
 
 def test_the_last_fifth_of_the_epochs_counts():
@@ -89,13 +89,13 @@ def test_the_last_fifth_of_the_epochs_counts():
 
 def test_a_loss_that_falls_warns_neither_with_a_schedule_nor_after_enough_epochs():
     assert not falling(1.9, 1.5, 1.1, 0.8, learning_rate_schedule="one_cycle")
-    assert not falling(*np.linspace(2, 0.1, 1000)[:-1], 0.0)
+    assert not falling(*np.linspace(2, 0.1, 300)[:-1], 0.0)
     assert not falling(0.8)
     assert not falling(1.9, 0.05)  # almost nothing is left to learn
 
 
 def test_enough_epochs_are_not_named_again():
-    (message,) = falling(*[2.3] * 1000)
+    (message,) = falling(*[2.3] * 300)
     assert "auto" not in message
 
 
@@ -108,7 +108,7 @@ def test_a_training_that_was_stopped_is_not_told_to_take_more_epochs():
 
 
 def test_fit_warns_and_names_the_remedy(digits):
-    remedy = r'not converged: .* gives 2\.3\. Increase epochs \(epochs="auto" would be 35 here\)'
+    remedy = r'not converged: .* gives 2\.3\. Increase epochs \(epochs="auto" would be 69 here\)'
     with pytest.warns(ConvergenceWarning, match=remedy) as warned:
         fitted = small_classifier(epochs=1, learning_rate=1e-6).fit(*digits)
     assert warned[0].filename == __file__

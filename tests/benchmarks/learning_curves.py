@@ -98,20 +98,30 @@ def runs(quick):
 
 def accuracy(run):
     """Return the accuracy on the test images of a classifier trained on a stratified draw."""
-    X_train, X_test, y_train, y_test = LOADERS[run.data]()
-    if run.images < len(X_train):
-        X_train, _, y_train, _ = train_test_split(
-            X_train, y_train, train_size=run.images, stratify=y_train, random_state=run.draw
-        )
+    X_train, X_test, y_train, y_test = split(LOADERS[run.data](), run.images, run.draw)
     kind, params = CLASSIFIERS[run.classifier]
     if "random_state" in kind().get_params():
         params = {**params, "random_state": run.draw}
     return kind(**params).fit(X_train, y_train).score(X_test, y_test)
 
 
+def split(data, n_images, draw):
+    """Return a stratified draw of the training images, or all if there are no more, and the test images."""
+    X_train, X_test, y_train, y_test = data
+    if n_images and n_images < len(X_train):
+        X_train, _, y_train, _ = train_test_split(
+            X_train, y_train, train_size=n_images, stratify=y_train, random_state=draw
+        )
+    return X_train, X_test, y_train, y_test
+
+
 def mnist():
     path = os.environ.get("SK_MNIST_CNN_DATA")
-    data = load_mnist(path) if path else load_mnist_sample()
+    return flat(load_mnist(path) if path else load_mnist_sample())
+
+
+def flat(data):
+    """Return flat images between 0 and 1, and their labels."""
     images = (part.reshape(len(part), -1) / 255.0 for part in (data.x_train, data.x_test))
     return *(part.astype("float32") for part in images), data.y_train, data.y_test
 

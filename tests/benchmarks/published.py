@@ -9,7 +9,9 @@ from statistics import median
 
 from pandas import DataFrame
 
+from sk_mnist_cnn import CNNDigitClassifier
 from sk_mnist_cnn._recipes import RECIPES
+from sk_mnist_cnn._training import TrainingConfig
 
 from .report import load
 from .table import number
@@ -141,6 +143,22 @@ def learning_curves():
     return rows + [[labels.get(name, f"`{name}`"), *row.values()] for name, row in means.items()]
 
 
+def epochs():
+    """Return the mean accuracy in % of the default parameters, by the number of batches."""
+    rows = DataFrame(load("epochs")["rows"])
+    means = 100 * rows.groupby(["data", "images", "batches"], sort=False)["accuracy"].mean().unstack()
+    header = ["training images", 'epochs of `"auto"`', *(f"{n:,} steps" for n in means.columns)]
+    return [header] + [
+        [f"{data}, {images:,}", str(auto_epochs(images)), *(f"{value:.1f}" for value in row)]
+        for (data, images), row in zip(means.index, means.to_numpy(), strict=True)
+    ]
+
+
+def auto_epochs(n_images):
+    config = TrainingConfig.from_params(CNNDigitClassifier().get_params(), seed=0)
+    return config.auto_epochs(n_images)
+
+
 def choice_of_recipe():
     """Return what each recipe is for, in the order of `from_recipe`."""
     results = recipes()
@@ -189,6 +207,7 @@ TABLES = {
     "evidence": evidence,
     "comparison": comparison,
     "learning-curves": learning_curves,
+    "epochs": epochs,
     "choice-of-recipe": choice_of_recipe,
     "parameters-of-recipes": parameters_of_recipes,
     "recipes": recipe_results,
