@@ -1,6 +1,7 @@
 """Results as a figure: one panel per case, one bar per row, and whiskers for the range."""
 
 from statistics import median
+from textwrap import fill
 
 from matplotlib import rcParams
 from matplotlib.figure import Figure
@@ -16,11 +17,11 @@ def draw(results, phone=False):
     n_rows = -(-len(results.cases) // n_columns)
     figure = Figure(figsize=(4.2 if phone else 11, 2.6 * n_rows), layout="constrained")
     for i, case in enumerate(results.cases, 1):
-        _panel(figure.add_subplot(n_rows, n_columns, i), case)
+        _panel(figure.add_subplot(n_rows, n_columns, i), case, line_width=32 if phone else 64)
     return figure
 
 
-def _panel(ax, case):
+def _panel(ax, case, line_width):
     rows = [row for row in case.rows if row.values]
     middle = [median(row.values) for row in rows]
     below = [m - min(row.values) for m, row in zip(middle, rows, strict=True)]
@@ -35,4 +36,5 @@ def _panel(ax, case):
     ax.tick_params(labelsize=8)
     ax.spines[["top", "right"]].set_visible(False)
     better = "more" if case.higher_is_better else "less"
-    ax.set_title(f"{case.title}\n{case.unit}, {better} is better", fontsize=10, loc="left")
+    title = fill(case.title, line_width)
+    ax.set_title(f"{title}\n{case.unit}, {better} is better", fontsize=10, loc="left")

@@ -166,7 +166,7 @@ def choice_of_recipe():
     rows = [["recipe", "for", "training images", *measured, "probabilities"]]
     for name, recipe in RECIPES.items():
         result = results.get(name, {})
-        cells = [result.get(key, "") for key in ("time", "accuracy", "log_loss")]
+        cells = [result.get(key, "not measured") for key in ("time", "accuracy", "log_loss")]
         is_smoothed = recipe.params.get("label_smoothing", 0) > 0
         cells += ["calibrate them" if is_smoothed else "calibrated"]
         rows.append([f'`"{name}"`', recipe.purpose, f"{recipe.images:,} or more", *cells])
@@ -191,8 +191,7 @@ def recipe_results(data="MNIST"):
         "errors": "errors",
         "log_loss": "log loss",
         "time": "relative time",
-        "augmented_accuracy": "augmented: test accuracy",
-        "augmented_errors": "errors",
+        "augmented_accuracy": "accuracy with augmentation",
     }
     results = recipes(data)
     for row in results.values():
