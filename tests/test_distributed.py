@@ -8,6 +8,7 @@ import signal
 import sys
 import threading
 import time
+from unittest import mock
 
 import joblib
 import numpy as np
@@ -61,12 +62,14 @@ def test_two_processes_give_same_search_results(digits, alone):
 # Dask
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def dask_client():
-    """A client of two Dask workers in separate processes."""
+    """A client of two Dask workers in separate processes, which import TensorFlow once for all tests."""
     distributed = pytest.importorskip("distributed")
     options = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None, "env": THREADS}
-    with distributed.LocalCluster(**options) as cluster, distributed.Client(cluster) as client:
+    with mock.patch.dict(os.environ):  # in which Dask sets the number of threads
+        cluster = distributed.LocalCluster(**options)
+    with cluster, distributed.Client(cluster) as client:
         yield client
 
 
@@ -229,14 +232,16 @@ def load(clf, images, y):
     np.array(images)
 
 
-def use_with_a_fifth_of_the_memory(use, path):
+def use_with_a_fifth_of_the_memory(uses, path):
     """Use some images, so that everything is imported and traced; then limit the memory and use them all."""
     images, y = np.load(path, mmap_mode="r"), np.arange(SHAPE[0]) % 2
     some = slice(4 * BLOCK)
     clf = small_classifier(filters=(4,), pool_size=4, batch_size=256, epochs=1).fit(images[some], y[some])
-    use(clf, images[some], y[some])
+    for use in uses:
+        use(clf, images[some], y[some])
     limit_memory(images.nbytes // 5)
-    use(clf, images, y)
+    for use in uses:
+        use(clf, images, y)
 
 
 @pytest.fixture(scope="module")
@@ -248,19 +253,17 @@ def image_file(tmp_path_factory):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="limits memory as Linux does")
-@pytest.mark.parametrize("use", [fit, partial_fit, predict], ids=lambda use: use.__name__)
-def test_memory_mapped_file_is_not_loaded_as_a_whole(image_file, use):
-    in_fresh_process(use_with_a_fifth_of_the_memory, use, image_file)
+def test_memory_mapped_file_is_not_loaded_as_a_whole(image_file):
+    in_fresh_process(use_with_a_fifth_of_the_memory, [fit, partial_fit, predict], image_file)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="limits memory as Linux does")
-@pytest.mark.parametrize("use", [partial_fit_on_dask, predict_on_dask], ids=lambda use: use.__name__)
-def test_dask_array_is_loaded_block_by_block(image_file, use):
+def test_dask_array_is_loaded_block_by_block(image_file):
     pytest.importorskip("dask.array")
-    in_fresh_process(use_with_a_fifth_of_the_memory, use, image_file)
+    in_fresh_process(use_with_a_fifth_of_the_memory, [partial_fit_on_dask, predict_on_dask], image_file)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="limits memory as Linux does")
 def test_memory_limit_is_too_low_to_load_all_images(image_file):
     with pytest.raises(MemoryError):
-        in_fresh_process(use_with_a_fifth_of_the_memory, load, image_file)
+        in_fresh_process(use_with_a_fifth_of_the_memory, [load], image_file)
