@@ -13,6 +13,7 @@ from sk_mnist_cnn import CNNDigitClassifier
 from sk_mnist_cnn._recipes import RECIPES
 from sk_mnist_cnn._training import TrainingConfig
 
+from . import scaling, scaling_report
 from .report import load
 from .table import number
 
@@ -109,7 +110,14 @@ def numbers():
         "best_of_others": {n: best_of_others(n)[1] for n in curves()[RECOMMENDED]},
         "recipes": {name.replace(", committee of 5", "_committee"): row for name, row in recipes().items()},
         "animals": recipes("animals"),
+        "compilation": compilation(),
     }
+
+
+def compilation():
+    """Return the time to compile a network, a coefficient of the cost model of searches."""
+    searches = scaling_report.measured_searches(load("scaling"))
+    return f"{scaling_report.fit_model(searches, scaling.is_held_out).trace:.1f} seconds"
 
 
 def evidence():

@@ -14,23 +14,34 @@ WORKERS = 1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000
 
 def write(results, large, is_held_out, folder):
     """Fit the cost model to the searches that are not held out, and predict a large one."""
-    searches = [(Search(**row["search"]), row) for row in results["one_worker"] + results["two_workers"]]
-    fitted = [(search, row["seconds"]) for search, row in searches if not is_held_out(search)]
-    model = CostModel.fitted(*zip(*fitted, strict=True))
-    parts = [
-        ".. This file is written by tests/benchmarks/scaling.py.",
-        measured_with(results["machine"]),
-        _images(results),
-        _searches(searches, model, is_held_out),
-        _model(model),
-        _prediction(model, large),
-    ]
-    (folder / "scaling.rst").write_text("\n\n".join(parts) + "\n", encoding="utf-8")
+    searches = measured_searches(results)
+    model = fit_model(searches, is_held_out)
+    pages = {
+        "scaling": [_images(results), _model(model), _prediction(model, large)],
+        "scaling_searches": [_searches(searches, model, is_held_out)],
+    }
+    for name, tables in pages.items():
+        parts = [
+            ".. This file is written by tests/benchmarks/scaling.py.",
+            measured_with(results["machine"]),
+            *tables,
+        ]
+        (folder / f"{name}.rst").write_text("\n\n".join(parts) + "\n", encoding="utf-8")
     figures.save(partial(_draw, results, searches, model, large), folder, "scaling")
 
 
+def measured_searches(results):
+    return [(Search(**row["search"]), row) for row in results["one_worker"] + results["two_workers"]]
+
+
+def fit_model(searches, is_held_out):
+    fitted = [(search, row["seconds"]) for search, row in searches if not is_held_out(search)]
+    return CostModel.fitted(*zip(*fitted, strict=True))
+
+
 def _images(results):
-    cells = [("images", "array: s", "images/s", "memory, MB", "mapped file: s", "images/s", "memory, MB")]
+    sizes = "images/s", "memory, MB"
+    cells = [("images", "float32 array: s", *sizes, "float16 mapped file: s", *sizes)]
     for rows in zip(results["array"], results["mapped"], strict=True):
         cells.append([f"{rows[0]['images']:,}"])
         for row in rows:
