@@ -23,8 +23,8 @@ _CMAP = LinearSegmentedColormap.from_list("saliency", ["#56B4E9", "#808080", "#E
 class SaliencyDisplay:
     """Contribution of each pixel to the prediction of a class.
 
-    The heat maps show which pixels speak for and against a label. Create the display with `from_estimator`.
-    Read more in the :ref:`User Guide <guide-results>`.
+    The heat maps show which pixels raise and which lower the probability of a label. Create the display with
+    `from_estimator`. Read more in the :ref:`User Guide <guide-results>`.
 
     Parameters
     ----------
