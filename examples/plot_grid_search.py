@@ -2,8 +2,8 @@
 Grid search over filters and dropout rates
 ==========================================
 
-A grid search over the number of filters and both dropout rates, on a part of the shipped digits. All fits
-with the same number of filters share one compiled network.
+This example searches for the best number of filters and the best dropout rates with `GridSearchCV`, on a part
+of the shipped digits. All fits with the same number of filters share one compiled network.
 
 The user guide describes searches, and which parameters compile a new network: :ref:`guide-searching`.
 """

@@ -2,8 +2,8 @@
 Train and evaluate a classifier on MNIST
 ========================================
 
-Load MNIST, scale the pixels, train the default network, and evaluate it: the steps of the classic Keras
-notebook, as a scikit-learn pipeline. The example uses the 10,000 digits that are shipped with the package.
+This example loads MNIST, scales the pixels, trains the default network, and evaluates it: the steps of the
+classic Keras notebook, as a scikit-learn pipeline. It uses the 10,000 digits that ship with the package.
 To use all of MNIST, set the environment variable ``SK_MNIST_CNN_DATA`` to the path of an ``mnist.npz``.
 
 The user guide describes reports and displays: :ref:`guide-results`.

@@ -4,7 +4,7 @@ Prune trials with Optuna
 
 Optuna can stop (prune) a trial after any epoch if its intermediate results are worse than those of other
 trials. This example defines a Keras callback that reports the validation accuracy after every epoch, and
-compares a study with pruning to a study without.
+compares studies with and without pruning.
 
 The user guide describes other ways to shorten a search: :ref:`guide-scaling`.
 """
