@@ -142,36 +142,6 @@ def test_result_is_a_bunch_that_can_be_copied(sample, copied):
     assert again.y_test is again["y_test"]
 
 
-TYPES = """
-from typing import assert_type
-import numpy as np
-import pandas as pd
-from numpy.typing import NDArray
-from sk_mnist_cnn.datasets import load_mnist, load_mnist_sample
-
-mnist = load_mnist_sample()
-assert_type(mnist.x_train, NDArray[np.uint8])
-assert_type(mnist.y_test, NDArray[np.int64])
-assert_type(mnist.DESCR, str)
-X, y = load_mnist("mnist.npz", return_X_y=True)
-assert_type(X, NDArray[np.uint8])
-assert_type(y, NDArray[np.int64])
-assert_type(load_mnist(as_frame=True).x_train, pd.DataFrame)
-assert_type(load_mnist_sample(return_X_y=True, as_frame=True)[0], pd.DataFrame)
-"""
-
-
-@pytest.mark.slow
-def test_type_checkers_know_the_results(tmp_path):
-    run = pytest.importorskip("mypy.api").run
-    script = tmp_path / "script.py"
-    options = ["--strict", "--ignore-missing-imports", "--follow-imports=silent", f"--cache-dir={tmp_path}"]
-    for code, status in ((TYPES, 0), (TYPES + "mnist.x_trian\n", 1)):
-        script.write_text(code)
-        shown, _, found = run([*options, str(script)])
-        assert found == status, shown
-
-
 def test_return_x_y_starts_with_the_training_rows(sample):
     X, y = load_mnist_sample(return_X_y=True)
     assert_array_equal(X[:8000], sample.x_train, strict=True)
