@@ -1,6 +1,7 @@
 """The numbers of the README and the documentation are those in `docs/benchmarks`."""
 
 import re
+from statistics import median
 
 import pytest
 
@@ -61,3 +62,28 @@ def test_statements_about_the_learning_curves():
     assert ours[1000] > float(published.best_of_others(60_000)[1])
     plain = {n: float(mean) for n, mean in curves["CNN, recommended, no augmentation"].items()}
     assert all(100 - plain[n] > 2 * (100 - ours[n]) for n in (100, 300, 1000))
+
+
+def test_readme_and_first_page_name_the_number_of_draws():
+    assert "the mean over ten draws of 100 MNIST digits" in README
+    assert published.draws()[published.RECOMMENDED][100] == "10"
+
+
+def test_statements_about_other_packages():
+    """The comparison and the page for users of scikeras say what is faster, smaller or equal."""
+    values = {
+        case["name"]: {row["label"]: median(row["values"]) for row in case["rows"]}
+        for case in published.load("results")["cases"]
+    }
+
+    def ratio(case, name):
+        return values[case][name] / values[case]["sk_mnist_cnn"]
+
+    assert ratio("first_prediction", "skorch") < 1
+    assert ratio("refit", "skorch") == pytest.approx(1, rel=0.2)
+    assert ratio("memory_growth", "skorch") < 0.1
+    assert ratio("pickle_size", "scikeras") == pytest.approx(3, rel=0.2)
+    assert (
+        min(values["one_row"][name] for name in ("scikeras", "keras.wrappers")) > 10
+    )  # tens of milliseconds
+    assert all(ratio("one_row", name) > 1 for name in ("Keras", "scikeras", "keras.wrappers", "skorch"))
