@@ -2,7 +2,8 @@
 
 Run ``python -m tests.benchmarks.learning_curves --help`` in a checkout. The images are those of MNIST, and
 the 8x8 digits of scikit-learn. MNIST is the file that ``SK_MNIST_CNN_DATA`` names, or else the shipped
-sample. The results are written to ``docs/benchmarks``.
+sample. The results are written to ``docs/benchmarks``. With ``--only``, only some classifiers are
+measured, and the saved results of the others are kept.
 """
 
 import argparse
@@ -27,10 +28,11 @@ from . import learning_report, machine
 from .__main__ import OUTPUT
 
 RECOMMENDED, NO_AUGMENTATION = "CNN, recommended", "CNN, recommended, no augmentation"
+DEFAULTS = "CNN, defaults"
 CLASSIFIERS = {
     RECOMMENDED: (CNNDigitClassifier.from_recipe, {}),
     NO_AUGMENTATION: (CNNDigitClassifier.from_recipe, {"augmentation": None}),
-    "CNN, defaults": (CNNDigitClassifier, {}),
+    DEFAULTS: (CNNDigitClassifier, {}),
     "CNN, ten epochs": (CNNDigitClassifier, {"epochs": 10}),
     "MLPClassifier": (MLPClassifier, {"max_iter": 500}),
     "SVC": (SVC, {}),
@@ -39,8 +41,9 @@ CLASSIFIERS = {
     "LogisticRegression": (LogisticRegression, {"max_iter": 1000}),
     "LinearDiscriminantAnalysis": (LinearDiscriminantAnalysis, {"solver": "lsqr", "shrinkage": "auto"}),
 }
-# Number of draws of the training images, by their number; at most three without augmentation.
+# Number of draws of the training images, by their number; at most three of some classifiers.
 DRAWS = {20: 10, 100: 10, 300: 10, 1_000: 10, 3_000: 2, 10_000: 2, 60_000: 1}
+THREE_DRAWS = NO_AUGMENTATION, DEFAULTS
 
 
 @dataclass(frozen=True)
@@ -56,15 +59,21 @@ class Run:
 def main(arguments=None):
     options = parse(arguments)
     flags = " --quick" if options.quick else ""
-    results = {"machine": machine.describe(f"python -m tests.benchmarks.learning_curves{flags}"), "runs": []}
-    options.output.mkdir(parents=True, exist_ok=True)
+    path = options.output / "learning_curves.json"
     planned = runs(options.quick)
+    saved = json.loads(path.read_text(encoding="utf-8"))["runs"] if options.only else []
+    known = {Run(**{name: row[name] for name in Run.__annotations__}): row["accuracy"] for row in saved}
+    measured = [run for run in planned if run.classifier in (options.only or CLASSIFIERS)]
     workers = Parallel(n_jobs=options.jobs, return_as="generator")
-    for run, value in zip(planned, workers(delayed(accuracy)(run) for run in planned), strict=True):
+    for run, value in zip(measured, workers(delayed(accuracy)(run) for run in measured), strict=True):
         print(f"{run} {value:.4f}", flush=True)
-        results["runs"].append({**asdict(run), "accuracy": value})
-    text = json.dumps(results, indent=1) + "\n"
-    (options.output / "learning_curves.json").write_text(text, encoding="utf-8")
+        known[run] = value
+    results = {
+        "machine": machine.describe(f"python -m tests.benchmarks.learning_curves{flags}"),
+        "runs": [{**asdict(run), "accuracy": known[run]} for run in planned],
+    }
+    options.output.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     learning_report.write(results, options.output)
 
 
@@ -72,6 +81,9 @@ def parse(arguments):
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.learning_curves", description=__doc__)
     parser.add_argument(
         "--quick", action="store_true", help="a tiny run that only checks that everything works"
+    )
+    parser.add_argument(
+        "--only", nargs="+", choices=CLASSIFIERS, metavar="NAME", help=f"any of {', '.join(CLASSIFIERS)}"
     )
     parser.add_argument("--jobs", type=int, default=2, help="number of processes, each with one thread")
     parser.add_argument("--output", type=Path, default=OUTPUT, help="folder for the results")
@@ -91,7 +103,7 @@ def runs(quick):
                     Run(data, n_images, name, i)
                     for i in range(n_draws)
                     for name in CLASSIFIERS
-                    if i < 3 or name != NO_AUGMENTATION
+                    if i < 3 or name not in THREE_DRAWS
                 ]
     return planned
 
