@@ -6,8 +6,11 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
+from sklearn.utils import Bunch
 
 import sk_mnist_cnn
+from sk_mnist_cnn import _training
+from sk_mnist_cnn.datasets import load_mnist_sample
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -90,6 +93,13 @@ def test_page_of_guide_has_label(page):
     assert re.search(rf"^\({label}\)=\n\n# ", page.read_text(encoding="utf-8"), flags=re.MULTILINE)
 
 
+def load_part_of_sample():
+    """Return the first 2,000 training and 500 test images of the shipped digits."""
+    sample = load_mnist_sample()
+    sizes = {"x_train": 2000, "y_train": 2000, "x_test": 500, "y_test": 500}
+    return Bunch(**{**sample, **{name: sample[name][:size] for name, size in sizes.items()}})
+
+
 # Issued inside Keras when it saves a model, by other tools when they are imported, and inside them.
 @pytest.mark.filterwarnings(
     "error::sklearn.exceptions.ConvergenceWarning",
@@ -103,8 +113,13 @@ def test_page_of_guide_has_label(page):
 @pytest.mark.slow
 @pytest.mark.parametrize("page", WITH_CODE, ids=lambda page: str(page.relative_to(ROOT)))
 def test_code_of_page_runs(page, tmp_path, monkeypatch, capsys):
-    """Run the blocks marked ``python``; those marked ``py`` need files of the user."""
+    """Run the blocks marked ``python``, those marked ``py`` need files of the user.
+
+    They train on a part of the shipped digits, for fewer epochs where the number of epochs is "auto".
+    """
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(_training, "AUTO_BATCHES", 200)
+    monkeypatch.setattr(sk_mnist_cnn, "load_mnist_sample", load_part_of_sample)
     namespace = {}
     for snippet in PYTHON.findall(page.read_text(encoding="utf-8")):
         for word, module in OPTIONAL.items():
