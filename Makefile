@@ -19,8 +19,9 @@ test: $(VENV)/test.stamp
 test-slow: $(VENV)/test-all.stamp
 	$(BIN)/python -m pytest $(IN_PROCESSES) -m slow
 
+# With all examples, of which the other targets run a fourth.
 fuzz: $(VENV)/test-all.stamp
-	$(BIN)/python -m pytest $(IN_PROCESSES) -m slow tests/fuzz
+	SK_MNIST_CNN_FUZZ=all $(BIN)/python -m pytest $(IN_PROCESSES) -m slow tests/fuzz tests/test_properties.py
 
 test-oldest:
 	$(MAKE) .venv-oldest/test,oldest.stamp VENV=.venv-oldest

@@ -20,6 +20,7 @@ from sklearn.pipeline import make_pipeline
 from sk_mnist_cnn import ImagePreprocessor
 from sk_mnist_cnn._keras.backend import keras, tf
 from tests.estimators import same_training, small_classifier
+from tests.fuzz import n_examples
 
 # Valid and invalid values of each parameter. Few of the valid ones need a new architecture.
 PARAMS = {
@@ -331,5 +332,6 @@ def test_10_random_fits():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
-def test_1000_random_fits(seed):
-    check_random_fits(250, seed)
+def test_random_fits(seed):
+    """In `make fuzz`, these are 1,000 fits."""
+    check_random_fits(n_examples(250), seed)

@@ -10,6 +10,7 @@ from sk_mnist_cnn import CNNDigitClassifier
 from sk_mnist_cnn._checkpoint import Checkpoint, saved_seed
 from sk_mnist_cnn._fitting import prepare_fit
 from sk_mnist_cnn._keras.backend import keras
+from tests.fuzz import n_examples
 from tests.fuzz.guard import error_message, linux_only, run_guarded
 from tests.fuzz.json_mutations import json_mutations
 from tests.fuzz.mutations import mutations, zip_mutations
@@ -71,7 +72,7 @@ def mutants(path, n):
 def test_loading_a_damaged_checkpoint_raises_only_value_errors(path, kind):
     checkpoint = Checkpoint(path, prepare_fit(classifier(path), X, Y, None, (None, None, None)))
     assert checkpoint.load().n_epochs == 2
-    for i, mutant in enumerate(mutants(path, 1000)[kind]()):
+    for i, mutant in enumerate(mutants(path, n_examples(1000))[kind]()):
         path.write_bytes(mutant)
         for load in (checkpoint.load, lambda: saved_seed(path)):
             message = run_guarded(partial(error_message, load), seconds=5, megabytes=100)
@@ -89,5 +90,5 @@ def test_resuming_from_a_damaged_checkpoint_raises_only_value_errors(path, kind)
         with contextlib.suppress(ValueError):
             assert fit(path).n_iter_ in (2, 3)
 
-    for mutant in mutants(path, 100)[kind]():
+    for mutant in mutants(path, n_examples(100))[kind]():
         run_guarded(partial(resume, mutant), seconds=60, megabytes=200)

@@ -11,6 +11,7 @@ import pytest
 
 from sk_mnist_cnn import _mnist_files, datasets
 from sk_mnist_cnn.datasets import load_mnist
+from tests.fuzz import n_examples
 from tests.fuzz.guard import linux_only, run_guarded
 from tests.fuzz.mutations import mutations, zip_mutations
 
@@ -68,7 +69,7 @@ def check_all(path, mutants, arrays, argument):
 @pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
 def test_mutations_of_npz(arrays, tmp_path, save, mutate):
     path = tmp_path / "mnist.npz"
-    check_all(path, list(mutate(as_npz(save, arrays), 1000, seed=0)), arrays, path)
+    check_all(path, list(mutate(as_npz(save, arrays), n_examples(1000), seed=0)), arrays, path)
 
 
 @pytest.mark.parametrize("compress", [bytes, gzip.compress])
@@ -77,5 +78,5 @@ def test_mutations_of_idx(arrays, tmp_path, compress, name):
     for other, array in arrays.items():
         (tmp_path / _mnist_files._IDX_NAMES[other]).write_bytes(as_idx(array))
     path = tmp_path / _mnist_files._IDX_NAMES[name]
-    mutants = list(mutations(compress(as_idx(arrays[name])), 500, seed=1))
+    mutants = list(mutations(compress(as_idx(arrays[name])), n_examples(500), seed=1))
     check_all(path, [*mutants, compress(as_idx(arrays[name]))], arrays, tmp_path)

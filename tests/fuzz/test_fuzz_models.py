@@ -11,6 +11,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 
 from sk_mnist_cnn import CNNDigitClassifier, load_model, save_model
+from tests.fuzz import n_examples
 from tests.fuzz.guard import error_message, linux_only, run_guarded
 from tests.fuzz.json_mutations import json_mutations
 from tests.fuzz.mutations import mutations, zip_mutations
@@ -40,12 +41,12 @@ def files(tmp_path_factory):
 @pytest.mark.parametrize(("name", "n"), [("pipeline", 1000), ("search", 300)])
 @pytest.mark.parametrize("kind", ["bytes", "members", "schema", "versions"])
 def test_loading_a_damaged_file_raises_only_value_errors(files, name, n, kind, tmp_path):
-    data = files[name]
+    data, n = files[name], n_examples(n)
     mutants = {
         "bytes": lambda: mutations(data, n, seed=1),
         "members": lambda: zip_mutations(data, n, seed=2),
         "schema": lambda: json_mutations(data, "schema.json", n, seed=3),
-        "versions": lambda: json_mutations(data, "versions.json", 100, seed=4),
+        "versions": lambda: json_mutations(data, "versions.json", n_examples(100), seed=4),
     }[kind]()
     path = tmp_path / "model.skops"
 

@@ -12,6 +12,7 @@ from PIL import Image
 
 from sk_mnist_cnn import MNISTNormalizer
 from sk_mnist_cnn._pillow.reading import MAX_PIXELS
+from tests.fuzz import n_examples
 from tests.fuzz.guard import linux_only, run_guarded
 from tests.fuzz.mutations import mutations
 
@@ -74,7 +75,7 @@ def check_all(path, mutants):
 @pytest.mark.parametrize("kind", FILES)
 def test_mutations_of_pictures(tmp_path, kind):
     content = picture(kind)
-    check_all(tmp_path / "picture", [content, *mutations(content, 400, seed=2)])
+    check_all(tmp_path / "picture", [content, *mutations(content, n_examples(400), seed=2)])
 
 
 def png_mutations(content, n, seed):
@@ -99,7 +100,7 @@ def _chunk(part):
 @pytest.mark.parametrize("kind", ["PNG", "palette PNG", "16-bit PNG"])
 def test_mutations_of_png_chunks(tmp_path, kind):
     content = picture(kind)
-    check_all(tmp_path / "picture", [content, *png_mutations(content, 400, seed=3)])
+    check_all(tmp_path / "picture", [content, *png_mutations(content, n_examples(400), seed=3)])
 
 
 LARGE = {
