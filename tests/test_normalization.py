@@ -686,6 +686,17 @@ def pipeline(sample):
     return steps.fit(sample.x_train[:2000].reshape(2000, 784), sample.y_train[:2000])
 
 
+@pytest.fixture(scope="module")
+def unseen_digits(sample):
+    """300 test digits and their labels."""
+    return sample.x_test[:300], sample.y_test[:300]
+
+
+@pytest.fixture(scope="module")
+def accuracy(pipeline, unseen_digits):
+    return pipeline.score(*unseen_digits)
+
+
 # Changes of the digits, and how much lower the accuracy may become, in percentage points.
 CHANGES = {
     "inverted": (lambda image: 255 - image, 1),
@@ -701,15 +712,14 @@ CHANGES = {
 
 
 @pytest.mark.parametrize(("change", "loss"), CHANGES.values(), ids=CHANGES)
-def test_changed_digits_are_recognized(pipeline, sample, change, loss):
-    X, y = sample.x_test[:300], sample.y_test[:300]
-    accuracy = pipeline.score(X, y)
+def test_changed_digits_are_recognized(pipeline, unseen_digits, accuracy, change, loss):
+    X, y = unseen_digits
     assert accuracy > 0.88
     assert pipeline.score([change(image) for image in X], y) >= accuracy - loss / 100
 
 
-def test_changed_digits_are_not_recognized_without_normalizer(pipeline, sample):
-    X, y = sample.x_test[:300], sample.y_test[:300]
+def test_changed_digits_are_not_recognized_without_normalizer(pipeline, unseen_digits):
+    X, y = unseen_digits
     without = pipeline[1:]
     assert without.score(255 - X, y) < 0.3
     assert without.score(ndimage.shift(X, (0, 3, -3)), y) < 0.7
