@@ -8,6 +8,7 @@ import signal
 import sys
 import threading
 import time
+from contextlib import contextmanager
 from unittest import mock
 
 import joblib
@@ -62,14 +63,28 @@ def test_two_processes_give_same_search_results(digits, alone):
 # Dask
 
 
-@pytest.fixture(scope="module")
-def dask_client():
-    """A client of two Dask workers in separate processes, which import TensorFlow once for all tests."""
+@contextmanager
+def two_dask_workers():
+    """Yield a client of two Dask workers in separate processes."""
     distributed = pytest.importorskip("distributed")
     options = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None, "env": THREADS}
     with mock.patch.dict(os.environ):  # in which Dask sets the number of threads
         cluster = distributed.LocalCluster(**options)
     with cluster, distributed.Client(cluster) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def dask_client():
+    """A client of two Dask workers, which import TensorFlow once for all tests."""
+    with two_dask_workers() as client:
+        yield client
+
+
+@pytest.fixture
+def new_dask_client():
+    """A client of two Dask workers of its own, of which a test may kill one."""
+    with two_dask_workers() as client:
         yield client
 
 
@@ -80,14 +95,14 @@ def test_dask_gives_same_search_results(digits, alone, dask_client):
     assert_array_equal(search.predict_proba(digits[0]), alone.predict_proba(digits[0]))
 
 
-def test_search_survives_killed_worker(digits, alone, dask_client):
+def test_search_survives_killed_worker(digits, alone, new_dask_client):
     X, y = digits
     folds = list(StratifiedKFold(2).split(X, y))
-    process_ids = dask_client.run(os.getpid)
+    process_ids = new_dask_client.run(os.getpid)
     killed = threading.Event()
 
     def kill_a_busy_worker():
-        while not (busy := [worker for worker, tasks in dask_client.processing().items() if tasks]):
+        while not (busy := [worker for worker, tasks in new_dask_client.processing().items() if tasks]):
             time.sleep(0.01)
         os.kill(process_ids[busy[0]], signal.SIGKILL)
         killed.set()
@@ -99,8 +114,8 @@ def test_search_survives_killed_worker(digits, alone, dask_client):
     killer.join()
     assert killed.is_set()
     assert_same(search, alone)
-    dask_client.wait_for_workers(2, timeout=60)
-    assert len(set(process_ids.values()) & set(dask_client.run(os.getpid).values())) == 1
+    new_dask_client.wait_for_workers(2, timeout=60)
+    assert len(set(process_ids.values()) & set(new_dask_client.run(os.getpid).values())) == 1
 
 
 def count_sent_bytes():
