@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 from ._pillow.page import cut_out, find_marks
 from ._pillow.reading import read_page
 
+__all__ = ["find_digits"]
+
 _MARGIN = 4  # of white around each found digit, in pixels
 
 
