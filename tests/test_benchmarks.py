@@ -136,6 +136,18 @@ def test_published_tables_are_those_of_the_saved_results(tmp_path):
     assert {f"scaling{suffix}.png" for suffix in ("", "_dark", "_phone", "_phone_dark")} <= images
 
 
+@pytest.mark.slow
+def test_outcomes_of_estimator_checks_are_saved(tmp_path):
+    pytest.importorskip("torch")
+    from tests.benchmarks import estimator_checks
+
+    estimator_checks.main(["MLPClassifier", "--output", str(tmp_path)])
+    saved = json.loads((tmp_path / "estimator_checks.json").read_text())["estimators"]
+    assert list(saved) == ["MLPClassifier"]
+    assert len(saved["MLPClassifier"]["passed"]) > 50
+    assert not saved["MLPClassifier"]["failed"]
+
+
 def test_results_of_recipes_are_saved_by_data_set(tmp_path):
     results = {"recipe": ["fast"], "test-time augmentation": ["no"], "accuracy": [0.99]}
     example = {

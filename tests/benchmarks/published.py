@@ -95,6 +95,14 @@ def recipes(data="MNIST"):
     return found
 
 
+def checks():
+    """Return how many of scikit-learn's estimator checks each estimator passes and fails."""
+    return {
+        name: (len(outcomes["passed"]), len(outcomes["failed"]))
+        for name, outcomes in load("estimator_checks")["estimators"].items()
+    }
+
+
 def best_of_others(n_images):
     """Return the scikit-learn classifier with the highest mean accuracy, and its accuracy in %."""
     others = {name: means[n_images] for name, means in curves().items() if not name.startswith("CNN")}
@@ -132,7 +140,16 @@ def evidence():
         values = measured[case]
         others = [f"{values[name]} {name}" for name in ("scikeras", "skorch") if name in values]
         rows.append([COMPARED[case], values["sk_mnist_cnn"], ", ".join(others)])
+    failed = {name: str(n_failed) for name, (_, n_failed) in checks().items()}
+    others = [f"{failed[name]} {name}" for name in ("scikeras", "keras.wrappers", "skorch")]
+    rows.append(["failed estimator checks", failed["sk_mnist_cnn"], ", ".join(others)])
     return rows
+
+
+def estimator_checks():
+    """Return the numbers of checks that are passed and failed."""
+    rows = [["estimator", "passed", "failed"]]
+    return rows + [[name, str(passed), str(failed)] for name, (passed, failed) in checks().items()]
 
 
 def comparison():
@@ -213,6 +230,7 @@ def recipe_results(data="MNIST"):
 TABLES = {
     "evidence": evidence,
     "comparison": comparison,
+    "estimator-checks": estimator_checks,
     "learning-curves": learning_curves,
     "epochs": epochs,
     "choice-of-recipe": choice_of_recipe,
