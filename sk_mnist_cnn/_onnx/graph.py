@@ -9,10 +9,13 @@ Predictions run this graph, see `session`. An exported file adds scaling before 
 from importlib.metadata import version
 
 import numpy as np
-from onnx import helper, numpy_helper
+from onnx import TensorProto, helper, numpy_helper
 
 # Of onnx 1.12 (2022): newer runtimes support it, and no activation below needs a later version.
 _OPSET, _IR_VERSION = 17, 8
+
+# Axes of the kernel of a convolution in the order of ONNX: (filters, channels, height, width).
+_KERNEL_AXES = 3, 2, 0, 1
 
 
 def supports(architecture):
@@ -20,14 +23,15 @@ def supports(architecture):
     return architecture.dtype != "float64" and architecture.activation in ACTIVATIONS
 
 
-def network(architecture, weights, output="probabilities"):
+def network(architecture, weights=None, output="probabilities"):
     """Return the graph of a network, from images "X" to one output in float32.
 
     Parameters
     ----------
     architecture : Architecture
-    weights : sequence of ndarray
-        Kernel and bias of each layer, in the order of the layers.
+    weights : sequence of ndarray or None, default=None
+        Kernel and bias of each layer, in the order of the layers. With None, they are external constants with
+        the names `external_names`.
     output : {"probabilities", "embeddings"}, default="probabilities"
 
     Returns
@@ -35,12 +39,34 @@ def network(architecture, weights, output="probabilities"):
     Graph
     """
     graph = Graph()
+    if weights is None:
+        weights = external_names(architecture, output)
+        for name, shape in zip(weights, architecture.weight_shapes, strict=False):
+            is_convolution = len(shape) == 4
+            graph.declare_external(name, [shape[i] for i in _KERNEL_AXES] if is_convolution else shape)
+    else:
+        weights = in_onnx_layout(weights)
     graph.declare_input("X", np.float32, architecture.image_shape)
     graph.add_embeddings("X", architecture, weights)
     if output == "probabilities":
         graph.add_probabilities(weights)
     graph.declare_output(output, np.float32, (architecture.output_size(output),))
     return graph
+
+
+def external_names(architecture, output="probabilities"):
+    """Return the names of the external weights, in the order of the layers.
+
+    Embeddings do not need the kernel and the bias of the last layer.
+    """
+    n_weights = len(architecture.weight_shapes) - (2 if output == "embeddings" else 0)
+    return [f"weights_{i}" for i in range(n_weights)]
+
+
+def in_onnx_layout(weights):
+    """Return weights as ONNX expects them: in float32, and the kernels of convolutions transposed."""
+    arrays = [np.asarray(array, np.float32) for array in weights]
+    return [array.transpose(_KERNEL_AXES) if array.ndim == 4 else array for array in arrays]
 
 
 class Graph:
@@ -65,6 +91,13 @@ class Graph:
         )
         return name
 
+    def declare_external(self, name, shape):
+        """Declare a constant in float32, whose values are not part of the model."""
+        constant = TensorProto(name=name, data_type=TensorProto.FLOAT, dims=shape)
+        constant.data_location = TensorProto.EXTERNAL
+        constant.external_data.add(key="location", value=name)
+        self._constants.append(constant)
+
     def declare_input(self, name, dtype, shape):
         """Declare an input of the model: a batch of any size, of arrays of this shape."""
         self._inputs.append(_batch(name, dtype, shape))
@@ -76,17 +109,17 @@ class Graph:
     def add_embeddings(self, images, architecture, weights):
         """Append the layers of `architecture` except the last one and dropout.
 
-        Convolutions have images of shape (n, c, h, w), as in ONNX. The last node becomes "embeddings".
+        The weights are arrays from `in_onnx_layout`, or names of constants. Convolutions have images of shape
+        (n, c, h, w), as in ONNX. The last node becomes "embeddings".
         """
-        x, activate = images, _activation(architecture.activation)
-        weights = (np.asarray(array, np.float32) for array in weights)
+        x, activate, weights = images, _activation(architecture.activation), iter(weights)
         if architecture.blocks:
             x = self.add("Transpose", x, perm=[0, 3, 1, 2])
         for layer in architecture.layers[:-1]:
             name, shape = layer.name, layer.shape
             if layer.kind == "conv":
-                kernel, bias = next(weights).transpose(3, 2, 0, 1), next(weights)
-                x = activate(self, self.add("Conv", x, kernel, bias, output=name, kernel_shape=shape[:2]))
+                node = self.add("Conv", x, next(weights), next(weights), output=name, kernel_shape=shape[:2])
+                x = activate(self, node)
             elif layer.kind == "pool" and not layer.is_identity:
                 x = self.add("MaxPool", x, output=name, kernel_shape=shape, strides=shape)
             elif layer.kind == "flatten":
@@ -99,8 +132,7 @@ class Graph:
 
     def add_probabilities(self, weights):
         """Append the last layer, from "embeddings" to "probabilities"."""
-        kernel, bias = (np.asarray(array, np.float32) for array in weights[-2:])
-        logits = self.add("Gemm", "embeddings", kernel, bias, output="logits")
+        logits = self.add("Gemm", "embeddings", *weights[-2:], output="logits")
         self.add("Softmax", logits, axis=-1, output="probabilities")
 
     def model(self):

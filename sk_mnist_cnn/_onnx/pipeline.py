@@ -3,7 +3,7 @@
 import numpy as np
 import onnx
 
-from .graph import Graph, element_type
+from .graph import Graph, element_type, in_onnx_layout
 
 
 def pipeline_model(preprocessors, classifier, outputs):
@@ -14,8 +14,9 @@ def pipeline_model(preprocessors, classifier, outputs):
     graph = Graph()
     architecture = classifier._fitted_architecture
     images = _add_scaling(graph, preprocessors, architecture.image_shape)
-    graph.add_embeddings(images, architecture, classifier._weights)
-    graph.add_probabilities(classifier._weights)
+    weights = in_onnx_layout(classifier._weights)
+    graph.add_embeddings(images, architecture, weights)
+    graph.add_probabilities(weights)
     labels = _labels(classifier.classes_)
     position = graph.add("ArgMax", "probabilities", axis=1, keepdims=0)
     label = graph.add("Gather", graph.constant(labels, "classes"), position, output="label")

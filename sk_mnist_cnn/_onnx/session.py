@@ -2,11 +2,13 @@
 
 import _thread
 import contextlib
+import functools
 import os
 import threading
 import weakref
 from collections import OrderedDict
 from queue import SimpleQueue
+from typing import NamedTuple
 
 import numpy as np
 import onnxruntime
@@ -14,12 +16,13 @@ import onnxruntime
 from .._process import allowed_threads, available_cores
 from . import graph
 
-# Maximum number of sessions in a process; the least recently used are removed. For 28x28 images, each takes
-# about 2 MB, and 1 MB more per thread after a large batch. Larger ensembles create sessions at each call.
-MAX_SESSIONS = 128
+# Maximum memory of the sessions in a process, in bytes; the least recently used are removed. Larger ensembles
+# create sessions at each call. A session takes about as much memory as its weights, and an overhead.
+MAX_BYTES = 256 * 2**20
+OVERHEAD = 200_000
 
 # Pixels per call, those of 16 images of 28x28: so many that the call itself costs little, and so few that the
-# feature maps stay in the CPU cache. A session also keeps the memory of its largest calls.
+# feature maps stay in the CPU cache, and take little memory per thread.
 PIXELS_PER_CALL = 16 * 28 * 28
 
 # Products of larger pixels may overflow.
@@ -38,7 +41,7 @@ def predict(architecture, weights, rows, output="probabilities"):
     architecture : Architecture
         One that `graph.supports`.
     weights : tuple of ndarray
-        Not to be changed in place, since a session holds a copy of them.
+        Not to be changed in place, since a session reads some of them and has copies of others.
     rows : ndarray of shape (n, h * w * c)
     output : {"probabilities", "embeddings"}, default="probabilities"
 
@@ -50,12 +53,12 @@ def predict(architecture, weights, rows, output="probabilities"):
     values = np.empty((len(rows), architecture.output_size(output)), np.float32)
     size = max(1, PIXELS_PER_CALL // rows.shape[1])
 
-    def run(start):
+    def run(start, weights=weights):  # the session reads the weights, also if this call is interrupted
         part = slice(start, start + size)
         with np.errstate(over="ignore"):
             pixels = rows[part].astype(np.float32, copy=False)
         images = pixels.reshape(-1, *architecture.image_shape)
-        (values[part],) = session.run([output], {"X": images})
+        (values[part],) = session.runtime.run([output], {"X": images})
         values[part][np.abs(pixels).max(axis=1) > LARGEST_PIXEL] = np.nan
 
     _for_each(range(0, len(rows), size), run)
@@ -91,36 +94,81 @@ def _for_each(items, function):
             raise error
 
 
-# Sessions by the output and the identities of the weights. Weak references remove a session when one of its
-# weights is garbage collected.
-_sessions: OrderedDict[tuple, tuple] = OrderedDict()
+class _Session(NamedTuple):
+    """A session of ONNX Runtime, and what has to exist while it is used."""
+
+    runtime: onnxruntime.InferenceSession
+    copies: list  # of weights that ONNX Runtime needs in another memory layout
+    references: list  # weak; they remove the session when one of its weights is garbage collected
+    n_bytes: int
+
+
+# Sessions by the output and the identities of the weights.
+_sessions: OrderedDict[tuple, _Session] = OrderedDict()
 _lock = threading.RLock()
 
 # In a forked process, the sessions of its parent process. They are neither used nor destroyed.
-_inherited: list[tuple] = []
+_inherited: list[_Session] = []
+
+# All sessions allocate their feature maps in one arena. Its size depends on the number of threads, and not on
+# the number of sessions. The sessions of a forked process do not use it, because a thread of the parent
+# process may have locked it.
+_ARENA = onnxruntime.OrtMemoryInfo(
+    "Cpu", onnxruntime.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, onnxruntime.OrtMemType.DEFAULT
+)
+with contextlib.suppress(RuntimeError):  # older versions raise if other code has registered one
+    onnxruntime.create_and_register_allocator(_ARENA, None)
+_shares_arena = True
 
 
 def _session(architecture, weights, output):
     key = output, *map(id, weights)
     with _lock:
-        session, references = _sessions.pop(key, None) or (
-            _create(architecture, weights, output),
-            [weakref.ref(array, _drop(key)) for array in weights],
-        )
-        _sessions[key] = session, references
-        if len(_sessions) > MAX_SESSIONS:
-            _sessions.popitem(last=False)
+        session = _sessions.pop(key, None)
+        if session is None:
+            session = _create(architecture, weights, output, _drop(key))
+            _make_room(session.n_bytes)
+        _sessions[key] = session
     return session
 
 
-def _create(architecture, weights, output):
+def _make_room(n_bytes):
+    """Remove the least recently used sessions, so that another one may take this memory."""
+    used = sum(session.n_bytes for session in list(_sessions.values()))
+    while _sessions and used + n_bytes > MAX_BYTES:
+        used -= _sessions.popitem(last=False)[1].n_bytes
+
+
+def _create(architecture, weights, output, drop):
     """Create a session that computes in the thread that calls it, and logs errors only."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.enable_mem_pattern = False  # costs memory for every size of a batch
     options.log_severity_level = 3
-    model = graph.network(architecture, weights, output).model().SerializeToString()
-    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    options.add_session_config_entry("session.use_env_allocators", str(int(_shares_arena)))
+    options.add_session_config_entry("session.use_device_allocator_for_initializers", "1")  # not the arena
+    names = graph.external_names(architecture, output)
+    used = weights[: len(names)]
+    arrays = [np.require(array, requirements="CA") for array in graph.in_onnx_layout(used)]
+    copies = [
+        array for array, given in zip(arrays, used, strict=True) if not np.may_share_memory(array, given)
+    ]
+    # The session reads the arrays where they are, but holds no references to them.
+    values = [onnxruntime.OrtValue.ortvalue_from_numpy(array) for array in arrays]
+    options.add_external_initializers(names, values)
+    model = _model(architecture, output)
+    return _Session(
+        onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"]),
+        copies,
+        references=[weakref.ref(array, drop) for array in weights],
+        n_bytes=OVERHEAD + sum(array.nbytes for array in arrays + copies),
+    )
+
+
+@functools.lru_cache(maxsize=64)
+def _model(architecture, output):
+    """Return the serialized graph of all networks with an architecture."""
+    return graph.network(architecture, output=output).model().SerializeToString()
 
 
 def _drop(key, pop=_sessions.pop):
@@ -128,6 +176,8 @@ def _drop(key, pop=_sessions.pop):
 
 
 def _set_inherited_aside():
+    global _shares_arena
+    _shares_arena = False
     _inherited.extend(_sessions.values())
     _sessions.clear()
     _lock.release()

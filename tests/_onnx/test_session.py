@@ -8,6 +8,7 @@ import sys
 import textwrap
 import threading
 import time
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -51,9 +52,9 @@ def created(monkeypatch):
     """The architectures of the sessions that are created, in a process that has none."""
     calls, create = [], session._create
 
-    def counted(architecture, weights, output):
+    def counted(architecture, *args):
         calls.append(architecture)
-        return create(architecture, weights, output)
+        return create(architecture, *args)
 
     monkeypatch.setattr(session, "_create", counted)
     session._sessions.clear()
@@ -109,8 +110,8 @@ class TestResults:
         options.optimized_model_filepath = str(tmp_path / "optimized.onnx")
         monkeypatch.setattr(onnxruntime, "SessionOptions", lambda: options)
         arch = architecture()
-        created = session._create(arch, random_weights(arch), output)
-        assert [found.name for found in created.get_outputs()] == [output]
+        created = session._create(arch, random_weights(arch), output, drop=None)
+        assert [found.name for found in created.runtime.get_outputs()] == [output]
         assert onnx.load(options.optimized_model_filepath).graph.node[-1].op_type == last
 
     @pytest.mark.parametrize("n_threads", [1, 2, 7])
@@ -144,6 +145,66 @@ class TestResults:
         else:
             rows.flags.writeable = False
         assert_array_equal(session.predict(arch, weights, rows), expected)
+
+    @pytest.mark.parametrize("layout", ["F", "swapped", "double", "mapped", "read-only", "unaligned"])
+    def test_weights_in_other_memory_layouts(self, layout, tmp_path):
+        arch = architecture((28, 28, 1), **DEFAULT)
+        weights, rows = random_weights(arch), random_rows(arch, 10)
+        dtype = {"swapped": ">f4", "double": np.float64}.get(layout)
+
+        def converted(array):
+            if layout == "unaligned":
+                buffer = np.empty(array.nbytes + 1, np.uint8)[1:]
+                other = buffer.view(np.float32).reshape(array.shape)
+                other[...] = array
+                return other
+            if layout == "mapped":
+                path = tmp_path / f"{id(array)}.npy"
+                np.save(path, array)
+                return np.load(path, mmap_mode="r")
+            other = np.array(array, dtype, order="F" if layout == "F" else "C")
+            other.flags.writeable = layout != "read-only"
+            return other
+
+        for output in ("probabilities", "embeddings"):
+            expected = session.predict(arch, weights, rows, output)
+            others = tuple(map(converted, weights))
+            assert_array_equal(session.predict(arch, others, rows, output), expected)
+            n_sessions = len(session._sessions)
+            del others
+            assert len(session._sessions) == n_sessions - 1
+
+    def test_sessions_hold_no_references_to_kernels_that_need_no_transposition(self, created):
+        arch = architecture(filters=(1,), dense_units=(), kernel_size=3)
+        weights = random_weights(arch)
+        session.predict(arch, weights, random_rows(arch, 1))
+        del weights
+        assert not session._sessions
+
+    def test_weights_exist_as_long_as_a_thread_predicts(self, monkeypatch):
+        functions = []
+        monkeypatch.setattr(session, "_for_each", lambda items, function: functions.append(function))
+        arch = architecture()
+        weights = random_weights(arch)
+        references = [weakref.ref(array) for array in weights]
+        session.predict(arch, weights, random_rows(arch, 1))
+        (found,) = (each for each in session._sessions.values() if each.references[0]() is weights[0])
+        references += [weakref.ref(array) for array in found.copies]
+        assert len(references) > len(weights)
+        session._sessions.clear()  # as if other sessions had replaced it
+        del weights, found
+        assert all(reference() is not None for reference in references)
+        functions.clear()
+        assert all(reference() is None for reference in references)
+
+    @pytest.mark.parametrize("filters", [(), (4,)])
+    def test_embeddings_without_dense_layers(self, filters):
+        arch = architecture(filters=filters, dense_units=(), kernel_size=3)
+        rows = random_rows(arch, 3)
+        embeddings = session.predict(arch, random_weights(arch), rows, "embeddings")
+        assert embeddings.shape == (3, arch.output_size("embeddings"))
+        if not filters:
+            assert_array_equal(embeddings, rows)
 
     def test_agrees_with_keras(self, fitted, digits):
         expected = fitted.model_.predict(digits[0], verbose=0)
@@ -260,9 +321,24 @@ class TestSessions:
         fitted.predict(digits[0])
         assert len(pickle.dumps(fitted)) == before
 
+    def test_graph_is_written_once_per_architecture(self, monkeypatch):
+        arch, other = architecture(), architecture(n_classes=7)
+        written, network = [], session.graph.network
+        monkeypatch.setattr(
+            session.graph, "network", lambda arch, **kw: (written.append(arch), network(arch, **kw))[1]
+        )
+        session._model.cache_clear()
+        for seed in range(3):
+            for network_architecture in (arch, other):
+                weights = random_weights(network_architecture, seed)
+                session.predict(network_architecture, weights, random_rows(arch, 1))
+        assert written == [arch, other]
+
     def test_least_recently_used_sessions_are_dropped(self, created, monkeypatch):
-        monkeypatch.setattr(session, "MAX_SESSIONS", 2)
         arch = architecture()
+        n_bytes = session._create(arch, random_weights(arch), "probabilities", None).n_bytes
+        monkeypatch.setattr(session, "MAX_BYTES", 2 * n_bytes)
+        created.clear()
         rows, models = random_rows(arch, 1), {name: random_weights(arch, ord(name)) for name in "abc"}
         new = []
         for name in "abacabc":
@@ -271,6 +347,9 @@ class TestSessions:
             new.append(len(created) - n_created)
             assert len(session._sessions) <= 2
         assert new == [1, 1, 0, 1, 0, 1, 1]
+        monkeypatch.setattr(session, "MAX_BYTES", 0)  # the session in use is kept
+        session.predict(arch, models["a"], rows)
+        assert len(session._sessions) == 1
 
     @pytest.mark.slow
     @needs_proc
@@ -296,6 +375,35 @@ class TestSessions:
         """
         growth = int(run_script(script))
         assert growth < 10_000  # kB
+
+    @pytest.mark.slow
+    @needs_proc
+    def test_memory_of_a_hundred_models(self):
+        script = """
+            import re
+            import numpy as np
+            from sk_mnist_cnn._architecture import Architecture
+            from sk_mnist_cnn._onnx import session
+
+            def resident():
+                return int(re.search(r"RssAnon:\\s+(\\d+)", open("/proc/self/status").read())[1])
+
+            layers = {"filters": (32, 64), "kernel_size": 5, "pool_size": 2, "dense_units": (120, 84)}
+            arch = Architecture.resolve((28, 28, 1), 10, **layers, activation="relu", dtype="float32")
+            random = np.random.default_rng(0)
+            models = [
+                tuple(random.random(shape, np.float32) for shape in arch.weight_shapes) for _ in range(101)
+            ]
+            rows = np.ones((500, 784), np.float32)
+            session.predict(arch, models[-1], rows[:1])
+            before = resident()
+            for weights in models[:-1]:
+                session.predict(arch, weights, rows)
+            assert len(session._sessions) == 101
+            print(resident() - before)
+        """
+        growth = int(run_script(script, OMP_NUM_THREADS="2"))
+        assert growth < 130_000  # kB; about 1 MB per session
 
     @pytest.mark.skipif(sys.platform != "linux", reason="needs the mallopt of glibc")
     def test_reuse_memory_after_tensorflow_has_trained(self):
@@ -442,6 +550,7 @@ FORK = """
             assert (model.predict_proba(X) == expected).all()
             from sk_mnist_cnn._onnx import session
             assert len(session._sessions) == 1 <= len(session._inherited)
+            assert not session._shares_arena
             assert not {{"tensorflow", "subprocess"}} & (sys.modules.keys() - imported)
             {leave}
         children.append(child)
