@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .PHONY: demo test test-slow fuzz test-all test-oldest lint docs dist bench scaling learning-curves
-.PHONY: compatibility pictures pretrained recipes transfer published clean
+.PHONY: compatibility novelty pictures pretrained recipes transfer published clean
 
 demo: $(VENV)/demo.stamp
 	$(BIN)/python examples/plot_mnist_pipeline.py --output demo
@@ -75,6 +75,9 @@ recipes: $(VENV)/bench.stamp
 
 transfer: $(VENV)/bench.stamp
 	$(BIN)/python -m tests.benchmarks.transfer
+
+novelty: $(VENV)/bench.stamp
+	$(BIN)/python -m tests.benchmarks.novelty
 
 published:
 	$(PYTHON) -m tests.publishing

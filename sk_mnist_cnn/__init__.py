@@ -15,6 +15,7 @@ __all__ = [
     "CNNDigitClassifier",
     "EvaluationReport",
     "FilterDisplay",
+    "ImageNoveltyDetector",
     "ImagePreprocessor",
     "MNISTNormalizer",
     "MisclassifiedDisplay",
@@ -38,6 +39,7 @@ if _typing.TYPE_CHECKING:
     from .exporting import export_onnx
     from .network import build_cnn
     from .normalization import MNISTNormalizer
+    from .novelty import ImageNoveltyDetector
     from .persistence import load_model, save_model
     from .plotting import FilterDisplay, MisclassifiedDisplay, SaliencyDisplay, TrainingHistoryDisplay
     from .pretrained import load_pretrained
@@ -47,6 +49,7 @@ else:
     _LATE = {
         "EvaluationReport": "reporting",
         "FilterDisplay": "plotting",
+        "ImageNoveltyDetector": "novelty",
         "MNISTNormalizer": "normalization",
         "MisclassifiedDisplay": "plotting",
         "SaliencyDisplay": "plotting",

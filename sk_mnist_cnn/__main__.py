@@ -18,17 +18,19 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the command line, and return the exit status: 1 if a picture could not be recognized."""
     options = _parse(arguments)
     model = _load(options.model)
+    # The labels of other models need not be digits.
+    detector = load_pretrained("mnist_novelty") if options.model is None else None
     status = 0
     for file in options.pictures:
         try:
-            answer = recognize(model, file)
+            answer = recognize(model, file, detector)
         except (OSError, ValueError) as error:
             answer, status = {"file": file, "error": str(error)}, 1
         _print(answer, options.json)
     return status
 
 
-def recognize(model: Any, file: str) -> dict[str, Any]:
+def recognize(model: Any, file: str, detector: Any = None) -> dict[str, Any]:
     """Recognize the digit in one picture file.
 
     Parameters
@@ -37,11 +39,14 @@ def recognize(model: Any, file: str) -> dict[str, Any]:
         Its first step is a `MNISTNormalizer`, and its last step a fitted classifier.
     file : str
         Path of the picture.
+    detector : ImageNoveltyDetector or None, default=None
+        Fitted on images in MNIST's format.
 
     Returns
     -------
     answer : dict
-        The file, the label of the most probable class, and its probability.
+        The file, the label of the most probable class, and its probability; with a detector also `is_digit`,
+        which is False for outliers.
 
     Raises
     ------
@@ -58,7 +63,10 @@ def recognize(model: Any, file: str) -> dict[str, Any]:
     probabilities = model[1:].predict_proba(image)[0]
     best = probabilities.argmax()
     label = model.classes_[best : best + 1].tolist()[0]  # a number or str of Python, which JSON needs
-    return {"file": file, "label": label, "probability": float(probabilities[best])}
+    answer = {"file": file, "label": label, "probability": float(probabilities[best])}
+    if detector is not None:
+        answer["is_digit"] = bool(detector.predict(image)[0] > 0)
+    return answer
 
 
 def _parse(arguments):
@@ -99,7 +107,8 @@ def _print(answer, as_json):
     elif "error" in answer:
         print(answer["error"], file=sys.stderr, flush=True)
     else:
-        print(f"{answer['file']}: {answer['label']} ({answer['probability']:.1%})", flush=True)
+        remark = "" if answer.get("is_digit", True) else ", possibly not a digit"
+        print(f"{answer['file']}: {answer['label']} ({answer['probability']:.1%}){remark}", flush=True)
 
 
 if __name__ == "__main__":

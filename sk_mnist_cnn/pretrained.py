@@ -1,49 +1,65 @@
-"""`load_pretrained`: load the networks that ship with the package."""
+"""`load_pretrained`: load the network and the novelty detector that ship with the package."""
 
 from hashlib import sha256
 from importlib import resources
-from typing import Literal
+from typing import Literal, overload
 
 import numpy as np
 from sklearn.pipeline import Pipeline, make_pipeline
 
 from ._skops.reader import read_trusted
+from .novelty import ImageNoveltyDetector
 from .preprocessing import ImagePreprocessor
 
 __all__ = ["load_pretrained"]
 
 _DATA = resources.files(__package__) / "data"
 
-# File in `data` of each fitted network, and its SHA-256. `tests/data/make_pretrained.py` makes the files.
-_PRETRAINED = {"mnist": ("mnist.skops", "219b2ab669545036f67a72f826de0adc4afd9214bc8575a370ced99a3d5f27ce")}
+# File in `data` of each fitted estimator, and its SHA-256. `tests/data/make_pretrained.py` makes the files.
+_PRETRAINED = {
+    "mnist": ("mnist.skops", "219b2ab669545036f67a72f826de0adc4afd9214bc8575a370ced99a3d5f27ce"),
+    "mnist_novelty": (
+        "mnist_novelty.skops",
+        "d9bd6d64b46518ff1ac60a48fdca63060399c283ae467f64a2d95b4828513076",
+    ),
+}
 
 
-def load_pretrained(name: Literal["mnist"] = "mnist") -> Pipeline:
-    """Load a fitted pipeline that recognizes handwritten digits.
+@overload
+def load_pretrained(name: Literal["mnist"] = "mnist") -> Pipeline: ...
+@overload
+def load_pretrained(name: Literal["mnist_novelty"]) -> ImageNoveltyDetector: ...
+def load_pretrained(name: str = "mnist") -> Pipeline | ImageNoveltyDetector:
+    """Load a fitted pipeline that recognizes handwritten digits, or a detector of images that are not digits.
 
-    The network was trained on the 60,000 training images of MNIST. Loading it and predicting with it imports
+    Both were fitted on the 60,000 training images of MNIST. Loading them and predicting with them imports
     neither TensorFlow nor skops. Read more in the :ref:`User Guide <guide-pretrained>`.
 
     Parameters
     ----------
-    name : {"mnist"}, default="mnist"
-        Name of the network.
+    name : {"mnist", "mnist_novelty"}, default="mnist"
+        The classifier or the novelty detector.
 
     Returns
     -------
-    model : Pipeline
-        A new fitted :class:`~sklearn.pipeline.Pipeline` of :class:`ImagePreprocessor` and
-        :class:`CNNDigitClassifier`, for images of shape (n, 28, 28), uint8, in MNIST's format. Put
-        :class:`MNISTNormalizer` before it for photos and scans. The classes are the integers 0 to 9.
+    model : Pipeline or ImageNoveltyDetector
+        A new fitted estimator for images of shape (n, 28, 28) in MNIST's format. Put
+        :class:`MNISTNormalizer` before it for photos and scans.
+
+        - "mnist" is a :class:`~sklearn.pipeline.Pipeline` of :class:`ImagePreprocessor` and
+          :class:`CNNDigitClassifier`, for images in uint8. The classes are the integers 0 to 9.
+        - "mnist_novelty" is an :class:`ImageNoveltyDetector`, whose `predict` returns 1 for digits and -1 for
+          other images.
 
     Raises
     ------
     ValueError
-        If there is no network with this `name`, or the installed file is damaged.
+        If there is no estimator with this `name`, or the installed file is damaged.
 
     See Also
     --------
     MNISTNormalizer : Converts photos and scans of digits to MNIST's format.
+    ImageNoveltyDetector : Can be fitted on other images.
     load_image_folder : Lists your own pictures, to continue the training with them.
 
     Notes
@@ -60,6 +76,9 @@ def load_pretrained(name: Literal["mnist"] = "mnist") -> Pipeline:
     >>> mnist = load_mnist_sample()
     >>> bool(load_pretrained().score(mnist.x_test, mnist.y_test) > 0.99)
     True
+    >>> detector = load_pretrained("mnist_novelty")
+    >>> detector.predict(mnist.x_test[:2]), detector.predict(mnist.x_test[:2].swapaxes(1, 2))
+    (array([1, 1]), array([-1, -1]))
     """
     if name not in (names := sorted(_PRETRAINED)):
         raise ValueError(f"name must be one of {names}, got {name!r}. Pass one of them.")
@@ -69,6 +88,9 @@ def load_pretrained(name: Literal["mnist"] = "mnist") -> Pipeline:
         raise ValueError(
             f"The file {file} in sk_mnist_cnn must be intact, got a changed file. Install the package again."
         )
+    estimator = read_trusted(content)
+    if name == "mnist_novelty":
+        return estimator
     # The file holds only the classifier, because a saved Pipeline depends on the version of scikit-learn.
     preprocessor = ImagePreprocessor().fit(np.zeros((1, 28, 28), np.uint8))
-    return make_pipeline(preprocessor, read_trusted(content))
+    return make_pipeline(preprocessor, estimator)

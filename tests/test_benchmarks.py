@@ -176,6 +176,20 @@ def test_quick_transfer(tmp_path):
     assert "8x8 digits: test accuracy" in (tmp_path / "transfer.rst").read_text()
 
 
+@pytest.mark.slow
+def test_quick_comparison_of_novelty_detectors(tmp_path):
+    pytest.importorskip("matplotlib")
+    command = [sys.executable, "-m", "tests.benchmarks.novelty", "--quick", "--output", tmp_path]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    rows = json.loads((tmp_path / "novelty.json").read_text())["rows"]
+    assert len({row["method"] for row in rows}) == 7
+    assert len({row["images"] for row in rows}) >= 9
+    overall = {row["method"]: row["roc_auc"] for row in rows if row["images"] == "all of them"}
+    of_network = [auc for method, auc in overall.items() if not method.endswith("edges")]
+    assert max(of_network) == overall["ImageNoveltyDetector"]
+    assert "False alarms at 95% detection" in (tmp_path / "novelty.rst").read_text()
+
+
 def test_training_is_continued_as_in_the_guide_and_in_the_example():
     from tests.benchmarks.transfer import CONTINUED
 

@@ -31,11 +31,11 @@ LAYERS = (
         "pretrained",
     ),
     ("_attribution", "_fitted"),
-    ("classifier", "preprocessing", "normalization", "network", "datasets"),
+    ("classifier", "preprocessing", "normalization", "novelty", "network", "datasets"),
     ("_fitting",),
     ENGINES,
     ("_checkpoint", "_pillow"),
-    ("_architecture", "_training", "_targets", "_images", "_pixels"),
+    ("_architecture", "_training", "_targets", "_images", "_pixels", "_distances"),
     (
         "_base",
         "_files",

@@ -66,8 +66,20 @@ def test_json_has_one_object_per_picture(folder, capsys):
     two, missing = map(json.loads, capsys.readouterr().out.splitlines())
     assert (two["file"], two["label"]) == (files[0], 2)
     assert 0.5 < two["probability"] <= 1
+    assert two["is_digit"] is True
     assert missing["file"] == files[1]
     assert files[1] in missing["error"]
+
+
+def test_pictures_that_show_no_digit_get_a_remark(folder, tmp_path, capsys):
+    turned = str(tmp_path / "turned.png")
+    Image.open(folder / "two.jpg").transpose(Image.Transpose.ROTATE_90).save(turned)
+    assert main([turned, str(folder / "seven.png")]) == 0
+    answer, of_digit = capsys.readouterr().out.splitlines()
+    assert answer.endswith("%), possibly not a digit")
+    assert of_digit.endswith("%)")
+    assert main(["--json", turned]) == 0
+    assert json.loads(capsys.readouterr().out)["is_digit"] is False
 
 
 @pytest.mark.parametrize("with_normalizer", [False, True])
@@ -78,6 +90,7 @@ def test_model_of_the_user_answers(folder, letters, tmp_path, capsys, with_norma
     assert main([picture, "--json", "--model", str(tmp_path / "letters.skops")]) == 0
     answer = json.loads(capsys.readouterr().out)
     image = MNISTNormalizer().transform([picture])
+    assert "is_digit" not in answer
     assert answer["label"] == letters.predict(image)[0]
     assert answer["probability"] == pytest.approx(letters.predict_proba(image).max())
 

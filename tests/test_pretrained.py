@@ -1,9 +1,10 @@
-"""`load_pretrained`: the network that ships with the package."""
+"""`load_pretrained`: the network and the novelty detector that ship with the package."""
 
 import copy
 import re
 import subprocess
 import sys
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -35,6 +36,11 @@ def model():
 
 
 @pytest.fixture(scope="module")
+def detector():
+    return load_pretrained("mnist_novelty")
+
+
+@pytest.fixture(scope="module")
 def sample():
     return load_mnist_sample()
 
@@ -61,10 +67,22 @@ def test_documentation_has_the_numbers_of_the_complete_data(model, mnist):
 
 
 def test_file_is_small_and_made_with_the_documented_parameters(model):
-    assert sum(path.stat().st_size for path in DATA.glob("*.skops")) <= 1_000_000
+    assert (DATA / "mnist.skops").stat().st_size <= 1_000_000
     trained = clone(model[-1]).set_params(**PARAMS)
     assert repr(trained) == repr(model[-1])
     assert_array_equal(model.classes_, np.arange(10))
+
+
+def test_detector_is_small_and_has_the_default_parameters(detector):
+    assert len(zlib.compress((DATA / "mnist_novelty.skops").read_bytes())) <= 1_000_000  # as in the wheel
+    assert repr(detector) == "ImageNoveltyDetector()"
+
+
+def test_detector_tells_digits_from_other_images(detector, sample):
+    assert np.mean(detector.predict(sample.x_test) < 0) < 0.015
+    mirrored = sample.x_test[np.isin(sample.y_test, [3, 4, 6, 7, 9]), :, ::-1]
+    assert np.mean(detector.predict(mirrored) < 0) > 0.6
+    assert detector.predict(np.zeros((1, 28, 28), np.uint8)) == -1
 
 
 def test_preprocessor_is_the_one_that_was_fitted_on_the_training_images(model, sample):
@@ -76,6 +94,7 @@ def test_every_call_returns_a_new_model(model):
     other = load_pretrained("mnist")
     other[-1].set_params(epochs=99)
     assert model[-1].epochs != 99
+    assert load_pretrained("mnist_novelty") is not load_pretrained("mnist_novelty")
     assert all(a is not b for a, b in zip(model[-1]._weights, other[-1]._weights, strict=True))
 
 
@@ -86,7 +105,10 @@ from sk_mnist_cnn import load_mnist_sample, load_pretrained
 model = load_pretrained()
 costly = {"keras", "matplotlib", "onnxruntime", "scikeras", "skops", "tensorflow"}
 assert not costly & sys.modules.keys(), costly & sys.modules.keys()
-model.predict(load_mnist_sample().x_test[:3])
+detector = load_pretrained("mnist_novelty")
+assert not costly & sys.modules.keys(), costly & sys.modules.keys()
+for estimator in (model, detector):
+    estimator.predict(load_mnist_sample().x_test[:3])
 assert not {"keras", "skops", "tensorflow"} & sys.modules.keys()
 """
     subprocess.run([sys.executable, "-c", code], check=True)
@@ -96,9 +118,12 @@ def test_later_releases_load_it_without_a_warning(monkeypatch, sample):
     monkeypatch.setattr(sklearn.base, "__version__", "99.0")
     monkeypatch.setattr("sk_mnist_cnn.persistence.version", lambda name: "99.0")
     assert load_pretrained().predict(sample.x_test[:5]).tolist() == sample.y_test[:5].tolist()
+    assert load_pretrained("mnist_novelty").predict(sample.x_test[:5]).tolist() == [1] * 5
 
 
-def test_file_is_one_of_save_model(model, sample):
+def test_files_are_those_of_save_model(model, detector, sample):
+    loaded = load_model(DATA / "mnist_novelty.skops")
+    assert_array_equal(loaded.score_samples(sample.x_test[:9]), detector.score_samples(sample.x_test[:9]))
     loaded = load_model(DATA / "mnist.skops")
     assert_array_equal(
         loaded.predict(model[0].transform(sample.x_test[:9])), model.predict(sample.x_test[:9])
@@ -128,10 +153,11 @@ def test_unknown_names_are_refused(name):
         load_pretrained(name)
 
 
-def test_damaged_file_is_refused(monkeypatch, tmp_path):
-    content = bytearray((DATA / "mnist.skops").read_bytes())
+@pytest.mark.parametrize("name", ["mnist", "mnist_novelty"])
+def test_damaged_file_is_refused(monkeypatch, tmp_path, name):
+    content = bytearray((DATA / f"{name}.skops").read_bytes())
     content[len(content) // 2] ^= 1
-    (tmp_path / "mnist.skops").write_bytes(content)
+    (tmp_path / f"{name}.skops").write_bytes(content)
     monkeypatch.setattr(pretrained, "_DATA", tmp_path)
-    with pytest.raises(ValueError, match=r"mnist\.skops .* must be intact, .* Install the package again"):
-        load_pretrained()
+    with pytest.raises(ValueError, match=rf"{name}\.skops .* must be intact, .* Install the package again"):
+        load_pretrained(name)

@@ -18,6 +18,7 @@ from .._files import array_from_bytes, read_members
 TRUSTED_TYPES = (
     "sk_mnist_cnn.classifier.CNNDigitClassifier",
     "sk_mnist_cnn.normalization.MNISTNormalizer",
+    "sk_mnist_cnn.novelty.ImageNoveltyDetector",
     "sk_mnist_cnn.preprocessing.ImagePreprocessor",
 )
 

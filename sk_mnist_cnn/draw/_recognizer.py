@@ -11,15 +11,15 @@ from sklearn.pipeline import Pipeline
 
 from .._attribution import occlusion_saliency
 from .._fitted import transform_before_network
+from .._pillow.edges import describe_edges
 from ..classifier import CNNDigitClassifier
 from ..datasets import load_mnist_sample
 from ..normalization import MNISTNormalizer
-from ._novelty import KnownDigits
+from ..pretrained import load_pretrained
 from ._strokes import are_side_by_side, check_strokes, draw
 
-# Each limit alone is exceeded by about 1% of the shipped test digits; docs/guide/drawing.md has the numbers.
-MAX_DISTANCE = 0.17
-MAX_ENTROPY = 1.0  # in nats
+MAX_ENTROPY = 0.9  # in nats; docs/guide/drawing.md says how many digits are doubted
+MIN_SIMILARITY = 0.83  # of the edges to those of a corrected drawing, which is not doubted; 1 is the largest
 
 # Training after a correction: rounds of `partial_fit` on the corrected drawings and on known digits.
 _N_ROUNDS = 10
@@ -79,7 +79,7 @@ class Recognizer:
             model = model[1:]
         mnist = load_mnist_sample()
         self._sample = mnist.x_train, mnist.y_train
-        self._known = KnownDigits(*self._sample)
+        self._detector = load_pretrained("mnist_novelty")
         self._first = State(model, np.zeros((0, 28, 28), np.uint8), np.zeros(0, int))
         self._random = np.random.default_rng(0)
         self._lock = threading.Lock()
@@ -161,10 +161,11 @@ class Recognizer:
 
     def _exceeds_limit(self, state, image, probabilities):
         entropy = -np.sum(probabilities * np.log(np.maximum(probabilities, 1e-12)))
-        digit = int(probabilities.argmax())
-        corrected = KnownDigits(state.images, state.digits)
-        distance = min(known.distance(image, digit) for known in (self._known, corrected))
-        return distance > MAX_DISTANCE or entropy > MAX_ENTROPY
+        if entropy > MAX_ENTROPY:
+            return True
+        is_outlier = self._detector.predict(image[np.newaxis])[0] < 0
+        corrected = state.images[state.digits == probabilities.argmax()]
+        return bool(is_outlier) and not _is_similar(image, corrected)
 
     def _train(self, model, images, digits):
         """Return a copy of the model, trained until it recognizes the corrected drawings."""
@@ -186,3 +187,9 @@ class Recognizer:
 
 def _to_mnist(strokes):
     return MNISTNormalizer(invert=True).transform([draw(strokes)])[0]
+
+
+def _is_similar(image, others):
+    """Return whether an image has nearly the same edges as one of several others, of shape (n, 28, 28)."""
+    edges = describe_edges(np.concatenate([[image], others])[..., np.newaxis])
+    return np.max(edges[1:] @ edges[0], initial=0) > MIN_SIMILARITY

@@ -227,6 +227,13 @@ def recipe_results(data="MNIST"):
     return rows + [[name, *(row.get(key, "") for key in shown)] for name, row in results.items()]
 
 
+def novelty():
+    """Return the detection of images that are not digits, over all kinds of them."""
+    rows = [row for row in load("novelty")["rows"] if row["images"] == "all of them"]
+    cells = [[row["method"], f"{row['roc_auc']:.3f}", f"{row['false_alarms']:.1%}"] for row in rows]
+    return [["score", "ROC AUC", "false alarms"], *cells]
+
+
 TABLES = {
     "evidence": evidence,
     "comparison": comparison,
@@ -236,6 +243,7 @@ TABLES = {
     "choice-of-recipe": choice_of_recipe,
     "parameters-of-recipes": parameters_of_recipes,
     "recipes": recipe_results,
+    "novelty": novelty,
     "recipes-animals": lambda: recipe_results("animals"),
 }
 

@@ -1,4 +1,4 @@
-"""Train the networks that ship with the package, and write their files.
+"""Fit the network and the novelty detector that ship with the package, and write their files.
 
 Run ``make pretrained`` in a checkout, or ``python -m tests.data.make_pretrained``. MNIST is read from the
 file whose path is in ``SK_MNIST_CNN_DATA``; if it is not set, Keras downloads MNIST. The command takes about
@@ -10,11 +10,13 @@ import os
 from hashlib import sha256
 from pathlib import Path
 
+import numpy as np
 from sklearn.datasets import load_digits
 from sklearn.pipeline import make_pipeline
 
 from sk_mnist_cnn import (
     CNNDigitClassifier,
+    ImageNoveltyDetector,
     ImagePreprocessor,
     MNISTNormalizer,
     evaluation_report,
@@ -40,22 +42,40 @@ PARAMS = {
 
 
 def main():
-    """Train the network of `load_pretrained("mnist")`, and write its file."""
+    """Fit what `load_pretrained` returns on MNIST's training images."""
     mnist = load_mnist(os.environ.get("SK_MNIST_CNN_DATA"))
+    make_detector(mnist, DATA / "mnist_novelty.skops")
+    make_network(mnist, DATA / "mnist.skops")
+
+
+def make_detector(mnist, path):
+    """Fit the detector, write its file, and print the share of test images that are outliers."""
+    detector = ImageNoveltyDetector().fit(mnist.x_train, mnist.y_train)
+    save(detector, path)
+    print(f"outliers among the test images: {np.mean(detector.predict(mnist.x_test) < 0):.2%}")
+
+
+def make_network(mnist, path):
+    """Train the network, write its file, and print its accuracy."""
     # Half precision is faster on processors that support it.
     classifier = CNNDigitClassifier(**PARAMS, dtype="mixed_bfloat16", verbose=1)
     model = make_pipeline(ImagePreprocessor(), classifier).fit(mnist.x_train, mnist.y_train)
-    write(model, DATA / "mnist.skops")
+    write(model, path)
     for name, values in measure(model, mnist).items():
         print(name, values)
 
 
 def write(model, path):
-    """Write the network of a fitted pipeline for training in single precision, and print its checksum."""
+    """Write the network of a fitted pipeline for training in single precision."""
     network = model[-1].set_params(dtype="float32", verbose=0)
     # The weights are already in single precision, and most processors train faster in single precision.
     network._architecture["dtype"] = "float32"
-    save_model(network, path)
+    save(network, path)
+
+
+def save(estimator, path):
+    """Write the file of an estimator, and print its checksum."""
+    save_model(estimator, path)
     print(f"{path.name}: {path.stat().st_size:,} bytes, SHA-256 {sha256(path.read_bytes()).hexdigest()}")
 
 

@@ -21,7 +21,7 @@ def quick_model():
 
 @pytest.fixture(scope="package")
 def first_recognizer(quick_model):
-    """A recognizer, never corrected: it describes all digits of the sample, which takes a second."""
+    """A recognizer, never corrected."""
     return Recognizer(quick_model)
 
 

@@ -4,16 +4,12 @@ Run ``python -m tests.draw.measure``; it takes about a minute.
 """
 
 import numpy as np
-from scipy.ndimage import gaussian_filter1d
 
 from sk_mnist_cnn import load_mnist_sample, load_pretrained
 from sk_mnist_cnn.draw._recognizer import Recognizer
-from tests.draw.strokes import DIGITS, NO_DIGITS, VARIANTS, beside, vary
+from tests.draw.strokes import DIGITS, NO_DIGITS, VARIANTS, beside, scribble, vary
 
 N = 300  # drawings of a kind
-
-# A 1 with a serif and a base line, which is often taken for a 2.
-ONE = [[(0.35, 0.4), (0.5, 0.2), (0.5, 0.8)], [(0.3, 0.8), (0.7, 0.8)]]
 
 
 def main():
@@ -40,16 +36,18 @@ def main():
     of_drawings = {
         "drawings of digits": drawings,
         "pairs of drawn digits side by side": two,
-        "random scribbles": [_scribble(random) for _ in range(N)],
+        "random scribbles": [scribble(random) for _ in range(N)],
         **{name: [vary(strokes, random) for _ in range(N)] for name, strokes in NO_DIGITS.items()},
     }
     for name, kind in of_drawings.items():
         answers = [recognizer.answer(strokes) for strokes in kind]
         print(f"{name}: {np.mean([answer['doubt'] is not None for answer in answers]):.1%} doubted")
 
-    print("before a correction:", _results(recognizer, drawings, digits))
-    recognizer.correct(ONE, 1)
-    print("after a correction:", _results(recognizer, drawings, digits))
+    wrong = int(np.argmax(_predict(recognizer, drawings) != digits))  # the first one
+    print(f"corrected: a drawing of {digits[wrong]}")
+    print("before a correction:", _results(recognizer, drawings, digits, wrong))
+    recognizer.correct(drawings[wrong], int(digits[wrong]))
+    print("after a correction:", _results(recognizer, drawings, digits, wrong))
 
 
 def _draw_digits(random):
@@ -59,12 +57,6 @@ def _draw_digits(random):
     return [vary(strokes, random) for _, strokes in chosen], np.array([digit for digit, _ in chosen])
 
 
-def _scribble(random):
-    """Return one stroke, a smoothed random walk that fills the page."""
-    path = gaussian_filter1d(random.normal(size=(120, 2)).cumsum(axis=0), 3, axis=0)
-    return [((path - path.min(axis=0)) / np.ptp(path, axis=0)).tolist()]
-
-
 def _share_doubted(recognizer, images):
     """Return the share of images that exceed a limit."""
     state = recognizer._states[-1]
@@ -72,11 +64,15 @@ def _share_doubted(recognizer, images):
     return np.mean([recognizer._exceeds_limit(state, *pair) for pair in pairs])
 
 
-def _results(recognizer, drawings, digits):
+def _predict(recognizer, drawings):
+    return np.array([np.argmax(recognizer.answer(strokes)["probabilities"]) for strokes in drawings])
+
+
+def _results(recognizer, drawings, digits, corrected):
     mnist = load_mnist_sample()
     score = recognizer._states[-1].model.score(mnist.x_test, mnist.y_test)
-    predicted = [np.argmax(recognizer.answer(strokes)["probabilities"]) for strokes in drawings]
-    probability = recognizer.answer(ONE)["probabilities"][1]
+    predicted = _predict(recognizer, drawings)
+    probability = recognizer.answer(drawings[corrected])["probabilities"][digits[corrected]]
     return (
         f"accuracy {np.mean(predicted == digits):.1%} on the drawings and {score:.1%} on the test digits, "
         f"probability of the true digit {probability:.2f}"

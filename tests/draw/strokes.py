@@ -3,6 +3,7 @@
 import math
 
 import numpy as np
+from scipy.ndimage import gaussian_filter1d
 
 
 def arc(center, radii, start, end):
@@ -75,6 +76,12 @@ def vary(strokes, random):
         )
         varied.append(np.clip(points @ shape.T * size + 0.5, 0, 1).tolist())
     return varied
+
+
+def scribble(random):
+    """Return one stroke, a smoothed random walk that fills the page."""
+    path = gaussian_filter1d(random.normal(size=(120, 2)).cumsum(axis=0), 3, axis=0)
+    return [((path - path.min(axis=0)) / np.ptp(path, axis=0)).tolist()]
 
 
 def beside(left, right):

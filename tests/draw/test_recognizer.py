@@ -4,9 +4,8 @@ from sklearn.dummy import DummyClassifier
 from sklearn.pipeline import make_pipeline
 
 from sk_mnist_cnn import ImagePreprocessor, MNISTNormalizer, load_mnist_sample
-from sk_mnist_cnn.draw._novelty import KnownDigits
-from sk_mnist_cnn.draw._recognizer import MAX_DISTANCE, Recognizer
-from tests.draw.strokes import DIGITS, NO_DIGITS, beside
+from sk_mnist_cnn.draw._recognizer import Recognizer
+from tests.draw.strokes import DIGITS, NO_DIGITS, beside, scribble, vary
 
 
 def read(answer):
@@ -40,16 +39,25 @@ def test_normalizer_of_a_model_for_pictures_is_not_used(quick_model):
     assert reader.evidence(DIGITS[4]) == plain.evidence(DIGITS[4])
 
 
-@pytest.mark.slow
-def test_few_test_digits_are_unlike_the_known_ones():
+def test_few_test_digits_are_doubted_as_outliers(recognizer):
     mnist = load_mnist_sample()
-    known = KnownDigits(mnist.x_train, mnist.y_train)
     images, digits = mnist.x_test[:500], mnist.y_test[:500]
-    distances = np.array([known.distance(*pair) for pair in zip(images, digits, strict=True)])
-    assert np.mean(distances > MAX_DISTANCE) < 0.02
     turned = np.rot90(images, axes=(1, 2))[np.isin(digits, [2, 3, 4, 5, 7])]
-    distances = [min(known.distance(image, digit) for digit in range(10)) for image in turned]
-    assert np.mean(np.array(distances) > MAX_DISTANCE) > 0.8
+    state, certain = recognizer._states[-1], np.eye(10)[0]  # without entropy
+    assert np.mean([recognizer._exceeds_limit(state, image, certain) for image in images]) < 0.02
+    assert np.mean([recognizer._exceeds_limit(state, image, certain) for image in turned]) > 0.9
+
+
+def test_doubts_most_scribbles_and_variants_of_letters(recognizer):
+    random = np.random.default_rng(0)
+    least = {"A": 0.65, "M": 0.95, "triangle": 0.5, "zigzag": 0.98}
+    for name, share in least.items():
+        drawings = [vary(NO_DIGITS[name], random) for _ in range(50)]
+        assert np.mean([recognizer.answer(drawing)["doubt"] is not None for drawing in drawings]) >= share, (
+            name
+        )
+    scribbles = [scribble(random) for _ in range(50)]
+    assert np.mean([recognizer.answer(drawing)["doubt"] is not None for drawing in scribbles]) >= 0.85
 
 
 def test_evidence_lies_on_the_drawing(recognizer):
@@ -69,6 +77,7 @@ def test_learns_corrections_and_forgets_them(recognizer, quick_model):
 
     assert read(recognizer.correct(NO_DIGITS["A"], 4)) == 4
     assert recognizer.answer(NO_DIGITS["A"])["doubt"] is None
+    assert recognizer.answer(NO_DIGITS["zigzag"])["doubt"] == "not a digit"
     after_first = recognizer.answer(NO_DIGITS["A"])
     assert read(recognizer.correct(NO_DIGITS["triangle"], 0)) == 0
     assert read(recognizer.answer(NO_DIGITS["A"])) == 4
