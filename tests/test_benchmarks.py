@@ -101,7 +101,7 @@ def test_quick_scaling_study(tmp_path):
     assert results["array"][0]["memory"] > 3  # a thousand images of 28x28 in float32
     assert [row["search"]["workers"] for row in results["two_workers"]] == [2, 2]
     assert "1,000 candidates of 4 networks" in (tmp_path / "scaling.rst").read_text()
-    assert "(held out)" in (tmp_path / "scaling_searches.rst").read_text()
+    assert "Searches with two folds" in (tmp_path / "scaling_searches.rst").read_text()
     assert (tmp_path / "scaling.png").stat().st_size > 1000
 
 
