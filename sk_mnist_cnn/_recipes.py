@@ -29,7 +29,7 @@ RECIPES: dict[RecipeName, Recipe] = {
             "batch_size": 32,
             "dense_dropout": 0.2,
             "augmentation": "elastic",
-            "label_smoothing": 0.05,
+            "label_smoothing": 0.1,
         },
     ),
     "notebook": Recipe(
