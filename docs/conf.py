@@ -104,8 +104,8 @@ html_context = {
 }
 html_show_sourcelink = False
 # Top-level pages without subpages get no left sidebar.
-_top_level = ("index", "getting_started", "benchmarks", "from_*", "comparison", "recipes", "faq", "glossary")
-html_sidebars = {page: [] for page in (*_top_level, "changelog", "contributing")}
+_top_level = ("index", "getting_started", "installation", "benchmarks", "from_*", "comparison", "recipes")
+html_sidebars = {page: [] for page in (*_top_level, "faq", "glossary", "changelog", "contributing")}
 html_theme_options = {
     "article_header_start": ["breadcrumbs"],
     "footer_end": ["sphinx-version", "theme-version"],

@@ -3,7 +3,7 @@
 import contextlib
 import inspect
 from collections.abc import Callable
-from importlib.metadata import PackageNotFoundError, metadata
+from importlib.metadata import PackageNotFoundError, metadata, version
 from math import prod
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
@@ -27,6 +27,15 @@ def _documentation():
     except PackageNotFoundError:
         return ""
     return dict(entry.split(", ", 1) for entry in entries).get("Documentation", "")
+
+
+def installed_versions(*packages):
+    """Return the versions of the packages that are installed, by name: Keras may be missing."""
+    versions = {}
+    for package in packages:
+        with contextlib.suppress(PackageNotFoundError):
+            versions[package] = version(package)
+    return versions
 
 
 @contextlib.contextmanager

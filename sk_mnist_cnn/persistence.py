@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils.metadata_routing import MetadataRequest
 
+from ._base import installed_versions
 from ._files import (
     as_destination,
     as_path,
@@ -219,7 +220,7 @@ def _savable(estimator):
 def _add_versions(data):
     """Add the versions of packages to a file of skops, and remove the white space from its schema."""
     members = read_members(io.BytesIO(data))
-    versions = {name: version(name) for name in ("sk_mnist_cnn", "scikit-learn", "keras", "numpy")}
+    versions = installed_versions("sk_mnist_cnn", "scikit-learn", "keras", "numpy")
     schema = json.dumps(json.loads(members["schema.json"]), separators=(",", ":"))
     packed = io.BytesIO()
     write_members(packed, {"versions.json": json.dumps(versions), **members, "schema.json": schema})

@@ -2,18 +2,16 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from importlib.metadata import version
 
 from numpy.typing import ArrayLike
 from sklearn.utils import check_consistent_length, column_or_1d
 from sklearn.utils.validation import check_is_fitted
 
+from ._base import installed_versions
 from ._fitted import Estimator, find_images, fitted_steps, predict_labels_and_proba
 from ._report.report import EvaluationReport
 from ._targets import encode_labels
 from .classifier import CNNDigitClassifier
-
-__all__ = ["EvaluationReport", "evaluation_report"]
 
 __all__ = ["EvaluationReport", "evaluation_report"]
 
@@ -105,5 +103,5 @@ def evaluation_report(
         model=repr(estimator),
         name=name,
         date=datetime.now(UTC),
-        versions={package: version(package) for package in packages},
+        versions=installed_versions(*packages),
     )
