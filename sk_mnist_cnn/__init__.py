@@ -19,6 +19,7 @@ __all__ = [
     "ImagePreprocessor",
     "MNISTNormalizer",
     "MisclassifiedDisplay",
+    "ReadingDisplay",
     "SaliencyDisplay",
     "TrainingHistoryDisplay",
     "build_cnn",
@@ -30,6 +31,7 @@ __all__ = [
     "load_mnist_sample",
     "load_model",
     "load_pretrained",
+    "read_digits",
     "save_model",
 ]
 
@@ -41,9 +43,15 @@ if _typing.TYPE_CHECKING:
     from .normalization import MNISTNormalizer
     from .novelty import ImageNoveltyDetector
     from .persistence import load_model, save_model
-    from .plotting import FilterDisplay, MisclassifiedDisplay, SaliencyDisplay, TrainingHistoryDisplay
+    from .plotting import (
+        FilterDisplay,
+        MisclassifiedDisplay,
+        ReadingDisplay,
+        SaliencyDisplay,
+        TrainingHistoryDisplay,
+    )
     from .pretrained import load_pretrained
-    from .reading import find_digits
+    from .reading import find_digits, read_digits
     from .reporting import EvaluationReport, evaluation_report
 else:
     _LATE = {
@@ -52,6 +60,7 @@ else:
         "ImageNoveltyDetector": "novelty",
         "MNISTNormalizer": "normalization",
         "MisclassifiedDisplay": "plotting",
+        "ReadingDisplay": "plotting",
         "SaliencyDisplay": "plotting",
         "TrainingHistoryDisplay": "plotting",
         "build_cnn": "network",
@@ -60,6 +69,7 @@ else:
         "find_digits": "reading",
         "load_model": "persistence",
         "load_pretrained": "pretrained",
+        "read_digits": "reading",
         "save_model": "persistence",
     }
 

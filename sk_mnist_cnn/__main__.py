@@ -12,6 +12,9 @@ from ._pillow.reading import read_gray
 from .normalization import MNISTNormalizer
 from .persistence import load_model
 from .pretrained import load_pretrained
+from .reading import ReadDigits, read_digits
+
+_DPI = 200  # of the file that --save writes
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -23,15 +26,17 @@ def main(arguments: list[str] | None = None) -> int:
     status = 0
     for file in options.pictures:
         try:
-            answer = recognize(model, file, detector)
+            answer, digits = recognize(model, file, detector)
+            if options.save:
+                _save(file, digits, options.save)
         except (OSError, ValueError) as error:
             answer, status = {"file": file, "error": str(error)}, 1
         _print(answer, options.json)
     return status
 
 
-def recognize(model: Any, file: str, detector: Any = None) -> dict[str, Any]:
-    """Recognize the digit in one picture file.
+def recognize(model: Any, file: str, detector: Any = None) -> tuple[dict[str, Any], ReadDigits]:
+    """Recognize the digits in one picture file.
 
     Parameters
     ----------
@@ -45,8 +50,11 @@ def recognize(model: Any, file: str, detector: Any = None) -> dict[str, Any]:
     Returns
     -------
     answer : dict
-        The file, the label of the most probable class, and its probability; with a detector also `is_digit`,
-        which is False for outliers.
+        The file, and either the label of a single digit, its probability, and with a detector `is_digit`,
+        which is False for outliers; or the text of each line, and the label, probability, line and box of
+        each digit.
+    digits : ReadDigits
+        Result of :func:`read_digits`.
 
     Raises
     ------
@@ -55,7 +63,11 @@ def recognize(model: Any, file: str, detector: Any = None) -> dict[str, Any]:
     ValueError
         If the file is not an intact picture, or the picture shows no ink.
     """
-    image = model[0].transform([read_gray(file, file)])
+    gray = read_gray(file, file)
+    digits = read_digits(model, file)
+    if len(digits.labels) > 1:
+        return {"file": file, "lines": digits.lines, "digits": _as_dicts(digits)}, digits
+    image = model[0].transform([gray])
     if not image.any():
         raise ValueError(
             f"{file} must show a digit on plain paper, got no ink. Write the digit darker or larger."
@@ -66,13 +78,28 @@ def recognize(model: Any, file: str, detector: Any = None) -> dict[str, Any]:
     answer = {"file": file, "label": label, "probability": float(probabilities[best])}
     if detector is not None:
         answer["is_digit"] = bool(detector.predict(image)[0] > 0)
-    return answer
+    return answer, digits
+
+
+def _as_dicts(digits):
+    """Return the label, probability, line and box of each digit, for JSON."""
+    names = "label", "probability", "line", "box"
+    columns = digits.labels, digits.probabilities.max(axis=1).astype(float), digits.line, digits.boxes
+    rows = zip(*(column.tolist() for column in columns), strict=True)
+    return [dict(zip(names, row, strict=True)) for row in rows]
+
+
+def _save(file, digits, path):
+    """Write the picture with a box and a label around each digit."""
+    from .plotting import ReadingDisplay
+
+    ReadingDisplay.from_predictions(file, digits).figure_.savefig(path, dpi=_DPI)
 
 
 def _parse(arguments):
     parser = argparse.ArgumentParser(
         prog="python -m sk_mnist_cnn",
-        description="Print the digit in each picture, with its probability. A picture shows one digit.",
+        description="Print the digits in each picture: a single one with its probability, several as lines.",
         epilog="If a picture cannot be recognized, the others still are, and the exit status is 1.",
     )
     parser.add_argument(
@@ -84,7 +111,16 @@ def _parse(arguments):
         help="file saved by save_model, for images in MNIST's format (default: the model of load_pretrained)",
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object per picture and line")
-    return parser.parse_args(arguments)
+    parser.add_argument(
+        "--save",
+        type=Path,
+        metavar="FILE",
+        help="write the picture with boxes, for example as PNG",
+    )
+    options = parser.parse_args(arguments)
+    if options.save and len(options.pictures) > 1:
+        parser.error(f"argument --save: requires a single picture, got {len(options.pictures)}")
+    return options
 
 
 def _load(path):
@@ -106,6 +142,8 @@ def _print(answer, as_json):
         print(json.dumps(answer), flush=True)
     elif "error" in answer:
         print(answer["error"], file=sys.stderr, flush=True)
+    elif "lines" in answer:
+        print(*(f"{answer['file']}: {line}" for line in answer["lines"]), sep="\n", flush=True)
     else:
         remark = "" if answer.get("is_digit", True) else ", possibly not a digit"
         print(f"{answer['file']}: {answer['label']} ({answer['probability']:.1%}){remark}", flush=True)

@@ -1,16 +1,26 @@
-"""`find_digits` finds the digits of a page."""
+"""`find_digits` finds the digits of a page, and `read_digits` reads them with a classifier."""
 
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ._pillow.page import cut_out, find_marks
+from ._fitted import Estimator
+from ._mnist_models import predict_proba, split_normalizer
+from ._pillow.mnist_format import normalize_ink
+from ._pillow.page import INK, cut_out, find_marks
 from ._pillow.reading import read_page
+from ._segmentation import choose, find_candidates
+from .normalization import MNISTNormalizer
+from .pretrained import load_pretrained
 
-__all__ = ["find_digits"]
+__all__ = ["find_digits", "read_digits"]
 
 _MARGIN = 4  # of white around each found digit, in pixels
+_MNIST = MNISTNormalizer()  # the format of the images for which the detector was fitted
+_TOO_NOVEL = 1.15  # piece that is not a digit; 1 is the limit of the detector, which 1% of digits exceed
 
 
 @dataclass(frozen=True)
@@ -32,11 +42,43 @@ class FoundDigits:
     images: list[NDArray[np.uint8]]
 
 
+@dataclass(frozen=True, repr=False)
+class ReadDigits:
+    """The digits of a page and what they say, as `read_digits` returns them.
+
+    Attributes
+    ----------
+    lines : list of str
+        The labels of each line, from top to bottom.
+    labels : ndarray of shape (n,)
+        Predicted label of each digit, in reading order.
+    probabilities : ndarray of shape (n, n_classes)
+        Probability of each class, for each digit.
+    boxes : ndarray of shape (n, 4), int
+        Top, left, bottom and right of each digit, in pixels of the picture. Bottom and right are exclusive.
+    line : ndarray of shape (n,), int
+        Index in `lines` of each digit.
+    rejected_boxes : ndarray of shape (n_rejected, 4), int
+        Boxes of the marks that are not digits.
+    """
+
+    lines: list[str]
+    labels: NDArray[Any]
+    probabilities: NDArray[np.floating[Any]]
+    boxes: NDArray[np.int64]
+    line: NDArray[np.int64]
+    rejected_boxes: NDArray[np.int64]
+
+    def __repr__(self) -> str:
+        return f"ReadDigits(lines={self.lines})"
+
+
 def find_digits(picture: object) -> FoundDigits:
     """Find the handwritten digits of a page, without a classifier.
 
     Shadows, stains, ruled lines, frames and specks are left out, and broken strokes are joined. Digits that
-    touch are found as one. Read more in the :ref:`User Guide <guide-reading>`.
+    touch are found as one; :func:`read_digits` separates them. Read more in the
+    :ref:`User Guide <guide-reading>`.
 
     Parameters
     ----------
@@ -60,6 +102,7 @@ def find_digits(picture: object) -> FoundDigits:
 
     See Also
     --------
+    read_digits : Reads the digits with a classifier.
     MNISTNormalizer : Converts the images to MNIST's format.
 
     Examples
@@ -80,5 +123,142 @@ def find_digits(picture: object) -> FoundDigits:
     return FoundDigits(page.to_picture(marks.boxes), marks.line, images)
 
 
+def read_digits(model: Estimator, picture: object) -> ReadDigits:
+    """Read the handwritten digits of a page.
+
+    Digits that touch are separated: marks that are unlike a digit are cut in several ways, and the most
+    probable segmentation is kept [1]_. Marks that are not digits are left out of the text. Read more in the
+    :ref:`User Guide <guide-reading>`.
+
+    Parameters
+    ----------
+    model : classifier with `predict_proba`
+        Fitted on square gray images in MNIST's format, with or without `MNISTNormalizer` before it. Its
+        pixels are on the scale of its `ImagePreprocessor`, in [0, 1] for a `CNNDigitClassifier` without one,
+        and from 0 to 255 for any other classifier.
+    picture : array-like of shape (h, w), (h, w, 1), (h, w, 3) or (h, w, 4), Pillow image, str or PathLike
+        One picture, as in :func:`find_digits`.
+
+    Returns
+    -------
+    digits : ReadDigits
+        The text of each line, and the label, probabilities and box of each digit.
+
+    Raises
+    ------
+    NotFittedError
+        If the model is not fitted.
+    OSError
+        If a file is missing or cannot be opened.
+    TypeError
+        If the model is not an estimator.
+    ValueError
+        If the model has no `predict_proba` or was not fitted on square gray images, or the picture is not
+        valid, see :func:`find_digits`.
+
+    See Also
+    --------
+    find_digits : Finds the digits only.
+    ReadingDisplay : Shows the picture with the labels.
+
+    Notes
+    -----
+    If the classes are other than the digits 0 to 9, all marks are read, and none is cut, because the detector
+    of ``load_pretrained("mnist_novelty")`` only knows digits.
+
+    References
+    ----------
+    .. [1] LeCun, Y., Bottou, L., Bengio, Y. and Haffner, P., "Gradient-based learning applied to document
+       recognition", Proceedings of the IEEE 86(11), 1998, section V on heuristic over-segmentation.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sk_mnist_cnn import load_mnist_sample, load_pretrained, read_digits
+    >>> images = load_mnist_sample().x_test[:3]
+    >>> page = np.pad(np.concatenate(images, axis=1), 20)
+    >>> read_digits(load_pretrained(), page)
+    ReadDigits(lines=['860'])
+    """
+    normalizer, classifier = split_normalizer(model)
+    page = read_page(picture, "picture")
+    marks = find_marks(page.gray)
+    inks = [cut_out(marks, number) for number in range(len(marks.boxes))]
+    pieces, mark, probabilities, is_digit = _read_marks(inks, normalizer, classifier)
+    boxes = page.to_picture(_locate(pieces, mark, marks))
+    labels = np.asarray(model.classes_)[probabilities[is_digit].argmax(axis=1)]
+    numbers, line = np.unique(marks.line[mark[is_digit]], return_inverse=True)
+    lines = ["".join(map(str, labels[line == number])) for number in range(len(numbers))]
+    return ReadDigits(lines, labels, probabilities[is_digit], boxes[is_digit], line, boxes[~is_digit])
+
+
+def _read_marks(inks, normalizer, classifier):
+    """Cut marks into digits, and classify them.
+
+    Returns
+    -------
+    pieces : list of n ndarrays
+        Ink of each digit, in the place of its mark.
+    mark : ndarray of shape (n,)
+        Number of the mark of each digit.
+    probabilities : ndarray of shape (n, n_classes)
+    is_digit : ndarray of shape (n,)
+        False for all pieces of a mark if one of them is not a digit.
+    """
+    measure = _novelty if _are_digits(classifier.classes_) else _no_novelty
+    images = _normalize(inks, _MNIST)
+    novelty = measure(images)
+    candidates = find_candidates(inks, novelty)
+    pieces = [piece.ink for piece in candidates.pieces]
+    parts = _normalize(pieces[len(inks) :], _MNIST)
+    images, novelty = np.concatenate([images, parts]), np.append(novelty, measure(parts))
+    if (normalizer.size, normalizer.box) != (_MNIST.size, _MNIST.box):
+        images = _normalize(pieces, normalizer)
+    probabilities = predict_proba(classifier, images)
+    chosen = choose(candidates, probabilities, novelty)
+    mark = candidates.mark[chosen]
+    is_digit = ~np.isin(mark, mark[novelty[chosen] > _TOO_NOVEL])
+    return [pieces[i] for i in chosen], mark, probabilities[chosen], is_digit
+
+
 def _on_paper(ink):
     return np.rint(255 * (1 - np.pad(ink, _MARGIN))).astype(np.uint8)
+
+
+def _normalize(inks, normalizer):
+    """Return digits in MNIST's format, of shape (n, size, size), uint8."""
+    size, box = normalizer.size, normalizer.box
+    images = [normalize_ink(ink / ink.max(), size, box) for ink in inks]
+    return np.array(images, np.uint8).reshape(-1, size, size)
+
+
+@lru_cache(maxsize=1)
+def _load_detector():
+    return load_pretrained("mnist_novelty")
+
+
+def _are_digits(classes):
+    return set(map(str, classes)) <= set("0123456789")
+
+
+def _no_novelty(images):
+    return np.zeros(len(images))
+
+
+def _novelty(images):
+    """Return how unlike MNIST's digits images are, from 0; above 1, the detector labels them as outliers."""
+    if not len(images):
+        return np.zeros(0)
+    detector = _load_detector()
+    # The score is a product of two distances.
+    return np.sqrt(detector.score_samples(images) / detector.offset_)
+
+
+def _locate(pieces, mark, marks):
+    """Return the boxes of pieces of marks, in pixels of the reduced page."""
+    boxes = np.zeros((len(pieces), 4), int)
+    for box, ink, number in zip(boxes, pieces, mark, strict=True):
+        rows, columns = (np.flatnonzero((ink > INK).any(axis=axis)) for axis in (1, 0))
+        top, left = np.maximum(marks.boxes[number, :2] - 1, 0)
+        box[:] = top + rows[0], left + columns[0], top + rows[-1] + 1, left + columns[-1] + 1
+    return boxes

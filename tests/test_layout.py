@@ -30,7 +30,7 @@ LAYERS = (
         "_skops",
         "pretrained",
     ),
-    ("_attribution", "_fitted"),
+    ("_attribution", "_fitted", "_mnist_models", "_segmentation"),
     ("classifier", "preprocessing", "normalization", "novelty", "network", "datasets"),
     ("_fitting",),
     ENGINES,

@@ -105,3 +105,47 @@ def test_unusable_models_are_refused(folder, tmp_path):
     save_model(StandardScaler(), path)
     with pytest.raises(SystemExit, match=r"it must hold a fitted classifier, got StandardScaler\(\)"):
         main([picture, "--model", str(path)])
+
+
+@pytest.fixture(scope="module")
+def page(folder):
+    """The path of a picture with two lines of digits, and its text."""
+    mnist = load_mnist_sample()
+    picture = np.full((160, 240), 255, np.uint8)
+    for i, image in enumerate(mnist.x_test[:5]):
+        top, left = (20, 100)[i > 2], 20 + 50 * (i % 3)
+        picture[top : top + 28, left : left + 28] -= image
+    Image.fromarray(picture).save(folder / "page.png")
+    text = "".join(map(str, mnist.y_test[:5]))
+    return str(folder / "page.png"), [text[:3], text[3:]]
+
+
+def test_lines_of_a_page(folder, page, capsys):
+    path, lines = page
+    assert main([path, str(folder / "seven.png")]) == 0
+    *shown, seven = capsys.readouterr().out.splitlines()
+    assert shown == [f"{path}: {line}" for line in lines]
+    assert "7 (" in seven
+
+
+def test_json_of_a_page(page, capsys):
+    path, lines = page
+    assert main(["--json", path]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert (answer["file"], answer["lines"]) == (path, lines)
+    assert "".join(str(digit["label"]) for digit in answer["digits"]) == "".join(lines)
+    assert [digit["line"] for digit in answer["digits"]] == [0, 0, 0, 1, 1]
+    assert all(0 < digit["probability"] <= 1 and len(digit["box"]) == 4 for digit in answer["digits"])
+
+
+def test_saves_the_picture_with_boxes(folder, page, tmp_path, capsys):
+    path, _ = page
+    assert main([path, "--save", str(tmp_path / "read.png")]) == 0
+    with Image.open(tmp_path / "read.png") as saved:
+        assert min(saved.size) > 500
+        assert np.ptp(np.asarray(saved.convert("RGB")), axis=-1).max() > 50  # it has colors
+    assert main([path, "--save", str(tmp_path / "read.xyz")]) == 1
+    assert "xyz" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        main([path, str(folder / "seven.png"), "--save", str(tmp_path / "both.png")])
+    assert "requires a single picture, got 2" in capsys.readouterr().err

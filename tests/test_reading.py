@@ -1,12 +1,26 @@
-"""`find_digits` on pages composed of the shipped digits."""
+"""`find_digits` and `read_digits` on pages composed of the shipped digits."""
+
+from difflib import SequenceMatcher
 
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from PIL import Image
+from sklearn.exceptions import NotFittedError
+from sklearn.linear_model import RidgeClassifier
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
 
-from sk_mnist_cnn import MNISTNormalizer, find_digits, load_mnist_sample, load_pretrained
-from tests.benchmarks.pages import compose_page
+from sk_mnist_cnn import (
+    CNNDigitClassifier,
+    MNISTNormalizer,
+    find_digits,
+    load_mnist_sample,
+    load_pretrained,
+    read_digits,
+)
+from tests.benchmarks.pages import compose_clutter, compose_page, compose_pages
+from tests.benchmarks.reading import Baseline, Reader, measure_pages
 
 
 @pytest.fixture(scope="module")
@@ -14,9 +28,15 @@ def sample():
     return load_mnist_sample()
 
 
-def write(sample, lengths, paper="white", touching=0.0, seed=0):
-    """Return a page with lines of these lengths, of the first test digits."""
-    ends = np.cumsum(lengths)
+@pytest.fixture(scope="module")
+def model():
+    """The pretrained pipeline, never changed."""
+    return load_pretrained()
+
+
+def write(sample, lengths, paper="white", touching=0.0, seed=0, start=0):
+    """Return a page with lines of these lengths, of consecutive test digits."""
+    ends = start + np.cumsum(lengths)
     groups = [np.arange(end - length, end) for length, end in zip(lengths, ends, strict=True)]
     images, labels = ([values[group] for group in groups] for values in (sample.x_test, sample.y_test))
     return compose_page(images, labels, touching, paper, np.random.default_rng(seed))
@@ -39,10 +59,10 @@ def test_finds_the_digits_of_a_page_in_reading_order(sample, paper):
     assert np.abs(found.boxes - page.boxes).max() <= 6
 
 
-def test_images_are_for_the_normalizer(sample):
+def test_images_are_for_the_normalizer(sample, model):
     page = digits_in_a_row(sample, 8)
     digits = MNISTNormalizer().transform(find_digits(page).images)
-    assert_array_equal(load_pretrained().predict(digits), sample.y_test[:8])
+    assert_array_equal(model.predict(digits), sample.y_test[:8])
 
 
 def test_bright_ink_on_dark_paper(sample):
@@ -105,6 +125,11 @@ def test_a_blank_picture_has_no_digits(picture):
     assert found.boxes.shape == (0, 4)
     assert found.line.shape == (0,)
     assert found.images == []
+    digits = read_digits(load_pretrained(), picture)
+    assert digits.lines == []
+    assert digits.labels.shape == (0,)
+    assert digits.probabilities.shape == (0, 10)
+    assert digits.rejected_boxes.shape == (0, 4)
 
 
 def test_boxes_of_rotated_photos_are_those_of_the_upright_picture(sample, tmp_path):
@@ -118,8 +143,9 @@ def test_boxes_of_rotated_photos_are_those_of_the_upright_picture(sample, tmp_pa
 def test_several_pictures_are_refused(sample, tmp_path):
     page = digits_in_a_row(sample)
     for pictures in ([page, page], ["one.png", "two.png"], (Image.fromarray(page),)):
-        with pytest.raises(ValueError, match=r"picture must be a single picture, got a (list|tuple) of [12]"):
-            find_digits(pictures)
+        for function in (find_digits, lambda picture: read_digits(load_pretrained(), picture)):
+            with pytest.raises(ValueError, match=r"must be a single picture, got a (list|tuple) of [12]"):
+                function(pictures)
     with pytest.raises(ValueError, match=r"picture must be a picture of shape .* \(5, 100, 180\)"):
         find_digits(np.stack([page] * 5))
 
@@ -127,3 +153,102 @@ def test_several_pictures_are_refused(sample, tmp_path):
 def test_missing_file(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"page.png"):
         find_digits(tmp_path / "page.png")
+
+
+def test_reads_lines(sample, model):
+    page = write(sample, [5, 3, 7, 1])
+    digits = read_digits(model, page.picture)
+    assert digits.lines == page.lines
+    assert "".join(map(str, digits.labels)) == "".join(page.lines)
+    assert_array_equal(digits.line, page.line)
+    assert_allclose(digits.boxes, page.boxes, atol=6)
+    assert_allclose(digits.probabilities.sum(axis=1), 1, atol=1e-5)
+    assert_array_equal(digits.labels, digits.probabilities.argmax(axis=1))
+    assert digits.rejected_boxes.shape == (0, 4)
+    assert repr(digits) == f"ReadDigits(lines={page.lines})"
+
+
+def test_separates_digits_that_touch(sample, model):
+    pages = [write(sample, [2] * 6, touching=1.0, start=start) for start in (100, 200, 300)]
+    texts = ["".join(page.lines) for page in pages]
+    read = ["".join(read_digits(model, page.picture).lines) for page in pages]
+    similarity = [SequenceMatcher(None, *pair).ratio() for pair in zip(read, texts, strict=True)]
+    assert np.mean(similarity) > 0.85
+    assert len(find_digits(pages[0].picture).boxes) < 12
+
+
+def test_predicts_once(sample, model, monkeypatch):
+    calls = []
+    original = CNNDigitClassifier.predict_proba
+    monkeypatch.setattr(CNNDigitClassifier, "predict_proba", lambda *args: calls.append(1) or original(*args))
+    read_digits(model, write(sample, [3, 3], touching=0.5).picture)
+    assert calls == [1]
+
+
+def with_sharp_sign(page):
+    """Return a page with # on the right."""
+    sign = np.full((100, 60), 255, np.uint8)
+    sign[30:60, 12:15] = sign[30:60, 24:27] = sign[38:41, 5:35] = sign[50:53, 5:35] = 0
+    return np.hstack([page, sign])
+
+
+def test_marks_that_are_no_digits_are_listed_apart(sample, model):
+    page = digits_in_a_row(sample)
+    digits = read_digits(model, with_sharp_sign(page))
+    assert digits.lines == ["".join(map(str, sample.y_test[:3]))]
+    left = page.shape[1] + 5
+    assert_allclose(digits.rejected_boxes, [[30, left, 60, left + 30]], atol=1)
+
+
+def test_few_false_digits_in_clutter(model):
+    assert sum(len(read_digits(model, picture).labels) for picture in compose_clutter(2)) <= 4
+
+
+def test_normalizer_before_the_model_changes_nothing(sample, model):
+    page = digits_in_a_row(sample)
+    expected = read_digits(model, page)
+    for invert in ("auto", True, False):
+        digits = read_digits(make_pipeline(MNISTNormalizer(invert=invert), *model), page)
+        assert_allclose(digits.probabilities, expected.probabilities, atol=1e-6)
+
+
+def test_classifiers_of_sklearn_on_flat_rows(sample):
+    rows = sample.x_train[:2000].reshape(-1, 784)
+    neighbors = KNeighborsClassifier(3).fit(rows, sample.y_train[:2000])
+    digits = read_digits(neighbors, digits_in_a_row(sample))
+    assert digits.lines == ["".join(map(str, sample.y_test[:3]))]
+
+
+def test_models_fitted_on_8x8_digits(sample, fitted, fitted_pipeline):
+    for model in (fitted, fitted_pipeline):
+        assert len(read_digits(model, digits_in_a_row(sample, 5)).lines[0]) == 5
+
+
+def test_with_other_classes_all_marks_are_read(sample):
+    rows, letters = sample.x_train[:500].reshape(-1, 784), np.array(list("abcdefghij"))[sample.y_train[:500]]
+    digits = read_digits(KNeighborsClassifier(1).fit(rows, letters), with_sharp_sign(digits_in_a_row(sample)))
+    assert len(digits.lines[0]) == 4
+    assert digits.rejected_boxes.shape == (0, 4)
+
+
+def test_errors_of_the_model(sample):
+    page = digits_in_a_row(sample)
+    with pytest.raises(NotFittedError):
+        read_digits(KNeighborsClassifier(), page)
+    with pytest.raises(TypeError, match=r"not an estimator"):
+        read_digits("mnist", page)
+    rows = sample.x_train[:100].reshape(100, -1)
+    with pytest.raises(ValueError, match=r"classifier with predict_proba, got RidgeClassifier"):
+        read_digits(RidgeClassifier().fit(rows, sample.y_train[:100]), page)
+    with pytest.raises(ValueError, match=r"fitted on square gray images, got .* 99 features"):
+        read_digits(KNeighborsClassifier().fit(rows[:, :99], sample.y_train[:100]), page)
+
+
+@pytest.mark.slow
+def test_pages_of_the_benchmark(sample, model):
+    pages = list(compose_pages(sample.x_test[:300], sample.y_test[:300], touching=0.15, length=(5, 5)))
+    found, read, numbers, _ = measure_pages(Reader(model), pages)
+    _, _, numbers_of_baseline, _ = measure_pages(Baseline(model), pages)
+    assert found > 0.98
+    assert read > 0.97
+    assert numbers > max(0.8, numbers_of_baseline)

@@ -54,7 +54,7 @@ def _measure(labels, n_parts):
 def _are_strokes(boxes, areas, shape):
     """Return which parts may be strokes of digits: neither specks, nor frames, nor long lines."""
     height, width = boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1]
-    length = np.maximum(height, width)
+    length = np.hypot(height, width)
     is_thin = (areas < 0.03 * height * width) | ((length > 60) & (length**2 > 45 * areas))
     at_edge = (boxes[:, :2] == 0).any(axis=1) | (boxes[:, 2:] == shape).any(axis=1)
     is_thin |= at_edge & (length**2 > 6 * areas)
@@ -83,7 +83,7 @@ def _is_stain_or_frame(mark):
         return True
     bands = [max(2, round(0.12 * side)) for side in mark.shape]
     sides = [mark[: bands[0]], mark[-bands[0] :], mark[:, : bands[1]].T, mark[:, -bands[1] :].T]
-    return min(side.any(axis=0).mean() for side in sides) > 0.92 and mark.mean() < 0.6
+    return min(side.any(axis=0).mean() for side in sides) > 0.88 and mark.mean() < 0.6
 
 
 def _find_lines(boxes):

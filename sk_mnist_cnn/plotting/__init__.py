@@ -3,6 +3,13 @@
 from ._filters import FilterDisplay
 from ._history import TrainingHistoryDisplay
 from ._misclassified import MisclassifiedDisplay
+from ._reading import ReadingDisplay
 from ._saliency import SaliencyDisplay
 
-__all__ = ["FilterDisplay", "MisclassifiedDisplay", "SaliencyDisplay", "TrainingHistoryDisplay"]
+__all__ = [
+    "FilterDisplay",
+    "MisclassifiedDisplay",
+    "ReadingDisplay",
+    "SaliencyDisplay",
+    "TrainingHistoryDisplay",
+]

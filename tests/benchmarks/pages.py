@@ -54,9 +54,9 @@ def compose_pages(images, labels, *, touching=0.0, length=(1, 8), random_state=0
         page += 1
 
 
-def compose_page(images, labels, touching, paper, random):
+def compose_page(images, labels, touching, paper, random, sizes=_SIZES):
     """Write each group of digits into a line of one page."""
-    written = [_write_line(group, touching, random) for group in images]
+    written = [_write_line(group, touching, random, sizes) for group in images]
     height = sum(ink.shape[0] for ink, _, _ in written) + _MARGIN * (len(written) + 1)
     width = max(700, max(ink.shape[1] for ink, _, _ in written) + 2 * _MARGIN)
     ink = np.zeros((height, width))
@@ -73,9 +73,9 @@ def compose_page(images, labels, touching, paper, random):
     return Page(picture, lines, np.concatenate(boxes), np.concatenate(line), np.concatenate(touches))
 
 
-def _write_line(images, touching, random):
+def _write_line(images, touching, random, sizes):
     """Return the ink of one line, the boxes of its digits, and which ones touch the digit before."""
-    size = random.uniform(*_SIZES)
+    size = random.uniform(*sizes)
     slant, gap, tilt = random.normal(0, 0.15), random.uniform(0.1, 0.5), random.normal(0, 0.02)
     height, width = round(1.6 * size), round((len(images) + 1) * 2.2 * size)
     middle = height // 2 + round(abs(tilt) * width)
@@ -213,14 +213,13 @@ def _add_frame(ink, random):
 
 def _add_stain(ink, random):
     """Add a blurred blot, or the ring of a cup."""
-    radius = random.uniform(10, 100)
+    is_ring = random.random() < 0.3
+    radius = random.uniform(60 if is_ring else 10, 100)
     center = random.uniform(0, ink.shape)
     rows, columns = np.indices(ink.shape)
     distance = np.hypot(rows - center[0], columns - center[1]) / radius
     wobble = ndimage.gaussian_filter(random.normal(size=ink.shape), radius / 4) * radius
-    distance = distance + 0.5 * wobble
-    if random.random() < 0.3:
-        shape = np.exp(-(((distance - 1) * 12) ** 2))
-    else:
-        shape = special.expit(12 * (1 - distance))
+    distance = distance + (0.05 if is_ring else 0.5) * wobble
+    outside = 12 * (distance - 1)
+    shape = np.exp(-(outside**2)) if is_ring else special.expit(-outside)
     np.maximum(ink, random.uniform(0.1, 0.6) * shape, out=ink)
