@@ -19,9 +19,8 @@ from . import machine
 from .__main__ import OUTPUT
 from .learning_curves import LOADERS, flat, split
 
-BATCHES = 300, 600, 1_000, 1_500, 2_000, 2_500
+BATCHES = 300, 600, 1_000, 1_500, 2_000
 COUNTS = {"MNIST": (100, 300, 1_000, 5_000, 8_000), "8x8 digits": (300, None), "animals": (None,)}
-DRAWS = 2
 
 
 @dataclass(frozen=True)
@@ -64,7 +63,7 @@ def parse(arguments):
 def runs(loaders, quick):
     if quick:
         return [Run("8x8 digits", 100, 0)]
-    return [Run(data, n, draw) for data in loaders for n in COUNTS[data] for draw in range(DRAWS)]
+    return [Run(data, n, draw=0) for data in loaders for n in COUNTS[data]]
 
 
 def train(run, data, batches):

@@ -169,13 +169,13 @@ def learning_curves():
 
 
 def epochs():
-    """Return the mean accuracy in % of the default parameters, by the number of batches."""
-    rows = DataFrame(load("epochs")["rows"])
-    means = 100 * rows.groupby(["data", "images", "batches"], sort=False)["accuracy"].mean().unstack()
-    header = ["training images", 'epochs of `"auto"`', *(f"{n:,} steps" for n in means.columns)]
+    """Return the accuracy in % of the default parameters, by the number of batches."""
+    rows = DataFrame(load("epochs")["rows"]).set_index(["data", "images", "batches"])
+    accuracies = 100 * rows["accuracy"].unstack(sort=False)
+    header = ["training images", 'epochs of `"auto"`', *(f"{n:,} steps" for n in accuracies.columns)]
     return [header] + [
         [f"{data}, {images:,}", str(auto_epochs(images)), *(f"{value:.1f}" for value in row)]
-        for (data, images), row in zip(means.index, means.to_numpy(), strict=True)
+        for (data, images), row in zip(accuracies.index, accuracies.to_numpy(), strict=True)
     ]
 
 
