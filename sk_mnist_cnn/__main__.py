@@ -6,8 +6,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from sklearn.pipeline import Pipeline, make_pipeline
 
+from ._pillow.mnist_format import normalize_digit
 from ._pillow.reading import read_gray
 from .normalization import MNISTNormalizer
 from .persistence import load_model
@@ -67,7 +69,8 @@ def recognize(model: Any, file: str, detector: Any = None) -> tuple[dict[str, An
     digits = read_digits(model, file)
     if len(digits.labels) > 1:
         return {"file": file, "lines": digits.lines, "digits": _as_dicts(digits)}, digits
-    image = model[0].transform([gray])
+    # As model[0].transform([gray]) does, but without its warnings, which the answers below replace.
+    image = normalize_digit(gray, model[0].size, model[0].box, model[0].invert)[np.newaxis]
     if not image.any():
         raise ValueError(
             f"{file} must show a digit on plain paper, got no ink. Write the digit darker or larger."

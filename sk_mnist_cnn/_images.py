@@ -6,6 +6,7 @@ are flat rows with an ``image_shape`` of (h, w, c), which needs no copy in eithe
 
 from math import isqrt, prod
 from numbers import Integral
+from os import PathLike
 
 import numpy as np
 from scipy import sparse
@@ -109,7 +110,7 @@ def to_array(X):
     TypeError
         If `X` is sparse.
     ValueError
-        If its images differ in shape, or its dtype is that of dates or times.
+        If its images differ in shape, or it holds text, paths, dates or times.
     """
     check_dense(X)
     if hasattr(X, "columns"):
@@ -123,6 +124,11 @@ def to_array(X):
             f"X must hold images of one shape, got images that NumPy cannot stack ({error}). "
             "Resize them, or put an MNISTNormalizer first, which takes a list of images of any size."
         ) from error
+    if array.size and isinstance(array.flat[0], (str, PathLike)):
+        raise ValueError(
+            f"X must hold pixels, got text or paths such as {array.flat[0]!r}. Put an MNISTNormalizer first, "
+            "which opens picture files."
+        )
     if array.dtype.kind in "mM":  # scikit-learn checks other dtypes
         raise ValueError(f"X must hold pixels, which are real numbers, got dtype {array.dtype}. Convert it.")
     return array
@@ -259,11 +265,16 @@ def refuse_single_image(shape, image_shape):
     if image_shape[2] == 1:
         layouts.append(image_shape[:2])
     if shape[1:] not in layouts and shape in layouts:
-        raise ValueError(
-            f"X must hold a batch of images of shape {image_shape}, got an array of shape {shape}, which "
-            "seems to be a single image. Reshape your data. Pass X[np.newaxis], or X[i : i + 1] instead of "
-            "X[i]."
-        )
+        raise single_image_error(shape, image_shape)
+
+
+def single_image_error(shape, image_shape):
+    """Return the error for an array that seems to hold one image without the axis of samples."""
+    return ValueError(
+        f"X must hold a batch of images of shape {image_shape}, got an array of shape {shape}, which "
+        "seems to be a single image. Reshape your data. Pass X[np.newaxis], or X[i : i + 1] instead of "
+        "X[i]."
+    )
 
 
 def check_layout(layout, image_shape):

@@ -131,6 +131,7 @@ def calls_without_fit():
 CALLS = dict(calls_without_fit())
 
 
+@pytest.mark.filterwarnings("ignore:2 of 2 pictures become black")  # of zeros
 @pytest.mark.parametrize("path", CALLS)
 def test_not_fitted_error_is_documented_where_it_is_raised(path, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)  # `save_model` saves estimators that are not fitted

@@ -17,10 +17,12 @@ from numpy.testing import assert_allclose, assert_array_equal
 from PIL import EpsImagePlugin, Image
 from scipy import ndimage
 from sklearn.base import clone
+from sklearn.datasets import load_digits
 from sklearn.pipeline import make_pipeline
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sk_mnist_cnn import CNNDigitClassifier, ImagePreprocessor, load_mnist_sample
+from sk_mnist_cnn._pillow.mnist_format import find_ink, shows_several_marks
 from sk_mnist_cnn._pillow.reading import read_gray
 from sk_mnist_cnn.normalization import MNISTNormalizer
 from tests.estimators import sparse_batches
@@ -28,6 +30,7 @@ from tests.estimators import sparse_batches
 WHITE, GRAY_PAPER = 255, 200
 
 NOT_ALL_HAVE_DIGITS = pytest.mark.filterwarnings(r"ignore:\d+ of \d+ pictures become black")
+SOME_HAVE_SEVERAL = pytest.mark.filterwarnings(r"ignore:\d+ of \d+ pictures seem to show several digits")
 
 
 @pytest.fixture(scope="module")
@@ -283,6 +286,7 @@ def stained_page(seed):
 
 @NOT_ALL_HAVE_DIGITS
 @pytest.mark.parametrize("invert", ["auto", False, True])
+@SOME_HAVE_SEVERAL  # stains
 def test_stained_pages_do_not_raise(invert):
     for digit in normalize([stained_page(seed) for seed in range(150)], invert=invert):
         assert digit.max() in (0, 255)
@@ -308,10 +312,12 @@ def test_empty_pictures_become_black(picture, invert):
 def test_warns_of_pictures_with_too_little_contrast():
     scan = (seven() > 0) * np.uint16(4095)  # 12 bits
     blank = np.full_like(scan, 7)
-    rule = r"^2 of 4 pictures become black.* X\[1\], with pixels from 0 to 0\.062 of .*multiply 12-bit scans"
+    rule = r"^2 of 3 pictures become black.* X\[0\], with pixels from 0 to 0\.062 of .*multiply 12-bit scans"
     with pytest.warns(UserWarning, match=rule) as caught:
-        digits = normalize([blank, scan, scan * 16, scan])
-    assert [digit.any() for digit in digits] == [False, False, True, False]
+        digits = normalize([scan, scan * 16, scan])
+    assert [digit.any() for digit in digits] == [False, True, False]
+    with pytest.warns(UserWarning, match=r"^1 of 2 pictures become black, because they are blank.* X\[1\]"):
+        normalize([scan * 16, blank])
     assert caught[0].filename == __file__
 
 
@@ -492,10 +498,62 @@ def test_raises_for_a_single_picture_outside_a_list(X):
         normalize(X)
 
 
-def test_a_single_array_is_read_as_rows_with_a_warning(originals):
+@pytest.mark.parametrize("shape", [(28, 28), (28, 28, 1), (200, 120), (60, 90, 3), (60, 90, 4)])
+def test_raises_for_a_single_array(shape):
+    with pytest.raises(
+        ValueError, match=r"which seems to be a single image.* Pass X\[np\.newaxis\]"
+    ) as error:
+        normalize(np.zeros(shape, np.uint8))
+    if len(shape) == 2:
+        preprocessor = ImagePreprocessor().fit(np.zeros((3, *shape), np.uint8))
+        with pytest.raises(ValueError) as expected:
+            preprocessor.transform(np.zeros(shape, np.uint8))
+        assert str(error.value) == str(expected.value)
+
+
+@NOT_ALL_HAVE_DIGITS
+@SOME_HAVE_SEVERAL
+def test_rows_that_are_not_square_are_read_with_a_warning(originals):
     with pytest.warns(UserWarning, match="28 features are not a square .* a single one as X") as record:
-        assert normalize(originals[0]).shape == (28, 28, 28)
+        assert normalize(originals[0][:5]).shape == (5, 28, 28)
     assert record[0].filename == __file__
+
+
+def beside(left, right, gap=4):
+    """Return a picture of two images in MNIST's format side by side, in dark ink."""
+    left, right = (image[:, image.any(axis=0)] for image in (left, right))
+    return 255 - np.pad(np.concatenate([left, np.zeros((28, gap), np.uint8), right], axis=1), 6)
+
+
+def test_warns_of_pictures_with_several_digits(originals, tmp_path):
+    file = tmp_path / "number.png"
+    Image.fromarray(beside(originals[0], originals[1])).save(file)
+    rule = r"^1 of 2 pictures seem to show several digits.* is X\[1\], the file '.*number\.png'.*find_digits"
+    with pytest.warns(UserWarning, match=rule) as caught:
+        digits = normalize([255 - originals[0], file])
+    assert len(digits) == 2
+    assert caught[0].filename == __file__
+
+
+def test_a_broken_digit_is_one_digit():
+    five = np.zeros((60, 60), np.uint8)
+    five[20:26, 15:20] = five[25:31, 15:35] = five[30:50, 32:37] = five[46:50, 12:34] = 255
+    bar = five.copy()
+    bar[10:15, 38:52] = 255  # apart, to the upper right
+    zero = np.zeros((60, 60), np.uint8)
+    zero[10:50, 15:21] = zero[10:50, 39:45] = zero[10:15, 20:41] = zero[46:50, 15:30] = 255
+    normalize([bar, zero], invert=False)  # warnings are errors
+
+
+@pytest.mark.slow
+def test_warns_of_few_single_digits_and_of_most_pairs(mnist):
+    ink = [find_ink(image / np.float32(255), False) for image in mnist.x_test]
+    assert not any(shows_several_marks(digit) for digit in ink)
+    others = [find_ink(image / np.float32(16), False) for image in load_digits().images]
+    assert not any(shows_several_marks(digit) for digit in others)
+    pairs = [beside(*pair) for pair in zip(mnist.x_test[:500], mnist.x_test[500:1000], strict=True)]
+    found = [shows_several_marks(find_ink(pair / np.float32(255), True)) for pair in pairs]
+    assert np.mean(found) > 0.98
 
 
 def png(width, height, *chunks):
@@ -541,6 +599,7 @@ def jpeg(n_scans):
     return content[:start] + content[start:-2] * n_scans + content[-2:]
 
 
+@NOT_ALL_HAVE_DIGITS
 def test_raises_for_jpeg_files_of_many_scans(tmp_path):
     (tmp_path / "few.jpg").write_bytes(jpeg(50))
     assert not normalize([tmp_path / "few.jpg"]).any()
@@ -578,6 +637,7 @@ def test_ghostscript_is_not_run(tmp_path, monkeypatch):
     run.assert_not_called()
 
 
+@NOT_ALL_HAVE_DIGITS
 def test_a_small_file_of_many_pixels_needs_little_memory(tmp_path):
     content = palette_png(side=3000)
     assert len(content) < 12_000
@@ -608,6 +668,7 @@ def test_raises_for_invalid_parameters(originals, params, method):
 
 
 @NOT_ALL_HAVE_DIGITS
+@SOME_HAVE_SEVERAL
 @pytest.mark.filterwarnings("ignore:.* features are not a square gray image:UserWarning")
 @parametrize_with_checks([MNISTNormalizer()])
 def test_estimator_checks_pass(estimator, check):

@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -440,6 +441,18 @@ def test_refit_replaces_all_fitted_attributes(frame, images):
     assert not hasattr(transformer, "feature_names_in_")
     assert transformer.image_shape_ == (4, 4, 1)
     assert transformer.n_features_in_ == 4
+
+
+@pytest.mark.parametrize(
+    "X",
+    [["one.png", "two.png"], [Path("one.png")], np.array(["one.png"]), np.array([["one.png"]])],
+    ids=["str", "Path", "array", "column"],
+)
+def test_picture_files_need_a_normalizer(X):
+    with pytest.raises(ValueError, match=r"text or paths such as .*one\.png.*Put an MNISTNormalizer first"):
+        ImagePreprocessor().fit(X)
+    with pytest.raises(ValueError, match="Put an MNISTNormalizer first"):
+        ImagePreprocessor().fit(np.zeros((2, 5, 5))).transform(X)
 
 
 @pytest.mark.parametrize("shape", [(28, 28), (28, 28, 1), (784,)])

@@ -11,8 +11,8 @@ _STROKES = (1.6, 3.6)  # range of the mean stroke width of 90% of MNIST's digits
 
 
 def normalize_digit(gray, size, box, invert):
-    """Return one picture in MNIST's format, as `MNISTNormalizer.transform` does for each picture."""
-    return normalize_ink(_find_ink(gray, invert), size, box)
+    """Return one picture in MNIST's format, as `MNISTNormalizer.transform` does, but without its warnings."""
+    return normalize_ink(find_ink(gray, invert), size, box)
 
 
 def normalize_ink(ink, size, box):
@@ -22,8 +22,8 @@ def normalize_ink(ink, size, box):
     return _center(_fit_box(_crop(_fit_strokes(_crop(ink))), box), size)
 
 
-def _find_ink(gray, invert):
-    """Return ink from 0 to 1, on a background of 0."""
+def find_ink(gray, invert):
+    """Return the ink of one digit from 0 to 1, on a background of 0, by the rules of `MNISTNormalizer`."""
     deviation = gray - _paper(gray)
     if np.sum(deviation**3) < 0 if invert == "auto" else invert:
         deviation = -deviation
@@ -37,6 +37,32 @@ def _find_ink(gray, invert):
         return np.zeros_like(gray)
     ink = np.clip((deviation - level) / full, 0, 1)
     return _drop_stains(np.where(ink > max(0.02, 3 * noise / full), ink, 0))
+
+
+def shows_several_marks(ink):
+    """Return whether two marks of similar height are beside each other, so that a picture has several digits.
+
+    The parts of a broken digit are close to each other, differ in height, such as a 5 and its bar, overlap
+    horizontally, or are together narrower than two digits.
+    """
+    ink = _crop(ink)
+    reach = max(1, round(len(ink) / 20))  # of the second look, which joins the parts of broken strokes
+    joined = ndimage.maximum_filter(np.pad(ink, reach), 2 * reach + 1)
+    return _has_marks_side_by_side(ink > 0.2) and _has_marks_side_by_side(joined > 0.2)
+
+
+def _has_marks_side_by_side(is_ink):
+    labels, n_marks = ndimage.label(is_ink, np.ones((3, 3)))
+    if n_marks < 2:
+        return False
+    places = ndimage.find_objects(labels)
+    marks = [(columns.start, columns.stop, rows.start, rows.stop) for rows, columns in places]
+    left, right, top, bottom = np.array(sorted(marks)).T
+    height = bottom - top
+    is_high = height >= 0.6 * height.max()
+    left, right, top, bottom = left[is_high], right[is_high], top[is_high], bottom[is_high]
+    is_wide = right.max() - left[0] > 0.8 * (bottom.max() - top.min())
+    return bool(is_wide and np.any(left[1:] >= np.maximum.accumulate(right)[:-1]))
 
 
 def _drop_stains(ink):

@@ -12,6 +12,7 @@ from sklearn.pipeline import Pipeline
 from .._attribution import occlusion_saliency
 from .._fitted import transform_before_network
 from .._pillow.edges import describe_edges
+from .._pillow.mnist_format import normalize_digit
 from ..classifier import CNNDigitClassifier
 from ..datasets import load_mnist_sample
 from ..normalization import MNISTNormalizer
@@ -186,7 +187,7 @@ class Recognizer:
 
 
 def _to_mnist(strokes):
-    return MNISTNormalizer(invert=True).transform([draw(strokes)])[0]
+    return normalize_digit(draw(strokes) / np.float32(255), size=28, box=20, invert=True)
 
 
 def _is_similar(image, others):
