@@ -13,7 +13,10 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from sk_mnist_cnn import CNNDigitClassifier, load_mnist
+import numpy as np
+from sklearn.utils import Bunch
+
+from sk_mnist_cnn import CNNDigitClassifier
 
 from . import machine
 from .__main__ import OUTPUT
@@ -37,7 +40,7 @@ def main(arguments=None):
     loaders = dict(LOADERS)
     flags = ["--quick"] if options.quick else []
     if options.images:
-        loaders["animals"] = lambda: flat(load_mnist(options.images))
+        loaders["animals"] = lambda: flat(Bunch(**np.load(options.images)))
         flags += ["--images", options.images.name]
     command = shlex.join(["python", "-m", "tests.benchmarks.epochs", *flags])
     results = {"machine": machine.describe(command), "rows": []}

@@ -7,6 +7,7 @@ the directive ``measurements``. ``python -m tests.benchmarks.published`` prints 
 
 from statistics import median
 
+import numpy as np
 from pandas import DataFrame
 
 from sk_mnist_cnn import CNNDigitClassifier
@@ -184,6 +185,17 @@ def auto_epochs(n_images):
     return config.auto_epochs(n_images)
 
 
+def transfer():
+    """Return the mean accuracy in % on `load_digits` of each method, by the training images of each class."""
+    runs = DataFrame(load("transfer")["runs"])
+    means = 100 * runs.groupby(["method", "per_class"], sort=False)["accuracy"].mean().unstack()
+    counts = sorted(means.columns)
+    rows = [["method", *map(str, counts)]]
+    for method, values in means[counts].iterrows():
+        rows.append([method, *("" if np.isnan(value) else f"{value:.1f}" for value in values)])
+    return rows
+
+
 def choice_of_recipe():
     """Return what each recipe is for, in the order of `from_recipe`."""
     results = recipes()
@@ -240,6 +252,7 @@ TABLES = {
     "estimator-checks": estimator_checks,
     "learning-curves": learning_curves,
     "epochs": epochs,
+    "transfer": transfer,
     "choice-of-recipe": choice_of_recipe,
     "parameters-of-recipes": parameters_of_recipes,
     "recipes": recipe_results,
