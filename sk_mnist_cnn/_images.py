@@ -126,7 +126,7 @@ def to_array(X):
         ) from error
     if array.size and isinstance(array.flat[0], (str, PathLike)):
         raise ValueError(
-            f"X must hold pixels, got text or paths such as {array.flat[0]!r}. Put an MNISTNormalizer first, "
+            f"X must hold pixels, got text or paths such as {str(array.flat[0])!r}. Put an MNISTNormalizer first, "
             "which opens picture files."
         )
     if array.dtype.kind in "mM":  # scikit-learn checks other dtypes

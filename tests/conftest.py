@@ -13,7 +13,8 @@ from tests.estimators import small_classifier
 matplotlib.use("agg")
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
-collect_ignore = ["pictures.py"]  # a script, which needs a browser that is not in the dependency group `test`
+# Scripts that need packages which are not in the dependency group `test`: a browser, and PyTorch.
+collect_ignore = ["pictures.py", "benchmarks/estimator_checks.py"]
 
 
 def pytest_collection_modifyitems(items):

@@ -79,6 +79,7 @@ def test_detects_blank_images(detector):
     assert_array_equal(detector.predict(blank), [-1, -1, -1])
 
 
+@pytest.mark.filterwarnings("ignore:.* seem to show several digits")  # halves have several parts
 def test_labels_improve_the_detection(detector, sample):
     without = ImageNoveltyDetector().fit(sample.x_train)
     digits = sample.x_test[:500]
