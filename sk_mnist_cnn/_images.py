@@ -126,8 +126,8 @@ def to_array(X):
         ) from error
     if array.size and isinstance(array.flat[0], (str, PathLike)):
         raise ValueError(
-            f"X must hold pixels, got text or paths such as {str(array.flat[0])!r}. Put an MNISTNormalizer first, "
-            "which opens picture files."
+            f"X must hold pixels, got text or paths such as {str(array.flat[0])!r}. Put an MNISTNormalizer "
+            "first, which opens picture files."
         )
     if array.dtype.kind in "mM":  # scikit-learn checks other dtypes
         raise ValueError(f"X must hold pixels, which are real numbers, got dtype {array.dtype}. Convert it.")
