@@ -109,7 +109,9 @@ def test_dockerfile_and_uv_leave_out_the_same_packages():
     assert {*excluded["tool"]["uv"]["exclude-dependencies"], "tqdm"} == TRAINING
 
 
-@pytest.mark.parametrize("missing", ["tensorflow keras scikeras tqdm", "tensorflow"])
+@pytest.mark.parametrize(
+    "missing", ["tensorflow keras scikeras tqdm", pytest.param("tensorflow", marks=pytest.mark.slow)]
+)
 def test_errors_name_what_is_missing_and_the_command(missing, fitted, digits, tmp_path):
     X, y = digits
     (tmp_path / "fitted.pkl").write_bytes(pickle.dumps((fitted, X[:20], y[:20])))

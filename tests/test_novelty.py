@@ -42,7 +42,9 @@ def test_estimator_checks(estimator, check):
         raise
 
 
-@pytest.mark.parametrize(("contamination", "tolerance"), [(0.01, 0.015), (0.1, 0.05)])
+@pytest.mark.parametrize(
+    ("contamination", "tolerance"), [(0.01, 0.015), pytest.param(0.1, 0.05, marks=pytest.mark.slow)]
+)
 def test_contamination_is_the_share_of_outliers(detector, sample, contamination, tolerance):
     if contamination != detector.contamination:
         detector = ImageNoveltyDetector(contamination).fit(sample.x_train, sample.y_train)
