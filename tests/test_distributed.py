@@ -67,7 +67,7 @@ def test_two_processes_give_same_search_results(digits, alone):
 def two_dask_workers():
     """Yield a client of two Dask workers in separate processes."""
     distributed = pytest.importorskip("distributed")
-    options = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None, "env": THREADS}
+    options = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": ":0", "env": THREADS}
     with mock.patch.dict(os.environ):  # in which Dask sets the number of threads
         cluster = distributed.LocalCluster(**options)
     with cluster, distributed.Client(cluster) as client:

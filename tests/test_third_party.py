@@ -552,7 +552,7 @@ def test_dask_ml_hyperband(data, shape):
         test_size=0.2,
         random_state=0,
     )
-    with Client(processes=False, n_workers=1, threads_per_worker=1, dashboard_address=None):
+    with Client(processes=False, n_workers=1, threads_per_worker=1, dashboard_address=":0"):
         search.fit(da.from_array(X, chunks=(100, *shape)), da.from_array(y, chunks=100), classes=range(10))
     assert search.best_estimator_.score(X, y) > 0.5
 

@@ -156,7 +156,7 @@ def on_cluster(search):
     }
     grid_search = GridSearchCV(OURS.estimator(search.epochs), grid, cv=search.folds, refit=False)
     cluster = LocalCluster(
-        n_workers=search.workers, threads_per_worker=1, dashboard_address=None, env=ONE_THREAD
+        n_workers=search.workers, threads_per_worker=1, dashboard_address=":0", env=ONE_THREAD
     )
     with cluster, Client(cluster) as client, joblib.parallel_config("dask"):
         if search.workers == 1:  # joblib would run it in this process
