@@ -14,7 +14,7 @@ from ._pillow.reading import read_gray
 from .normalization import MNISTNormalizer
 from .persistence import load_model
 from .pretrained import load_pretrained
-from .reading import ReadDigits, read_digits
+from .reading import ReadDigits, load_detector, read_digits
 
 _DPI = 200  # of the file that --save writes
 
@@ -24,7 +24,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parse(arguments)
     model = _load(options.model)
     # The labels of other models need not be digits.
-    detector = load_pretrained("mnist_novelty") if options.model is None else None
+    detector = load_detector() if options.model is None else None
     status = 0
     for file in options.pictures:
         try:

@@ -233,7 +233,8 @@ def _normalize(inks, normalizer):
 
 
 @lru_cache(maxsize=1)
-def _load_detector():
+def load_detector():
+    """Return the detector of `load_pretrained`, which is loaded once per process and must not be changed."""
     return load_pretrained("mnist_novelty")
 
 
@@ -249,7 +250,7 @@ def _novelty(images):
     """Return how unlike MNIST's digits images are, from 0; above 1, the detector labels them as outliers."""
     if not len(images):
         return np.zeros(0)
-    detector = _load_detector()
+    detector = load_detector()
     # The score is a product of two distances.
     return np.sqrt(detector.score_samples(images) / detector.offset_)
 
