@@ -7,7 +7,6 @@ numbers of batches. The results are written to ``docs/benchmarks/epochs.json``.
 """
 
 import argparse
-import json
 import shlex
 import time
 from dataclasses import asdict, dataclass
@@ -21,6 +20,7 @@ from sk_mnist_cnn import CNNDigitClassifier
 from . import machine
 from .__main__ import OUTPUT
 from .learning_curves import LOADERS, flat, split
+from .saved import save
 
 BATCHES = 300, 600, 1_000, 1_500, 2_000
 COUNTS = {"MNIST": (100, 300, 1_000, 5_000, 8_000), "8x8 digits": (300, None), "animals": (None,)}
@@ -48,9 +48,7 @@ def main(arguments=None):
         for row in train(run, loaders[run.data](), BATCHES[:1] if options.quick else BATCHES):
             print(row, flush=True)
             results["rows"].append(row)
-    options.output.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(results, indent=1) + "\n"
-    (options.output / "epochs.json").write_text(text, encoding="utf-8")
+    save(results, "epochs", options.output)
 
 
 def parse(arguments):

@@ -6,7 +6,6 @@ a network that is built from the data. Each estimator is checked in a new proces
 """
 
 import argparse
-import json
 import warnings
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from . import machine
 from .__main__ import OUTPUT
 from .libraries import load_keras
 from .measuring import in_fresh_process
+from .saved import save
 
 
 def keras_network(meta):
@@ -116,8 +116,7 @@ def main(arguments=None):
         results["estimators"][name] = in_fresh_process(outcomes, name)
         counts = {status: len(names) for status, names in results["estimators"][name].items()}
         print(name, counts, results["estimators"][name]["failed"], flush=True)
-        text = json.dumps(results, indent=1) + "\n"
-        (options.output / "estimator_checks.json").write_text(text, encoding="utf-8")
+        save(results, "estimator_checks", options.output)
 
 
 if __name__ == "__main__":

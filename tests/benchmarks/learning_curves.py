@@ -7,7 +7,6 @@ measured, and the saved results of the others are kept.
 """
 
 import argparse
-import json
 import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -26,6 +25,7 @@ from sk_mnist_cnn import CNNDigitClassifier, load_mnist, load_mnist_sample
 
 from . import learning_report, machine
 from .__main__ import OUTPUT
+from .saved import load, save
 
 RECOMMENDED, NO_AUGMENTATION = "CNN, recommended", "CNN, recommended, no augmentation"
 DEFAULTS = "CNN, defaults"
@@ -59,9 +59,8 @@ class Run:
 def main(arguments=None):
     options = parse(arguments)
     flags = " --quick" if options.quick else ""
-    path = options.output / "learning_curves.json"
     planned = runs(options.quick)
-    saved = json.loads(path.read_text(encoding="utf-8"))["runs"] if options.only else []
+    saved = load("learning_curves", options.output)["runs"] if options.only else []
     known = {Run(**{name: row[name] for name in Run.__annotations__}): row["accuracy"] for row in saved}
     measured = [run for run in planned if run.classifier in (options.only or CLASSIFIERS)]
     workers = Parallel(n_jobs=options.jobs, return_as="generator")
@@ -70,10 +69,9 @@ def main(arguments=None):
         known[run] = value
     results = {
         "machine": machine.describe(f"python -m tests.benchmarks.learning_curves{flags}"),
-        "runs": [{**asdict(run), "accuracy": known[run]} for run in planned],
+        "runs": [{**asdict(run), "accuracy": known[run]} for run in planned if run in known],
     }
-    options.output.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    save(results, "learning_curves", options.output)
     learning_report.write(results, options.output)
 
 

@@ -7,7 +7,6 @@ The results are written to ``docs/benchmarks``.
 """
 
 import argparse
-import json
 import os
 import warnings
 from importlib.util import find_spec
@@ -35,6 +34,7 @@ from tests.draw.strokes import scribble
 
 from . import machine
 from .__main__ import OUTPUT
+from .saved import save
 from .table import measured_with, rst_table
 
 # Fonts of the published table, and those of the images on which the number of components was chosen.
@@ -62,8 +62,7 @@ def main(arguments=None):
         for kind, auc, false_alarms in evaluate(score, mnist.x_test, others)
     ]
     results = {"machine": machine.describe(f"python -m tests.benchmarks.novelty{flags}"), "rows": rows}
-    options.output.mkdir(parents=True, exist_ok=True)
-    (options.output / "novelty.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    save(results, "novelty", options.output)
     (options.output / "novelty.rst").write_text(as_rst(results), encoding="utf-8")
 
 

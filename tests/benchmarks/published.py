@@ -15,7 +15,7 @@ from sk_mnist_cnn._recipes import RECIPES
 from sk_mnist_cnn._training import TrainingConfig
 
 from . import scaling, scaling_report
-from .report import load
+from .saved import load
 from .table import number
 
 RECOMMENDED = "CNN, recommended"

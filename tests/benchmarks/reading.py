@@ -5,7 +5,6 @@ Run ``python -m tests.benchmarks.reading --help`` in a checkout. MNIST is the fi
 """
 
 import argparse
-import json
 import os
 import time
 import timeit
@@ -21,6 +20,7 @@ from sk_mnist_cnn import load_mnist, load_mnist_sample, load_pretrained, read_di
 from . import machine
 from .__main__ import OUTPUT
 from .pages import compose_clutter, compose_page, compose_pages
+from .saved import save
 from .table import measured_with, rst_table
 
 KINDS = {  # share of touching neighbors, and smallest and largest number of digits in a line
@@ -147,8 +147,7 @@ def main(arguments=None):
     for row in rows:
         print(row, flush=True)
         results["rows"].append(row)
-    options.output.mkdir(parents=True, exist_ok=True)
-    (options.output / "reading.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    save(results, "reading", options.output)
     (options.output / "reading.rst").write_text(as_rst(results), encoding="utf-8")
 
 

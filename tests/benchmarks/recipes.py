@@ -6,7 +6,6 @@
 """
 
 import argparse
-import json
 import os
 import runpy
 import shlex
@@ -16,7 +15,7 @@ from unittest import mock
 
 import matplotlib
 
-from . import machine
+from . import machine, saved
 from .__main__ import OUTPUT
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "plot_recipes.py"
@@ -48,8 +47,7 @@ def measure(arguments):
 
 def save(name, example, command, folder):
     """Replace the results of one data set in the file."""
-    path = folder / "recipes.json"
-    results = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    results = saved.load("recipes", folder) if (folder / "recipes.json").exists() else {}
     results[name] = {
         **machine.describe(command),
         "training images": len(example["X"]),
@@ -57,7 +55,7 @@ def save(name, example, command, folder):
         "seeds": example["options"].seeds,
         "rows": example["table"].reset_index().to_dict("records"),
     }
-    path.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    saved.save(results, "recipes", folder)
 
 
 if __name__ == "__main__":

@@ -3,11 +3,10 @@
 ``python -m tests.benchmarks.report`` is needed after a change to the tables or figures.
 """
 
-import json
-
 from . import learning_report, scaling, scaling_report
 from .__main__ import OUTPUT, write
 from .measuring import Case, Results, Row
+from .saved import load
 
 
 def main(folder=OUTPUT):
@@ -16,10 +15,6 @@ def main(folder=OUTPUT):
     write(Results(results["machine"], cases), folder)
     learning_report.write(load("learning_curves"), folder)
     scaling_report.write(load("scaling"), scaling.LARGE, scaling.is_held_out, folder)
-
-
-def load(name):
-    return json.loads((OUTPUT / f"{name}.json").read_text(encoding="utf-8"))
 
 
 if __name__ == "__main__":

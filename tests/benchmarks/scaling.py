@@ -6,7 +6,6 @@ and replaces its earlier results; the cost model is fitted to the results of all
 """
 
 import argparse
-import json
 import tempfile
 import threading
 from contextlib import contextmanager
@@ -22,6 +21,7 @@ from .cost import Search
 from .libraries import OURS
 from .measuring import in_fresh_process, seconds
 from .memory import process_memory
+from .saved import load, save
 
 N_IMAGES = 1_000, 3_000, 10_000, 30_000, 60_000, 600_000
 SEARCHES = (
@@ -40,18 +40,16 @@ ONE_THREAD = {"OMP_NUM_THREADS": "1"}
 
 def main(arguments=None):
     options = parse(arguments)
-    path = options.output / "scaling.json"
-    results = json.loads(path.read_text()) if path.exists() else {}
+    results = load("scaling", options.output) if (options.output / "scaling.json").exists() else {}
     flags = " --quick" if options.quick else ""
     results["machine"] = machine.describe(f"python -m tests.benchmarks.scaling{flags}")
-    options.output.mkdir(parents=True, exist_ok=True)
     for name in options.parts:
         print(f"{name} ...", flush=True)
         results[name] = []
         for row in PARTS[name](options.quick):
             print(row, flush=True)
             results[name].append(row)
-        path.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+        save(results, "scaling", options.output)
     if results.keys() >= PARTS.keys():
         scaling_report.write(results, LARGE, is_held_out, options.output)
 

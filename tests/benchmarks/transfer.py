@@ -6,7 +6,6 @@ for training, and all others for the test. The results are written to ``docs/ben
 """
 
 import argparse
-import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -23,6 +22,7 @@ from sk_mnist_cnn import CNNDigitClassifier, ImagePreprocessor, MNISTNormalizer,
 
 from . import machine
 from .__main__ import OUTPUT
+from .saved import save
 from .table import measured_with, rst_table
 
 PER_CLASS = 1, 3, 10, 30
@@ -79,15 +79,13 @@ def main(arguments=None):
     options = parse(arguments)
     flags = " --quick" if options.quick else ""
     results = {"machine": machine.describe(f"python -m tests.benchmarks.transfer{flags}"), "runs": []}
-    options.output.mkdir(parents=True, exist_ok=True)
     digits = load_digits()
     images = MNISTNormalizer().transform(digits.images / 16)
     for run in runs(options.quick):
         value = accuracy(run, images, digits.target)
         print(f"{run} {value:.4f}", flush=True)
         results["runs"].append({**asdict(run), "accuracy": value})
-    text = json.dumps(results, indent=1) + "\n"
-    (options.output / "transfer.json").write_text(text, encoding="utf-8")
+    save(results, "transfer", options.output)
     (options.output / "transfer.rst").write_text(as_rst(results), encoding="utf-8")
 
 
