@@ -71,7 +71,7 @@ learning-curves: $(VENV)/bench.stamp
 	$(BIN)/python -m tests.benchmarks.learning_curves
 
 recipes: $(VENV)/bench.stamp
-	$(BIN)/python -m tests.benchmarks.recipes --seeds 3 --committee 5
+	$(BIN)/python -m tests.benchmarks.recipes
 
 transfer: $(VENV)/bench.stamp
 	$(BIN)/python -m tests.benchmarks.transfer

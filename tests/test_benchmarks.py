@@ -4,10 +4,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pandas as pd
+import numpy as np
 import pytest
-from sklearn.utils import Bunch
 
+from sk_mnist_cnn._recipes import RECIPES
 from tests.benchmarks import cases, recipes, report
 from tests.benchmarks.cost import CostModel, Search
 from tests.benchmarks.measuring import Case, Row, take_turns
@@ -148,23 +148,67 @@ def test_outcomes_of_estimator_checks_are_saved(tmp_path):
     assert not saved["MLPClassifier"]["failed"]
 
 
-def test_results_of_recipes_are_saved_by_data_set(tmp_path):
-    results = {"recipe": ["fast"], "test-time augmentation": ["no"], "accuracy": [0.99]}
-    example = {
-        "X": range(5),
-        "data": Bunch(x_test=range(3)),
-        "options": Bunch(seeds=2),
-        "table": pd.DataFrame(results).set_index(["recipe", "test-time augmentation"]),
-    }
-    recipes.save("animals", example, "first", tmp_path)
-    recipes.save("MNIST", example, "second", tmp_path)
+@pytest.fixture
+def small_recipes(monkeypatch):
+    params = {"filters": (4,), "kernel_size": 3, "dense_units": (), "optimizer": "adam", "batch_size": 32}
+    for name in set(RECIPES) - {"notebook", "best"}:
+        monkeypatch.delitem(RECIPES, name)
+    for name, epochs in (("notebook", 1), ("best", 2)):
+        recipe = RECIPES[name]._replace(params={**params, "epochs": epochs})
+        monkeypatch.setitem(RECIPES, name, recipe)
+
+
+@pytest.fixture
+def images_of_digits(digits, tmp_path):
+    """Return a function that writes an npz file of this name, with a few images of digits."""
+    images, y = digits
+
+    def write(name):
+        path = tmp_path / f"{name}.npz"
+        np.savez(path, x_train=images[:150], y_train=y[:150], x_test=images[150:250], y_test=y[150:250])
+        return path
+
+    return write
+
+
+def test_recipes_are_measured_by_data_set(tmp_path, small_recipes, images_of_digits):
+    folders = ["--predictions", str(tmp_path / "predictions"), "--output", str(tmp_path)]
+    for name, seeds in (("first", 5), ("second", 1)):
+        recipes.main(["--images", str(images_of_digits(name)), "--seeds", str(seeds), *folders])
     saved = json.loads((tmp_path / "recipes.json").read_text())
-    assert [(name, run["command"]) for name, run in saved.items()] == [
-        ("animals", "first"),
-        ("MNIST", "second"),
+    assert [
+        (data, run["seeds"], run["training images"], run["test images"]) for data, run in saved.items()
+    ] == [
+        ("first", 5, 150, 100),
+        ("second", 1, 150, 100),
     ]
-    assert (saved["MNIST"]["training images"], saved["MNIST"]["test images"]) == (5, 3)
-    assert saved["MNIST"]["rows"] == [{name: value for name, (value,) in results.items()}]
+    rows = {row["recipe"]: row for row in saved["first"]["rows"]}
+    assert list(rows) == ["notebook", "best", "best, committee of 5"]
+    assert [row["recipe"] for row in saved["second"]["rows"]] == ["notebook", "best"]
+    best, committee = rows["best"], rows["best, committee of 5"]
+    runs = [np.load(tmp_path / "predictions" / "first" / f"best-{seed}.npz") for seed in range(5)]
+    y = np.load(tmp_path / "first.npz")["y_test"]
+    correct = [run["alone"].argmax(axis=1) == y for run in runs]
+    assert best["accuracy"] == pytest.approx(np.mean(correct))
+    assert (best["lowest"], best["highest"]) == (np.min(np.mean(correct, 1)), np.max(np.mean(correct, 1)))
+    voted = sum(run["alone"] for run in runs).argmax(axis=1)
+    assert committee["accuracy"] == pytest.approx(np.mean(voted == y))
+    assert committee["relative time"] == pytest.approx(5 * best["relative time"])
+    assert rows["notebook"]["relative time"] == 1
+
+
+def test_measurement_of_recipes_is_continued(tmp_path, small_recipes, images_of_digits, capsys):
+    images, folder = str(images_of_digits("some")), str(tmp_path / "predictions")
+    arguments = ["--images", images, "--predictions", folder, "--output", str(tmp_path)]
+    recipes.main([*arguments, "--seeds", "1", "--only", "best"])
+    assert capsys.readouterr().out.startswith("best, seed 0: ")
+    assert not (tmp_path / "recipes.json").exists()
+    recipes.main([*arguments, "--seeds", "1"])
+    assert capsys.readouterr().out.startswith("notebook, seed 0: ")
+    assert [row["recipe"] for row in json.loads((tmp_path / "recipes.json").read_text())["some"]["rows"]] == [
+        "notebook",
+        "best",
+    ]
 
 
 @pytest.mark.slow

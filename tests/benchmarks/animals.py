@@ -1,8 +1,8 @@
-"""Images of animals, on which no recipe was tuned, for the example that compares training recipes.
+"""Images of animals, on which no recipe was tuned, for the measurement of the recipes.
 
 Run ``python -m tests.benchmarks.animals animals.npz``, then
-``python examples/plot_recipes.py --seeds 3 --images animals.npz``. The package animal-mnist has silhouettes
-of ten animals, of 28x28 pixels.
+``python -m tests.benchmarks.recipes --seeds 3 --images animals.npz``. The package animal-mnist has
+silhouettes of ten animals, of 28x28 pixels.
 """
 
 import sys

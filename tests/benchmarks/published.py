@@ -82,17 +82,13 @@ def recipes(data="MNIST"):
     digits = 2 if data == "MNIST" else 1
     found = {}
     for row in load("recipes")[data]["rows"]:
-        cells = found.setdefault(row["recipe"], {})
-        prefix = "augmented_" if row["test-time augmentation"] == "yes" else ""
-        for name in ("accuracy", "lowest", "highest"):
-            if name in row:
-                cells[prefix + name] = f"{row[name]:.{digits}%}"
-        if "errors" in row:
-            cells[f"{prefix}errors"] = f"{row['errors']:.0f}"
-        if "log loss" in row:
-            cells[f"{prefix}log_loss"] = f"{row['log loss']:.{digits + 2 if digits == 2 else 3}f}"
-        if "relative time" in row:
-            cells[f"{prefix}time"] = f"{row['relative time']:.2g}"
+        percentages = ("accuracy", "lowest", "highest", "augmented accuracy")
+        found[row["recipe"]] = {
+            **{name.replace(" ", "_"): f"{row[name]:.{digits}%}" for name in percentages},
+            "errors": f"{row['errors']:.0f}",
+            "log_loss": f"{row['log loss']:.{digits + 2}f}",
+            "time": f"{row['relative time']:.2g}",
+        }
     return found
 
 
@@ -220,8 +216,8 @@ def parameters_of_recipes():
     return rows
 
 
-def recipe_results(data="MNIST"):
-    """Return the results of all recipes that were measured with a data set."""
+def recipe_results():
+    """Return the results of all recipes and committees with MNIST."""
     header = {
         "accuracy": "test accuracy",
         "range": "range over seeds",
@@ -230,13 +226,19 @@ def recipe_results(data="MNIST"):
         "time": "relative time",
         "augmented_accuracy": "accuracy with augmentation",
     }
-    results = recipes(data)
+    results = recipes()
     for row in results.values():
-        if row["lowest"] != row["highest"]:
-            row["range"] = f"{row['lowest']} to {row['highest']}"
-    shown = [key for key in header if any(key in row for row in results.values())]
-    rows = [["recipe", *(header[key] for key in shown)]]
-    return rows + [[name, *(row.get(key, "") for key in shown)] for name, row in results.items()]
+        row["range"] = f"{row['lowest']} to {row['highest']}" if row["lowest"] != row["highest"] else ""
+    rows = [["recipe", *header.values()]]
+    return rows + [[name, *(row[key] for key in header)] for name, row in results.items()]
+
+
+def recipes_by_data():
+    """Return the test accuracy of each recipe on each data set."""
+    measured = load("recipes")
+    header = ["recipe", *(f"{data}, {run['training images']:,} images" for data, run in measured.items())]
+    results = [recipes(data) for data in measured]
+    return [header] + [[f'`"{name}"`', *(found[name]["accuracy"] for found in results)] for name in RECIPES]
 
 
 def novelty():
@@ -257,7 +259,7 @@ TABLES = {
     "parameters-of-recipes": parameters_of_recipes,
     "recipes": recipe_results,
     "novelty": novelty,
-    "recipes-animals": lambda: recipe_results("animals"),
+    "recipes-by-data": recipes_by_data,
 }
 
 

@@ -1,60 +1,148 @@
-"""Accuracy, log loss and training time of the recipes, measured by the example of the gallery.
+"""Accuracy, log loss and training time of the recipes, and of committees of their networks.
 
-``SK_MNIST_CNN_DATA=mnist.npz python -m tests.benchmarks.recipes --seeds 3 --committee 5`` runs
-``examples/plot_recipes.py`` with these options, and saves its table in ``docs/benchmarks/recipes.json``. With
+``SK_MNIST_CNN_DATA=mnist.npz python -m tests.benchmarks.recipes`` trains five networks of each recipe, saves
+their predictions in ``build/recipes``, and the table in ``docs/benchmarks/recipes.json``. Networks whose
+predictions exist are not trained again, so an interrupted measurement is continued. With
 ``--images animals.npz``, the table is saved under the name of the file, and the other tables are kept.
+
+The training time is that of one epoch, the median of several interleaved fits, times the number of epochs. It
+does not depend on the networks that are evaluated, so these may be trained with another ``--dtype``, or in
+several processes with ``--only``.
 """
 
 import argparse
 import os
-import runpy
 import shlex
 import sys
+import warnings
 from pathlib import Path
-from unittest import mock
+from statistics import median
+from time import perf_counter
 
-import matplotlib
+import numpy as np
+from scipy.ndimage import shift
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.metrics import accuracy_score, log_loss
+from sklearn.pipeline import make_pipeline
+from sklearn.utils import Bunch
+
+from sk_mnist_cnn import CNNDigitClassifier, ImagePreprocessor, load_mnist
+from sk_mnist_cnn._recipes import RECIPES
 
 from . import machine, saved
 from .__main__ import OUTPUT
 
-EXAMPLE = Path(__file__).parents[2] / "examples" / "plot_recipes.py"
+SHIFTS = [(dy, dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1)]
+COMMITTEE = 5
+ROUNDS = 3
 
 
 def main(arguments=None):
-    parser = argparse.ArgumentParser(
-        prog="python -m tests.benchmarks.recipes",
-        description=__doc__,
-        epilog="Other options are those of the example.",
-    )
-    parser.add_argument("--images", help="npz file of other images, with the names of arrays in mnist.npz")
-    parser.add_argument("--output", type=Path, default=OUTPUT, help="folder for the results")
-    options, others = parser.parse_known_args(arguments)
-    if not (options.images or os.environ.get("SK_MNIST_CNN_DATA")):
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.recipes", description=__doc__)
+    parser.add_argument("--seeds", type=int, default=5, help="networks per recipe")
+    parser.add_argument("--only", nargs="+", choices=RECIPES, help="train these, and save no table")
+    parser.add_argument("--images", type=Path, help="npz file with the names of arrays in mnist.npz")
+    parser.add_argument("--dtype", default="float32", help="dtype of the evaluated networks")
+    parser.add_argument("--predictions", type=Path, default=Path("build/recipes"), help="their folder")
+    parser.add_argument("--output", type=Path, default=OUTPUT, help="folder for the table")
+    options = parser.parse_args(arguments)
+    path = os.environ.get("SK_MNIST_CNN_DATA")
+    if not (options.images or path):
         parser.error("set SK_MNIST_CNN_DATA to the path of an mnist.npz, or pass --images")
-    others += ["--images", options.images] if options.images else []
-    name = Path(options.images).stem if options.images else "MNIST"
-    command = shlex.join(["python", "-m", "tests.benchmarks.recipes", *others])
-    save(name, measure(others), command, options.output)
+    data = Bunch(**np.load(options.images)) if options.images else load_mnist(path)
+    name = options.images.stem if options.images else "MNIST"
+    folder = options.predictions / name
+    names = options.only or tuple(RECIPES)
+    evaluate(data, names, options.seeds, options.dtype, folder)
+    if options.only:
+        return
+    command = shlex.join(["python", "-m", "tests.benchmarks.recipes", *(arguments or sys.argv[1:])])
+    rows = table(data.y_test, folder, names, options.seeds, epoch_seconds(data, names))
+    save(name, data, rows, {"seeds": options.seeds, "dtype": options.dtype}, command, options.output)
 
 
-def measure(arguments):
-    """Run the example, and return its global variables."""
-    matplotlib.use("agg")
-    with mock.patch.object(sys, "argv", [str(EXAMPLE), *arguments]):
-        return runpy.run_path(str(EXAMPLE), run_name="example")
+def evaluate(data, names, seeds, dtype, folder):
+    """Train the networks whose predictions of the test images are not in the folder yet."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for seed in range(seeds):
+        for name in names:
+            path = predictions_path(folder, name, seed)
+            if path.exists():
+                continue
+            model = build(name, random_state=seed, dtype=dtype).fit(data.x_train, data.y_train)
+            alone = model.predict_proba(data.x_test)
+            augmented = np.mean(
+                [model.predict_proba(shift_images(data.x_test, *by)) for by in SHIFTS], axis=0
+            )
+            np.savez(path, alone=alone, augmented=augmented, epochs=model[-1].n_iter_)
+            print(f"{name}, seed {seed}: {accuracy_score(data.y_test, alone.argmax(axis=1)):.2%}", flush=True)
 
 
-def save(name, example, command, folder):
+def shift_images(images, dy, dx):
+    return shift(images, (0, dy, dx) + (0,) * (images.ndim - 3), order=0)
+
+
+def build(name, **params):
+    return make_pipeline(ImagePreprocessor(), CNNDigitClassifier.from_recipe(name, **params))
+
+
+def predictions_path(folder, name, seed):
+    return folder / f"{name}-{seed}.npz"
+
+
+def epoch_seconds(data, names):
+    """Return the median seconds of one epoch of each recipe, in fits that alternate between the recipes."""
+    models = {name: build(name, epochs=1, random_state=0) for name in names}
+    seconds = {name: [] for name in names}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        for model in models.values():
+            model.fit(data.x_train[:200], data.y_train[:200])  # compiles the network
+    for _ in range(ROUNDS):
+        for name, model in models.items():
+            start = perf_counter()
+            model.fit(data.x_train, data.y_train)
+            seconds[name].append(perf_counter() - start)
+    return {name: median(times) for name, times in seconds.items()}
+
+
+def table(y_test, folder, names, seeds, seconds):
+    """Return rows with means over the seeds, and one row for each committee if there are enough networks."""
+    rows = []
+    for name in names:
+        runs = [dict(np.load(predictions_path(folder, name, seed))) for seed in range(seeds)]
+        time = seconds[name] * float(np.mean([run["epochs"] for run in runs]))
+        rows.append({"recipe": name, "seconds": time, **summarize(y_test, runs)})
+        if name in ("strong", "best") and seeds >= COMMITTEE:
+            members = runs[:COMMITTEE]
+            means = {kind: np.mean([run[kind] for run in members], axis=0) for kind in ("alone", "augmented")}
+            committee = {"recipe": f"{name}, committee of {COMMITTEE}", "seconds": COMMITTEE * time}
+            rows.append(committee | summarize(y_test, [means]))
+    notebook = rows[names.index("notebook")]["seconds"]
+    return [row | {"relative time": row["seconds"] / notebook} for row in rows]
+
+
+def summarize(y_test, runs):
+    """Return accuracy and log loss of the predictions of one or more networks, and with augmented images."""
+    accuracies, augmented = (
+        [accuracy_score(y_test, run[kind].argmax(axis=1)) for run in runs] for kind in ("alone", "augmented")
+    )
+    accuracy = float(np.mean(accuracies))
+    return {
+        "accuracy": accuracy,
+        "lowest": min(accuracies),
+        "highest": max(accuracies),
+        "errors": (1 - accuracy) * len(y_test),
+        "log loss": float(np.mean([log_loss(y_test, run["alone"]) for run in runs])),
+        "augmented accuracy": float(np.mean(augmented)),
+    }
+
+
+def save(name, data, rows, options, command, folder):
     """Replace the results of one data set in the file."""
     results = saved.load("recipes", folder) if (folder / "recipes.json").exists() else {}
-    results[name] = {
-        **machine.describe(command),
-        "training images": len(example["X"]),
-        "test images": len(example["data"].x_test),
-        "seeds": example["options"].seeds,
-        "rows": example["table"].reset_index().to_dict("records"),
-    }
+    counts = {"training images": len(data.x_train), "test images": len(data.x_test)}
+    results[name] = {**machine.describe(command), **counts, **options, "rows": rows}
     saved.save(results, "recipes", folder)
 
 
