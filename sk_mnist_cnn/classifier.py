@@ -331,10 +331,12 @@ class CNNDigitClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Trans
             - "notebook" (48,000): the training of the classic Keras MNIST notebook, for comparisons.
             - "one_epoch" (48,000): the accuracy of the notebook in a sixth of its training time.
             - "fast" (48,000): fewer errors than the notebook in a quarter of its time.
-            - "strong" (8,000): high accuracy in half of the notebook's time.
-            - "best" (5,000): the lowest log loss, in 2.6 times the notebook's time.
+            - "strong" (16,000): high accuracy in half of the notebook's time, with four convolutional layers.
+            - "best" (5,000): the highest accuracy and the lowest log loss, with four convolutional layers, in
+              XXX times the notebook's time.
         **params : object
-            Other parameters of the classifier. They replace those of the recipe.
+            Other parameters of the classifier. They replace those of the recipe. "strong" and "best" have four
+            values of `filters`, `kernel_size` and `pool_size`, so for another number of layers, pass all three.
 
         Returns
         -------
