@@ -1,4 +1,4 @@
-"""Sphinx extension: directives for optional content, charts and measurements; links, headers, a check."""
+"""Sphinx extension: directives for optional content, charts and tables; links, headers, a check."""
 
 import re
 import warnings
@@ -10,6 +10,7 @@ from docutils import nodes
 from docutils.parsers.rst import directives
 from sklearn.exceptions import ConvergenceWarning
 from sphinx.errors import ExtensionError
+from sphinx.transforms import SphinxTransform
 from sphinx.util.docutils import SphinxDirective
 
 from tests.benchmarks import published
@@ -87,6 +88,28 @@ class Measurements(SphinxDirective):
         return [table]
 
 
+class LabelCells(SphinxTransform):
+    """Repeat the header in the cells of tables of the class "stacked", for narrow screens.
+
+    custom.css shows these labels, one cell per line, where the columns do not fit next to each other.
+    """
+
+    default_priority = 400
+
+    def apply(self, **kwargs):
+        for table in self.document.findall(nodes.table):
+            if "stacked" not in table["classes"]:
+                continue
+            head, body = next(table.findall(nodes.thead)), next(table.findall(nodes.tbody))
+            labels = [entry.astext() for entry in head.findall(nodes.entry)]
+            for row in body.findall(nodes.row):
+                for label, entry in zip(labels[1:], row.children[1:], strict=True):
+                    if not entry.astext():
+                        entry["classes"].append("empty")
+                    elif label:
+                        entry[0].insert(0, nodes.inline("", f"{label}: ", classes=["cell-label"]))
+
+
 def link_external(app, env, node, contnode):
     """Link a name of another project to its API page."""
     name = node.get("reftarget", "")
@@ -136,6 +159,7 @@ def setup(app):
     app.add_directive("if-exists", IfExists)
     app.add_directive("chart", Chart)
     app.add_directive("measurements", Measurements)
+    app.add_transform(LabelCells)
     app.connect("missing-reference", link_external)
     app.connect("html-page-context", complete_header)
     app.connect("build-finished", check_self_contained)

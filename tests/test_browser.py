@@ -19,6 +19,8 @@ BROKEN_IMAGES = """() => Promise.all(Array.from(document.images, image => {
     return image.decode().then(() => null, () => image.src);
 })).then(sources => sources.filter(Boolean))"""
 
+SCROLLING_TABLES = """() => Array.from(document.querySelectorAll(".pst-scrollable-table-container"))
+    .filter(table => table.scrollWidth > table.clientWidth).map(table => table.innerText)"""
 IS_WIDER_THAN_THE_WINDOW = "document.documentElement.scrollWidth > window.innerWidth"
 
 # JupyterLab's styles of description lists and of table cells in outputs.
@@ -42,6 +44,20 @@ def test_documentation(browser, name, width):
     with visit(browser, path.as_uri(), width=width) as page:
         assert page.locator("h1").first.is_visible()
         assert page.evaluate(BROKEN_IMAGES) == []
+
+
+@pytest.mark.parametrize("name", ["comparison", "recipes", "guide/how_long_to_train", "guide/probabilities"])
+def test_tables_fit_on_phones(browser, name):
+    """Tables of the class "stacked" show one cell per line, with the header of its column."""
+    path = DOCS / f"{name}.html"
+    if not path.is_file():
+        pytest.skip("the documentation is not built; `make docs` builds it")
+    with visit(browser, path.as_uri(), width=390) as page:
+        assert page.locator(".pst-scrollable-table-container").count()
+        assert not page.evaluate(SCROLLING_TABLES)
+        assert all(label.is_visible() for label in page.locator(".cell-label").all())
+    with visit(browser, path.as_uri(), width=1280) as page:
+        assert not any(label.is_visible() for label in page.locator(".cell-label").all())
 
 
 @WIDTHS

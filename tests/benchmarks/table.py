@@ -33,7 +33,8 @@ def measured_with(machine):
 def rst_table(title, rows, description=""):
     """Return a heading, a description and a table; the first row is the header."""
     lines = [title, "~" * len(title), "", *([description, ""] if description else [])]
-    lines += [".. list-table::", "   :header-rows: 1", "   :class: numbers", ""]
+    classes = "numbers stacked" if len(rows[0]) > 5 else "numbers"  # see docs/_static/custom.css
+    lines += [".. list-table::", "   :header-rows: 1", f"   :class: {classes}", ""]
     for row in rows:
         lines += [f"   {'  -' if i else '* -'} {cell}".rstrip() for i, cell in enumerate(row)]
     return "\n".join(lines)
