@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .PHONY: demo test test-slow fuzz test-all test-oldest lint docs dist bench scaling learning-curves
-.PHONY: compatibility novelty pictures pretrained reading recipes transfer published clean
+.PHONY: compatibility novelty pictures pretrained probabilities reading recipes transfer published clean
 
 demo: $(VENV)/demo.stamp
 	$(BIN)/python examples/plot_mnist_pipeline.py --output demo
@@ -78,6 +78,9 @@ transfer: $(VENV)/bench.stamp
 
 novelty: $(VENV)/bench.stamp
 	$(BIN)/python -m tests.benchmarks.novelty
+
+probabilities: $(VENV)/bench.stamp
+	$(BIN)/python -m tests.benchmarks.probabilities
 
 reading: $(VENV)/bench.stamp
 	$(BIN)/python -m tests.benchmarks.reading

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from sk_mnist_cnn._recipes import RECIPES
@@ -250,3 +251,29 @@ def test_quick_reading(tmp_path):
     assert len(rows) == 12
     assert all(row["found"] > 0.8 for row in rows if "found" in row)
     assert "five-digit numbers read" in (tmp_path / "reading.rst").read_text()
+
+
+@pytest.mark.slow
+def test_quick_probabilities(tmp_path):
+    pytest.importorskip("mapie")
+    run_quick("tests.benchmarks.probabilities", tmp_path)
+    results = json.loads((tmp_path / "probabilities.json").read_text())
+    scores = pd.DataFrame(results["scores"])
+    assert scores.groupby(["model", "label_smoothing", "scaling"]).size().to_dict() == {
+        (model, smoothing, scaling): count
+        for model, count in (("network", 5), ("committee", 1))
+        for smoothing in (0.0, 0.05)
+        for scaling in ("none", "temperature")
+    }
+    assert scores["accuracy"].between(0.8, 1).all()
+    for row in results["sets"]:
+        assert sum(value for name, value in row.items() if name.startswith("size_")) == pytest.approx(1)
+    assert all(0 < row["coverage"] < 1 for row in results["thresholds"])
+
+
+def test_networks_with_probabilities_are_those_of_the_guide():
+    source = (ROOT / "tests/benchmarks/probabilities.py").read_text(encoding="utf-8")
+    (params,) = re.findall(r"^PARAMS = (\{\n.*?\n\})", source, re.DOTALL | re.MULTILINE)
+    page = (ROOT / "docs/guide/probabilities.md").read_text(encoding="utf-8")
+    (call,) = re.findall(r"^network = CNNDigitClassifier\(\n(.*?)\n\)", page, re.DOTALL | re.MULTILINE)
+    assert eval(f"dict({call})") == {**eval(params), "random_state": 0}
