@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -182,29 +182,42 @@ def read_digits(model: Estimator, picture: object) -> ReadDigits:
     """
     normalizer, classifier = split_normalizer(model)
     page = read_page(picture, "picture")
-    marks = find_marks(page.gray)
-    inks = [cut_out(marks, number) for number in range(len(marks.boxes))]
-    pieces, mark, probabilities, is_digit = _read_marks(inks, normalizer, classifier)
-    boxes = page.to_picture(_locate(pieces, mark, marks))
-    labels = np.asarray(model.classes_)[probabilities[is_digit].argmax(axis=1)]
-    numbers, line = np.unique(marks.line[mark[is_digit]], return_inverse=True)
+    pieces = read_pieces(page.gray, normalizer, classifier)
+    boxes, is_digit = page.to_picture(pieces.boxes), pieces.is_digit
+    probabilities = pieces.probabilities[is_digit]
+    labels = np.asarray(model.classes_)[probabilities.argmax(axis=1)]
+    numbers, line = np.unique(pieces.line[is_digit], return_inverse=True)
     lines = ["".join(map(str, labels[line == number])) for number in range(len(numbers))]
-    return ReadDigits(lines, labels, probabilities[is_digit], boxes[is_digit], line, boxes[~is_digit])
+    return ReadDigits(lines, labels, probabilities, boxes[is_digit], line, boxes[~is_digit])
 
 
-def _read_marks(inks, normalizer, classifier):
-    """Cut marks into digits, and classify them.
+class Pieces(NamedTuple):
+    """All marks of a page in reading order, cut into digits."""
+
+    boxes: np.ndarray  # of shape (n, 4): top, left, bottom, right
+    line: np.ndarray  # of shape (n,): number of the line
+    probabilities: np.ndarray  # of shape (n, n_classes)
+    is_digit: np.ndarray  # of shape (n,): False for all pieces of a mark if one of them is not a digit
+
+
+def read_pieces(gray, normalizer, classifier):
+    """Find the marks of a page, cut them into digits, and classify these.
+
+    Parameters
+    ----------
+    gray : ndarray of shape (h, w), float32
+        Gray levels in [0, 1].
+    normalizer : MNISTNormalizer
+        Its format is that of the images on which the classifier was fitted.
+    classifier : classifier with `predict_proba`
+        Without a normalizer.
 
     Returns
     -------
-    pieces : list of n ndarrays
-        Ink of each digit, in the place of its mark.
-    mark : ndarray of shape (n,)
-        Number of the mark of each digit.
-    probabilities : ndarray of shape (n, n_classes)
-    is_digit : ndarray of shape (n,)
-        False for all pieces of a mark if one of them is not a digit.
+    pieces : Pieces
     """
+    marks = find_marks(gray)
+    inks = [cut_out(marks, number) for number in range(len(marks.boxes))]
     measure = _novelty if _are_digits(classifier.classes_) else _no_novelty
     images = _normalize(inks, _MNIST)
     novelty = measure(images)
@@ -217,8 +230,9 @@ def _read_marks(inks, normalizer, classifier):
     probabilities = predict_proba(classifier, images)
     chosen = choose(candidates, probabilities, novelty)
     mark = candidates.mark[chosen]
+    boxes = _locate([pieces[i] for i in chosen], mark, marks)
     is_digit = ~np.isin(mark, mark[novelty[chosen] > _TOO_NOVEL])
-    return [pieces[i] for i in chosen], mark, probabilities[chosen], is_digit
+    return Pieces(boxes, marks.line[mark], probabilities[chosen], is_digit)
 
 
 def _on_paper(ink):

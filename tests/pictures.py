@@ -9,7 +9,7 @@ from playwright.sync_api import sync_playwright
 
 from tests.browser import launch_browser, visit
 from tests.draw.page import draw_with_mouse, drawing_page, wait_for_answer
-from tests.draw.strokes import DIGITS
+from tests.draw.strokes import DIGITS, in_a_row
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "docs" / "_static"
@@ -28,9 +28,9 @@ def main():
         drawing_page(Path(folder, "model.skops")) as (address, _),
         sync_playwright() as playwright,
         launch_browser(playwright) as browser,
-        visit(browser, address, width=1000, height=700, device_scale_factor=1.5) as page,
+        visit(browser, address, width=1000, height=790, device_scale_factor=1.5) as page,
     ):
-        draw_with_mouse(page, DIGITS[5])
+        draw_with_mouse(page, in_a_row([DIGITS[4], DIGITS[0], DIGITS[7]]))
         wait_for_answer(page)
         page.screenshot(path=FOLDER / "draw_a_digit.png")
 

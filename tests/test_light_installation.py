@@ -20,7 +20,7 @@ PACKAGE_ALONE, PREDICTING, REPORTING = (
     shlex.split(command) for command in re.findall(r'^\$ pip (install (?:--no-deps|").*)', PAGE, re.MULTILINE)
 )
 TRAINING = {"tensorflow", "keras", "scikeras", "tqdm"}
-OF_SCIKIT_LEARN = {"numpy", "scipy", "joblib"}  # its own dependencies
+OF_SCIKIT_LEARN = {"numpy", "scipy", "joblib", "threadpoolctl"}  # its own dependencies
 
 BLOCKED = """
 import pickle, sys

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from sklearn.pipeline import Pipeline
+from threadpoolctl import threadpool_limits
 
 from .._files import is_destination
 from ..datasets import load_mnist_sample
@@ -20,7 +21,8 @@ from ._server import DrawingServer
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line."""
     options = _parse(arguments)
-    with _open_server(options.port) as server:
+    one_thread = threadpool_limits(1, user_api="blas")  # more slow down the products of small matrices
+    with one_thread, _open_server(options.port) as server:
         try:
             server.recognizer = Recognizer(load(options.model))
             mnist = load_mnist_sample()

@@ -16,8 +16,8 @@ from .._pillow.mnist_format import normalize_digit
 from ..classifier import CNNDigitClassifier
 from ..datasets import load_mnist_sample
 from ..normalization import MNISTNormalizer
-from ..pretrained import load_pretrained
-from ._strokes import are_side_by_side, check_strokes, draw
+from ..reading import load_detector, read_pieces
+from ._strokes import check_strokes, draw, draw_several, group_strokes, is_dot
 
 MAX_ENTROPY = 0.9  # in nats; docs/guide/drawing.md says how many digits are doubted
 MIN_SIMILARITY = 0.83  # of the edges to those of a corrected drawing, which is not doubted; 1 is the largest
@@ -80,7 +80,7 @@ class Recognizer:
             model = model[1:]
         mnist = load_mnist_sample()
         self._sample = mnist.x_train, mnist.y_train
-        self._detector = load_pretrained("mnist_novelty")
+        self._detector = load_detector()
         self._first = State(model, np.zeros((0, 28, 28), np.uint8), np.zeros(0, int))
         self._random = np.random.default_rng(0)
         self._lock = threading.Lock()
@@ -97,7 +97,7 @@ class Recognizer:
         return len(self._states[-1].digits)
 
     def answer(self, strokes: object) -> dict[str, Any]:
-        """Recognize a drawing.
+        """Recognize the digits of a drawing.
 
         Parameters
         ----------
@@ -107,34 +107,40 @@ class Recognizer:
         Returns
         -------
         answer : dict
-            The probability of each digit, the drawing in MNIST's format, and `doubt`: None, "not a digit" or
-            "two digits".
+            `digits`: a list of dict, in reading order. Each has the `probabilities` of the digits 0 to 9, the
+            `image` in MNIST's format, the `box` (top, left, bottom and right, as fractions of the canvas),
+            the number of the `line`, and whether it is `doubtful`. The list is empty for a dot.
         """
-        checked = check_strokes(strokes)
-        return self._answer(self._states[-1], checked, _to_mnist(checked))
+        checked, state = check_strokes(strokes), self._states[-1]
+        if is_dot(checked):
+            return {"digits": []}
+        digits = self._describe(state, [checked], [0])
+        if digits[0]["doubtful"]:
+            drawings, line = _separate(state.model, checked)
+            several = self._describe(state, drawings, line) if len(drawings) > 1 else []
+            if not all(digit["doubtful"] for digit in several):
+                digits = several
+        return {"digits": digits}
 
-    def evidence(self, strokes: object) -> dict[str, Any]:
+    def evidence(self, image: object) -> dict[str, Any]:
         """Return the contribution of each pixel to the answer, divided by its largest absolute value."""
-        images = _to_mnist(check_strokes(strokes))[np.newaxis]
+        images = _check_image(image)[np.newaxis]
         model = self._states[-1].model
         digit = model.predict_proba(images).argmax(axis=1)
         saliency = occlusion_saliency(model, images, images[..., np.newaxis], digit, 0, "auto")[0]
         largest = np.abs(saliency).max()
         return {"saliency": np.round(saliency / (largest or 1), 3).tolist()}
 
-    def correct(self, strokes: object, digit: object) -> dict[str, Any]:
-        """Train the model on a drawing with its true digit, and return the new answer."""
-        checked = check_strokes(strokes)
+    def correct(self, image: object, digit: object) -> None:
+        """Train the model on an image in MNIST's format with its true digit."""
+        image = _check_image(image)
         if type(digit) is not int or not 0 <= digit <= 9:
             raise ValueError(f"digit must be an integer from 0 to 9, got {digit!r}.")
-        image = _to_mnist(checked)
         with self._lock:
             model, images, digits = self._states[-1]
             other = np.any(images != image, axis=(1, 2))  # a second correction replaces the first
             images, digits = np.concatenate([images[other], [image]]), np.append(digits[other], digit)
-            state = State(self._train(model, images, digits), images, digits)
-            self._states.append(state)
-        return self._answer(state, checked, image)
+            self._states.append(State(self._train(model, images, digits), images, digits))
 
     def undo(self) -> None:
         """Forget the last correction, if there is one; at most 20 in a row."""
@@ -147,26 +153,27 @@ class Recognizer:
         with self._lock:
             self._states = deque([self._first], maxlen=_MAX_UNDO + 1)
 
-    def _answer(self, state, strokes, image):
-        probabilities = state.model.predict_proba(image[np.newaxis])[0].astype(float)
-        return {
-            "image": image.tolist(),
+    def _describe(self, state, drawings, line):
+        """Return a dict for each drawing of one digit, as in `answer`."""
+        images = np.stack([_to_mnist(strokes) for strokes in drawings])
+        probabilities = state.model.predict_proba(images).astype(float)
+        columns = {
+            "image": images.tolist(),
+            "box": map(_box, drawings),
+            "line": line,
             "probabilities": probabilities.tolist(),
-            "doubt": self._doubt(state, strokes, image, probabilities),
+            "doubtful": self._are_doubtful(state, images, probabilities).tolist(),
         }
+        return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
-    def _doubt(self, state, strokes, image, probabilities):
-        if not self._exceeds_limit(state, image, probabilities):
-            return None
-        return "two digits" if are_side_by_side(strokes) else "not a digit"
-
-    def _exceeds_limit(self, state, image, probabilities):
-        entropy = -np.sum(probabilities * np.log(np.maximum(probabilities, 1e-12)))
-        if entropy > MAX_ENTROPY:
-            return True
-        is_outlier = self._detector.predict(image[np.newaxis])[0] < 0
-        corrected = state.images[state.digits == probabilities.argmax()]
-        return bool(is_outlier) and not _is_similar(image, corrected)
+    def _are_doubtful(self, state, images, probabilities):
+        """Return which images may not be digits: shape (n,)."""
+        entropy = -np.sum(probabilities * np.log(np.maximum(probabilities, 1e-12)), axis=1)
+        is_outlier = self._detector.predict(images) < 0
+        for i in np.flatnonzero(is_outlier):
+            corrected = state.images[state.digits == probabilities[i].argmax()]
+            is_outlier[i] = not _is_similar(images[i], corrected)
+        return (entropy > MAX_ENTROPY) | is_outlier
 
     def _train(self, model, images, digits):
         """Return a copy of the model, trained until it recognizes the corrected drawings."""
@@ -186,8 +193,38 @@ class Recognizer:
         return model
 
 
+def _separate(model, strokes):
+    """Return the strokes of each digit of a number, in reading order, and the number of its line."""
+    picture = draw_several(strokes)
+    pieces = read_pieces(picture.pixels / np.float32(255), MNISTNormalizer(), model)
+    if not len(pieces.boxes):
+        return [], []
+    groups = group_strokes(strokes, picture.to_canvas(pieces.boxes))
+    return [drawing for _, drawing in groups], [int(pieces.line[piece]) for piece, _ in groups]
+
+
 def _to_mnist(strokes):
     return normalize_digit(draw(strokes) / np.float32(255), size=28, box=20, invert=True)
+
+
+def _box(strokes):
+    """Return top, left, bottom and right of strokes."""
+    points = np.concatenate(strokes)[:, ::-1]
+    return [*points.min(axis=0).tolist(), *points.max(axis=0).tolist()]
+
+
+def _check_image(data):
+    """Return an image of shape (28, 28), uint8."""
+    rule = "image must be 28 lists of 28 integers from 0 to 255"
+    try:
+        image = np.array(data)
+    except ValueError as error:
+        raise ValueError(f"{rule}, got {error}.") from error
+    if image.shape != (28, 28) or image.dtype.kind != "i":
+        raise ValueError(f"{rule}, got shape {image.shape} and dtype {image.dtype}.")
+    if image.min() < 0 or image.max() > 255:
+        raise ValueError(f"{rule}, got {image.min()} to {image.max()}.")
+    return image.astype(np.uint8)
 
 
 def _is_similar(image, others):

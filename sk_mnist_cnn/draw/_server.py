@@ -1,4 +1,4 @@
-"""HTTP server of the drawing page: three static files, and JSON answers of a `Recognizer`.
+"""HTTP server of the drawing page: static files, and JSON answers of a `Recognizer`.
 
 It listens on 127.0.0.1 only. Pages of other sites, which run in the same browser, get no answer: the name in
 the header Host must be local, and the header Origin must be the server itself.
@@ -20,6 +20,7 @@ _FILES = {  # path: file and content type
     "/": ("index.html", "text/html"),
     "/style.css": ("style.css", "text/css"),
     "/script.js": ("script.js", "text/javascript"),
+    "/painting.js": ("painting.js", "text/javascript"),
 }
 _HEADERS = {
     "Cache-Control": "no-store",
@@ -126,15 +127,14 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _call_recognizer(self, body):
         recognizer = self.server.recognizer
-        strokes, digit = body.get("strokes"), body.get("digit")
         try:
             match self.path:
                 case "/answer":
-                    return recognizer.answer(strokes)
+                    return recognizer.answer(body.get("strokes"))
                 case "/evidence":
-                    return recognizer.evidence(strokes)
+                    return recognizer.evidence(body.get("image"))
                 case "/correct":
-                    return recognizer.correct(strokes, digit)
+                    recognizer.correct(body.get("image"), body.get("digit"))
                 case "/undo":
                     recognizer.undo()
                 case "/reset":

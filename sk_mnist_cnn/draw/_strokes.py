@@ -1,12 +1,40 @@
-"""Strokes of the pen: check them, and draw them as a picture for `MNISTNormalizer`."""
+"""Strokes of the pen: check them, draw them as a picture, and group those of a digit."""
+
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image, ImageDraw
+from scipy import ndimage
+from scipy.sparse import csgraph
 
 MAX_STROKES = 200
 MAX_POINTS = 20_000  # a drawn digit has about 150
-_LENGTH = 200  # of the longer side of a drawing without the width of the pen, in pixels
+_PEN_WIDTH = 0.045  # of the page's pen, as a fraction of the canvas; the same as in script.js
+
+_DOT = 60  # of the longer side of the ink in which a dot is sought, in pixels
+
+# The picture of one digit, in pixels.
+_LENGTH = 200  # of the longer side of a drawing without the width of the pen
 _PEN = 30  # as wide as MNIST's strokes in relation to its digits, whose mean is 2.6 of 20 pixels
+
+# The picture of several digits, in pixels.
+_HEIGHT = 40  # of the highest stroke
+_MAX_LENGTH = 700  # of the longer side of a drawing
+_THIN_PEN = 0.12  # in units of the height; thinner than the other, so that few digits touch
+
+_PART = 0.25  # of a stroke in a box, which makes the box a part of the stroke's digit
+
+
+class Picture(NamedTuple):
+    """A picture of strokes, and its place on the canvas."""
+
+    pixels: np.ndarray  # of shape (h, w), uint8: dark ink on white paper
+    origin: np.ndarray  # x and y of the top left corner, as fractions of the canvas
+    scale: float  # number of pixels in the side of the canvas
+
+    def to_canvas(self, boxes: np.ndarray) -> np.ndarray:
+        """Return top, left, bottom and right in pixels as fractions of the canvas."""
+        return boxes / self.scale + np.tile(self.origin[::-1], 2)
 
 
 def check_strokes(data: object) -> list[np.ndarray]:
@@ -37,38 +65,80 @@ def check_strokes(data: object) -> list[np.ndarray]:
     return strokes
 
 
+def is_dot(strokes: list[np.ndarray]) -> bool:
+    """Return whether the ink on the page is a filled dot, as it is if the pen hardly moves."""
+    extent = np.ptp(np.concatenate(strokes), axis=0).max() + _PEN_WIDTH
+    scale = _DOT / extent
+    ink = _paint(strokes, scale, round(_PEN_WIDTH * scale)).pixels == 0
+    return bool(ndimage.distance_transform_edt(ink).max() > _DOT / 4)
+
+
 def draw(strokes: list[np.ndarray]) -> np.ndarray:
-    """Return a picture of the strokes, dark ink on white paper, uint8.
+    """Return a picture of one digit, dark ink on white paper, uint8.
 
     The width of the pen is proportional to the size of the drawing.
     """
+    extent = np.ptp(np.concatenate(strokes), axis=0)
+    return _paint(strokes, _LENGTH / max(*extent, 0.01), _PEN).pixels  # a dot has no extent
+
+
+def draw_several(strokes: list[np.ndarray]) -> Picture:
+    """Return a picture of several digits.
+
+    The width of the pen is proportional to the height of the highest stroke.
+    """
+    height = max(np.ptp(stroke[:, 1]) for stroke in strokes)
+    extent = np.ptp(np.concatenate(strokes), axis=0)
+    scale = min(_HEIGHT / max(height, 0.01), _MAX_LENGTH / max(*extent, 0.01))
+    return _paint(strokes, scale, max(2, round(_THIN_PEN * height * scale)))
+
+
+def group_strokes(strokes: list[np.ndarray], boxes: np.ndarray) -> list[tuple[int, list[np.ndarray]]]:
+    """Group the strokes of each digit.
+
+    A stroke belongs to the box that contains most of it. Boxes that divide a stroke are one digit.
+
+    Parameters
+    ----------
+    strokes : list of ndarray of shape (n_points, 2)
+    boxes : ndarray of shape (n_boxes, 4), n_boxes > 0
+        Top, left, bottom and right of the digits, as fractions of the canvas.
+
+    Returns
+    -------
+    groups : list of tuple (box, strokes)
+        The index of the first box of each digit, in increasing order, and the strokes of the digit.
+    """
+    links = np.array([_share_inside(stroke, boxes) for stroke in strokes]) >= _PART
+    _, digit = csgraph.connected_components(links.T.astype(int) @ links, directed=False)
+    groups: dict[int, list] = {}
+    for stroke, linked in zip(strokes, links, strict=True):
+        if linked.any():
+            groups.setdefault(digit[linked.argmax()], []).append(stroke)
+    return [(int(np.argmax(digit == number)), groups[number]) for number in sorted(groups)]
+
+
+def _share_inside(stroke, boxes):
+    """Return the share of a stroke in each box; only in the best one if that has nearly all of it."""
+    along = np.append(0, np.cumsum(np.hypot(*np.diff(stroke, axis=0).T)))
+    places = np.linspace(0, along[-1], 100)
+    points = np.stack([np.interp(places, along, axis) for axis in stroke.T], axis=1)[:, np.newaxis]
+    share = np.all((points >= boxes[:, [1, 0]]) & (points <= boxes[:, [3, 2]]), axis=2).mean(axis=0)
+    size = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
+    best = np.lexsort([size, -share])[0]
+    return share if share[best] < 1 - _PART else np.where(np.arange(len(boxes)) == best, share, 0)
+
+
+def _paint(strokes, scale, pen):
+    """Return a picture with a margin of the width of the pen."""
     points = np.concatenate(strokes)
-    corner = points.min(axis=0)
-    extent = points.max(axis=0) - corner
-    scale = _LENGTH / max(*extent, 0.01)  # a dot has no extent
-    width, height = np.ceil(extent * scale).astype(int) + 3 * _PEN
+    origin = points.min(axis=0) - 1.5 * pen / scale
+    width, height = np.ceil(np.ptp(points, axis=0) * scale).astype(int) + 3 * pen
     picture = Image.new("L", (int(width), int(height)), 255)
-    pen = ImageDraw.Draw(picture)
+    draw = ImageDraw.Draw(picture)
     for stroke in strokes:
-        path = [tuple(point) for point in ((stroke - corner) * scale + 1.5 * _PEN).tolist()]
-        pen.line(path, fill=0, width=_PEN, joint="curve")
+        path = [tuple(point) for point in ((stroke - origin) * scale).tolist()]
+        draw.line(path, fill=0, width=pen, joint="curve")
         for x, y in (path[0], path[-1]):
-            pen.ellipse((x - _PEN / 2, y - _PEN / 2, x + _PEN / 2, y + _PEN / 2), fill=0)
-    return np.asarray(picture)
-
-
-def are_side_by_side(strokes: list[np.ndarray]) -> bool:
-    """Return whether a vertical line separates the strokes into two parts of similar height."""
-    boxes = sorted((*stroke.min(axis=0), *stroke.max(axis=0)) for stroke in strokes)
-    left, top, right, bottom = np.array(boxes).T
-    # Of the parts on both sides of each stroke's left end, except the first.
-    gaps = left[1:] - np.maximum.accumulate(right)[:-1]
-    heights_before = _extents(top, bottom)[:-1]
-    heights_after = _extents(top[::-1], bottom[::-1])[::-1][1:]
-    is_similar = np.minimum(heights_before, heights_after) > np.maximum(heights_before, heights_after) / 2
-    return bool(np.any((gaps > 0) & is_similar))
-
-
-def _extents(low, high):
-    """Return the extents of the first interval, of the first two together, and so on."""
-    return np.maximum.accumulate(high) - np.minimum.accumulate(low)
+            draw.ellipse((x - pen / 2, y - pen / 2, x + pen / 2, y + pen / 2), fill=0)
+    return Picture(np.asarray(picture), origin, scale)

@@ -1,4 +1,4 @@
-"""Measure the drawing page's model on digits, on other images and after a correction, for the guide.
+"""Measure the drawing page's model on digits, numbers and other images, and after a correction.
 
 Run ``python -m tests.draw.measure``; it takes about a minute.
 """
@@ -7,9 +7,9 @@ import numpy as np
 
 from sk_mnist_cnn import load_mnist_sample, load_pretrained
 from sk_mnist_cnn.draw._recognizer import Recognizer
-from tests.draw.strokes import DIGITS, NO_DIGITS, VARIANTS, beside, scribble, vary
+from tests.draw.strokes import DIGITS, NO_DIGITS, VARIANTS, in_a_row, scribble, vary
 
-N = 300  # drawings of a kind
+N = 200  # drawings of a kind
 
 
 def main():
@@ -32,21 +32,28 @@ def main():
     for name, kind in of_images.items():
         print(f"{name}: {_share_doubted(recognizer, kind):.1%} doubted")
 
-    two = [beside(drawings[i], drawings[-1 - i]) for i in range(N)]
     of_drawings = {
         "drawings of digits": drawings,
-        "pairs of drawn digits side by side": two,
         "random scribbles": [scribble(random) for _ in range(N)],
         **{name: [vary(strokes, random) for _ in range(N)] for name, strokes in NO_DIGITS.items()},
     }
     for name, kind in of_drawings.items():
-        answers = [recognizer.answer(strokes) for strokes in kind]
-        print(f"{name}: {np.mean([answer['doubt'] is not None for answer in answers]):.1%} doubted")
+        answers = [recognizer.answer(strokes)["digits"] for strokes in kind]
+        doubted = np.mean([all(digit["doubtful"] for digit in answer) for answer in answers])
+        print(
+            f"{name}: {doubted:.1%} doubted, {np.mean([len(answer) > 1 for answer in answers]):.1%} numbers"
+        )
+
+    for n_digits, gap in ((2, 0.35), (3, 0.35), (5, 0.35), (3, 0.1), (3, 0)):
+        print(
+            f"{n_digits} digits, gap {gap}:",
+            _read_numbers(recognizer, drawings, digits, n_digits, gap, random),
+        )
 
     wrong = int(np.argmax(_predict(recognizer, drawings) != digits))  # the first one
     print(f"corrected: a drawing of {digits[wrong]}")
     print("before a correction:", _results(recognizer, drawings, digits, wrong))
-    recognizer.correct(drawings[wrong], int(digits[wrong]))
+    recognizer.correct(recognizer.answer(drawings[wrong])["digits"][0]["image"], int(digits[wrong]))
     print("after a correction:", _results(recognizer, drawings, digits, wrong))
 
 
@@ -60,19 +67,29 @@ def _draw_digits(random):
 def _share_doubted(recognizer, images):
     """Return the share of images that exceed a limit."""
     state = recognizer._states[-1]
-    pairs = zip(images, state.model.predict_proba(images), strict=True)
-    return np.mean([recognizer._exceeds_limit(state, *pair) for pair in pairs])
+    return np.mean(recognizer._are_doubtful(state, images, state.model.predict_proba(images)))
+
+
+def _read_numbers(recognizer, drawings, digits, n_digits, gap, random):
+    """Return how many numbers of random drawings are read."""
+    n_right = n_separated = 0
+    for chosen in random.integers(0, len(drawings), (N // 2, n_digits)):
+        answer = recognizer.answer(in_a_row([drawings[i] for i in chosen], gap))["digits"]
+        n_separated += len(answer) == n_digits
+        n_right += np.array_equal([np.argmax(digit["probabilities"]) for digit in answer], digits[chosen])
+    return f"{n_right / (N // 2):.1%} read, {n_separated / (N // 2):.1%} separated"
 
 
 def _predict(recognizer, drawings):
-    return np.array([np.argmax(recognizer.answer(strokes)["probabilities"]) for strokes in drawings])
+    answers = [recognizer.answer(strokes)["digits"] for strokes in drawings]
+    return np.array([np.argmax(answer[0]["probabilities"]) for answer in answers])
 
 
 def _results(recognizer, drawings, digits, corrected):
     mnist = load_mnist_sample()
     score = recognizer._states[-1].model.score(mnist.x_test, mnist.y_test)
     predicted = _predict(recognizer, drawings)
-    probability = recognizer.answer(drawings[corrected])["probabilities"][digits[corrected]]
+    probability = recognizer.answer(drawings[corrected])["digits"][0]["probabilities"][digits[corrected]]
     return (
         f"accuracy {np.mean(predicted == digits):.1%} on the drawings and {score:.1%} on the test digits, "
         f"probability of the true digit {probability:.2f}"

@@ -84,10 +84,19 @@ def scribble(random):
     return [((path - path.min(axis=0)) / np.ptp(path, axis=0)).tolist()]
 
 
-def beside(left, right):
-    """Return the strokes of two drawings side by side, each at half its size."""
-    return [
-        [(x / 2 + shift, y / 2 + 0.25) for x, y in stroke]
-        for drawing, shift in ((left, 0.05), (right, 0.45))
-        for stroke in drawing
-    ]
+def in_a_row(drawings, gap=0.35, height=0.7):
+    """Return the strokes of drawings side by side, all equally high, with gaps in units of their height.
+
+    The row is centered on the canvas. It is smaller than `height` if it is too wide for the canvas.
+    """
+    row, right = [], 0
+    for drawing in drawings:
+        points = np.concatenate(drawing)
+        corner, extent = points.min(axis=0), np.ptp(points, axis=0)
+        scale = 1 / max(extent[1], 0.5 * extent[0])
+        row += [(np.array(stroke) - corner) * scale + [right, 0] for stroke in drawing]
+        right += extent[0] * scale + gap
+    points = np.concatenate(row)
+    middle, extent = (points.min(axis=0) + points.max(axis=0)) / 2, np.ptp(points, axis=0)
+    scale = min(height / extent[1], 0.9 / extent[0])
+    return [((stroke - middle) * scale + 0.5).tolist() for stroke in row]

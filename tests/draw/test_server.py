@@ -9,6 +9,7 @@ import threading
 import numpy as np
 import pytest
 from sklearn.pipeline import make_pipeline
+from threadpoolctl import threadpool_info
 
 from sk_mnist_cnn import CNNDigitClassifier, ImagePreprocessor
 from sk_mnist_cnn.draw import __main__ as command
@@ -59,7 +60,12 @@ def post(request_):
 
 @pytest.mark.parametrize(
     ("path", "content_type"),
-    [("/", "text/html"), ("/style.css", "text/css"), ("/script.js", "text/javascript")],
+    [
+        ("/", "text/html"),
+        ("/style.css", "text/css"),
+        ("/script.js", "text/javascript"),
+        ("/painting.js", "text/javascript"),
+    ],
 )
 def test_sends_the_files_of_the_page(request_, path, content_type):
     status, headers, body = request_("GET", path)
@@ -80,18 +86,19 @@ def test_sends_no_other_files(request_, path):
 def test_answers(post):
     status, answer = post("/answer", strokes=DIGITS[1])
     assert status == 200
-    assert max(range(10), key=answer["probabilities"].__getitem__) == 1
-    status, evidence = post("/evidence", strokes=DIGITS[1])
+    [digit] = answer["digits"]
+    assert np.argmax(digit["probabilities"]) == 1
+    status, evidence = post("/evidence", image=digit["image"])
     assert status == 200
     assert len(evidence["saliency"]) == 28
 
 
 def test_counts_corrections(post):
     assert post("/corrections") == (200, {"corrections": 0})
-    status, answer = post("/correct", strokes=NO_DIGITS["A"], digit=4)
-    assert (status, answer["corrections"]) == (200, 1)
+    image = post("/answer", strokes=NO_DIGITS["A"])[1]["digits"][0]["image"]
+    assert post("/correct", image=image, digit=4) == (200, {"corrections": 1})
     assert post("/undo") == (200, {"corrections": 0})
-    assert post("/correct", strokes=NO_DIGITS["A"], digit=4)[1]["corrections"] == 1
+    assert post("/correct", image=image, digit=4) == (200, {"corrections": 1})
     assert post("/reset") == (200, {"corrections": 0})
 
 
@@ -130,7 +137,8 @@ def test_accepts_its_own_pages(request_, server, name):
         ("/answer", "[]", JSON, 400),
         ("/answer", "{}", JSON, 400),
         ("/answer", '{"strokes": [[[NaN, 0]]]}', JSON, 400),
-        ("/correct", '{"strokes": [[[0, 0]]], "digit": 10}', JSON, 400),
+        ("/evidence", '{"image": [[0]]}', JSON, 400),
+        ("/correct", json.dumps({"image": [[0] * 28] * 28, "digit": 10}), JSON, 400),
     ],
 )
 def test_refuses_requests_with_a_reason(request_, path, body, headers, expected):
@@ -160,6 +168,17 @@ def test_command_takes_a_free_port_before_it_loads_the_model(server, quick_model
     port = first.rstrip(".").split()[-1]
     assert port != taken
     assert f"http://127.0.0.1:{port}/" in last
+
+
+def test_command_uses_one_thread_for_small_matrices(quick_model, tmp_path, monkeypatch):
+    def count_threads(self):
+        n_threads.extend(info["num_threads"] for info in threadpool_info() if info["user_api"] == "blas")
+
+    n_threads: list[int] = []
+    monkeypatch.setattr(DrawingServer, "serve_forever", count_threads)
+    save_model(quick_model, tmp_path / "model.skops")
+    command.main(["--no-browser", "--port", "0", "--model", str(tmp_path / "model.skops")])
+    assert set(n_threads) == {1}
 
 
 @pytest.mark.slow

@@ -1,8 +1,16 @@
 import numpy as np
 import pytest
 
-from sk_mnist_cnn.draw._strokes import MAX_POINTS, MAX_STROKES, are_side_by_side, check_strokes, draw
-from tests.draw.strokes import DIGITS, beside
+from sk_mnist_cnn.draw._strokes import (
+    MAX_POINTS,
+    MAX_STROKES,
+    check_strokes,
+    draw,
+    draw_several,
+    group_strokes,
+    is_dot,
+)
+from tests.draw.strokes import DIGITS, in_a_row
 
 
 @pytest.mark.parametrize(
@@ -53,46 +61,45 @@ def test_draws_strokes_of_any_extent(end):
     assert (border == 255).all()
 
 
-def test_digits_side_by_side_are_two_parts():
-    def parts(strokes):
-        return are_side_by_side([np.array(stroke) for stroke in strokes])
-
-    assert all(parts(beside(DIGITS[digit], DIGITS[9 - digit])) for digit in range(10))
-    assert not any(map(parts, DIGITS.values()))
-    low = [(0.9, 0.75), (0.95, 0.8)]
-    assert not parts([*DIGITS[7], low])
-
-
-def test_any_strokes_side_by_side_are_found():
-    """Compare with the definition, for random strokes."""
-
-    def by_definition(strokes):
-        strokes = sorted(strokes, key=lambda stroke: stroke[:, 0].min())
-        for i in range(1, len(strokes)):
-            left, right = np.concatenate(strokes[:i]), np.concatenate(strokes[i:])
-            heights = np.ptp(left[:, 1]), np.ptp(right[:, 1])
-            if left[:, 0].max() < right[:, 0].min() and min(heights) > max(heights) / 2:
-                return True
-        return False
-
-    random = np.random.default_rng(0)
-    found = []
-    for _ in range(500):
-        n_strokes = random.integers(1, 6)
-        strokes = [random.random(2) + random.normal(0, 0.1, (3, 2)) for _ in range(n_strokes)]
-        found.append(are_side_by_side(strokes))
-        assert found[-1] == by_definition(strokes)
-    assert 50 < sum(found) < 450
+def test_picture_of_several_digits_has_a_place_on_the_canvas():
+    strokes = [np.array(stroke) for stroke in in_a_row([DIGITS[0], DIGITS[7]], height=0.3)]
+    picture = draw_several(strokes)
+    rows, columns = np.nonzero(picture.pixels == 0)
+    [box] = picture.to_canvas(np.array([[rows.min(), columns.min(), rows.max() + 1, columns.max() + 1]]))
+    points = np.concatenate(strokes)
+    assert box[:2] == pytest.approx(points.min(axis=0)[::-1], abs=0.03)
+    assert box[2:] == pytest.approx(points.max(axis=0)[::-1], abs=0.03)
 
 
-def test_side_by_side_reads_every_point_once():
-    class Stroke(np.ndarray):
-        n_read = 0
+@pytest.mark.parametrize("height", [0, 0.001, 1], ids=["flat", "low", "high"])
+def test_picture_of_several_digits_is_not_too_large(height):
+    strokes = [np.array([(0, 0.5), (0, 0.5 + height / 2)]), np.array([(1, 0.5), (1, 0.5)])]
+    assert max(draw_several(strokes).pixels.shape) < 1000
 
-        def min(self, *args, **kwargs):
-            Stroke.n_read += len(self)
-            return super().min(*args, **kwargs)
 
-    strokes = [np.full((2, 2), [i / 1000, 0.5]).view(Stroke) for i in range(1000)]
-    assert not are_side_by_side(strokes)
-    assert Stroke.n_read == 2000
+LEFT, RIGHT = [0, 0, 1, 0.4], [0, 0.5, 1, 1]  # boxes: top, left, bottom, right
+
+
+@pytest.mark.parametrize(
+    ("boxes", "strokes", "expected"),
+    [
+        ([LEFT, RIGHT], [[(0.7, 0), (0.7, 1)], [(0.1, 0), (0.3, 1)], [(0.9, 0.5)]], [(0, [1]), (1, [0, 2])]),
+        ([LEFT, RIGHT], [[(0.1, 0.5), (0.9, 0.5)], [(0.7, 0), (0.7, 1)]], [(0, [0, 1])]),
+        ([LEFT, RIGHT], [[(0, 0.5), (0.45, 0.5)], [(0.7, 0), (0.7, 1)]], [(0, [0]), (1, [1])]),
+        ([LEFT, RIGHT], [[(0.45, 0.1)], [(0.2, 0.1), (0.2, 0.9)]], [(0, [1])]),
+        ([LEFT, RIGHT], [[(0.45, 0.1)]], []),
+        ([[0, 0, 1, 1], [0.5, 0.5, 1, 1]], [[(0.1, 0.1), (0.9, 0.1)], [(0.7, 0.6)]], [(0, [0]), (1, [1])]),
+    ],
+    ids=["separate", "divided stroke", "end outside", "between", "none", "box in a box"],
+)
+def test_groups_strokes(boxes, strokes, expected):
+    strokes = [np.array(stroke) for stroke in strokes]
+    groups = group_strokes(strokes, np.array(boxes))
+    numbers = {id(stroke): number for number, stroke in enumerate(strokes)}
+    assert [(box, [numbers[id(stroke)] for stroke in group]) for box, group in groups] == expected
+
+
+def test_digits_are_no_dots():
+    small = [np.array(stroke) * 0.2 for strokes in DIGITS.values() for stroke in strokes]
+    assert not any(is_dot([stroke]) for stroke in small)
+    assert is_dot([stroke / 10 for stroke in small[:1]])

@@ -1,6 +1,7 @@
 // The drawing is a list of strokes, and a stroke a list of points [x, y] as fractions of the canvas.
 
-const PEN_WIDTH = 0.045;
+import { BLANK, mix, paintBox, paintPen, paintPixels, paintStrokes, rgb } from "./painting.js";
+
 const STEP = 0.025; // of the pen for one press of an arrow key
 
 const element = (id) => document.getElementById(id);
@@ -11,7 +12,8 @@ let strokes = [];
 let pointer = null; // id of the pointer that draws
 let keyboardPen = null; // place of the pen that is moved by the keyboard, and whether it is down
 let version = 0; // number of the drawing: a reply for an older one is dropped
-let answer = null;
+let answer = null; // the digits of the drawing, each with its image, box, line, probabilities and doubt
+let selected = null; // index of the digit whose probabilities are shown
 let saliency = null;
 
 // Drawing
@@ -29,13 +31,17 @@ function extend(point) {
     paint();
 }
 
-// Drop the answer, and replies to requests that are under way.
-function change(newStrokes = strokes) {
-    version += 1;
+function change(newStrokes) {
     strokes = newStrokes;
-    showAnswer(null);
+    selected = null;
+    dropAnswer();
     showMessage("Draw with the mouse, a pen or a finger.");
-    paint();
+}
+
+// Drop the answer, and replies to requests that are under way.
+function dropAnswer() {
+    version += 1;
+    showAnswer(null);
 }
 
 function placeOf(event) {
@@ -125,49 +131,58 @@ async function post(path, data = {}) {
 }
 
 // Show the answer to the drawing as it is, and then the evidence for it.
-async function recognize(path = "answer", data = {}) {
+async function recognize() {
     const asked = version;
     try {
-        const reply = await post(path, { strokes, ...data });
+        const { digits } = await post("answer", { strokes });
         if (asked !== version) return;
-        showAnswer(reply);
-        const evidence = await post("evidence", { strokes });
-        if (asked !== version) return;
-        saliency = evidence.saliency;
-        paintPictures();
+        showAnswer(digits);
+        await explain();
     } catch (error) {
-        if (asked !== version) return;
-        if (path === "correct") await recognize(); // so that the digits can be clicked again
-        showMessage(error.message);
+        if (asked === version) showMessage(error.message);
     }
 }
 
-function correct(digit) {
-    change();
-    showMessage("Learning …");
-    recognize("correct", { digit });
+async function explain() {
+    const digit = selectedDigit();
+    if (!digit) return;
+    const evidence = await post("evidence", { image: digit.image });
+    if (digit !== selectedDigit()) return;
+    saliency = evidence.saliency;
+    paintPictures();
+}
+
+// Change the model, show the new answer, and keep the focus, which a disabled button loses.
+async function train(path, data, message) {
+    const focused = document.activeElement;
+    dropAnswer();
+    showMessage(message);
+    const asked = version;
+    const problem = await post(path, data).then(() => null, (error) => error.message);
+    if (asked !== version) return;
+    if (strokes.length) await recognize();
+    else change([]);
+    if (problem) showMessage(problem);
+    if (document.activeElement === document.body) focused.focus();
 }
 
 for (const [id, path] of [["undo-correction", "undo"], ["forget-corrections", "reset"]]) {
-    element(id).addEventListener("click", async () => {
-        if (isDrawing()) return;
-        change();
-        try {
-            await post(path);
-            if (strokes.length && !isDrawing()) recognize();
-        } catch (error) {
-            showMessage(error.message);
-        }
+    element(id).addEventListener("click", () => {
+        if (!isDrawing()) train(path, {}, "Forgetting …");
     });
 }
 
 // Answer
 
+function selectedDigit() {
+    return answer?.[selected];
+}
+
 function addDigit(digit) {
     const button = document.createElement("button");
     button.type = "button";
     button.innerHTML = `<b>${digit}</b><span class="bar"><i></i></span><span class="percent"></span>`;
-    button.addEventListener("click", () => correct(digit));
+    button.addEventListener("click", () => train("correct", { image: selectedDigit().image, digit }, "Learning …"));
     element("digits").append(button);
     return button;
 }
@@ -176,27 +191,90 @@ function showMessage(text) {
     element("answer").textContent = text;
 }
 
-function showAnswer(reply) {
-    answer = reply;
-    saliency = null;
-    digits.forEach((button, digit) => {
-        const percent = answer && 100 * answer.probabilities[digit];
-        button.disabled = !answer;
-        button.querySelector("i").style.width = `${percent ?? 0}%`;
-        button.querySelector(".percent").textContent = answer ? `${Math.round(percent)}%` : "";
-    });
-    element("digits").classList.toggle("doubtful", Boolean(answer?.doubt));
-    if (answer) element("answer").innerHTML = describe(answer);
+function showAnswer(newAnswer) {
+    answer = newAnswer;
+    if (answer) {
+        selected = Math.min(selected ?? Math.max(0, answer.findIndex(({ doubtful }) => doubtful)), answer.length - 1);
+        element("answer").innerHTML = describe(answer);
+    }
+    showPieces();
+    showSelected();
     element("clear").disabled = element("undo-stroke").disabled = strokes.length === 0;
+}
+
+// Until the next answer, the last pieces remain visible, so that the page does not move.
+function showPieces() {
+    const pieces = element("pieces");
+    pieces.disabled = !answer;
+    if (!answer && strokes.length) return;
+    pieces.hidden = !(answer?.length > 1);
+    pieces.querySelectorAll(".line").forEach((line) => line.remove());
+    for (const line of pieces.hidden ? [] : linesOf(answer)) {
+        const row = document.createElement("div");
+        row.className = "line";
+        row.append(...line.map(addPiece));
+        pieces.append(row);
+    }
+}
+
+function addPiece(digit) {
+    const index = answer.indexOf(digit);
+    const label = document.createElement("label");
+    label.className = digit.doubtful ? "doubtful" : "";
+    label.innerHTML = `<input type="radio" name="piece"><b>${nameOf(digit)}</b> ${percent(Math.max(...digit.probabilities))}`;
+    const input = label.querySelector("input");
+    input.checked = index === selected;
+    input.addEventListener("change", () => {
+        selected = index;
+        showSelected();
+        explain().catch((error) => showMessage(error.message));
+    });
+    return label;
+}
+
+function showSelected() {
+    const digit = selectedDigit();
+    saliency = null;
+    digits.forEach((button, value) => {
+        button.disabled = !digit;
+        button.querySelector("i").style.width = digit ? `${100 * digit.probabilities[value]}%` : 0;
+        button.querySelector(".percent").textContent = digit ? percent(digit.probabilities[value]) : "";
+    });
+    element("digits").classList.toggle("doubtful", Boolean(digit?.doubtful));
+    paint();
     paintPictures();
 }
 
-function describe({ doubt, probabilities }) {
-    const best = probabilities.indexOf(Math.max(...probabilities));
+function describe(found) {
+    if (found.length === 0) return "<b>Only a dot?</b> <span>Draw a larger digit.</span>";
+    if (found.length > 1) {
+        const text = `<span>This is</span> <b class="digit">${linesOf(found).map(textOf).join("<br>")}</b>`;
+        return found.some(({ doubtful }) => doubtful) ? `${text} <span>A ? marks what may not be a digit.</span>` : text;
+    }
+    const best = bestOf(found[0]);
     const article = best === 8 ? "an" : "a";
-    if (doubt === "two digits") return "<b>Two digits?</b> <span>Draw one at a time.</span>";
-    if (doubt === "not a digit") return `<b>Not a digit?</b> <span>It looks most like ${article} ${best}.</span>`;
+    if (found[0].doubtful) return `<b>Not a digit?</b> <span>It looks most like ${article} ${best}.</span>`;
     return `<span>This is ${article}</span> <b class="digit">${best}</b>`;
+}
+
+function textOf(line) {
+    return line.map((digit) => (digit.doubtful ? `<span class="doubtful">${nameOf(digit)}</span>` : nameOf(digit))).join("");
+}
+
+function linesOf(found) {
+    return Object.values(Object.groupBy(found, ({ line }) => line));
+}
+
+function nameOf(digit) {
+    return `${bestOf(digit)}${digit.doubtful ? "?" : ""}`;
+}
+
+function bestOf({ probabilities }) {
+    return probabilities.indexOf(Math.max(...probabilities));
+}
+
+function percent(probability) {
+    return `${Math.round(100 * probability)}%`;
 }
 
 function showCorrections(count) {
@@ -206,58 +284,26 @@ function showCorrections(count) {
 
 // Painting
 
-function color(name) {
-    return getComputedStyle(document.documentElement).getPropertyValue(`--${name}`);
-}
-
 function paint() {
-    const side = canvas.width;
-    const context = canvas.getContext("2d");
-    context.clearRect(0, 0, side, side);
-    Object.assign(context, { lineWidth: PEN_WIDTH * side, lineCap: "round", lineJoin: "round" });
-    context.strokeStyle = color("ink");
-    for (const [first, ...others] of strokes) {
-        context.beginPath();
-        context.moveTo(first[0] * side, first[1] * side);
-        for (const [x, y] of others.length ? others : [first]) context.lineTo(x * side, y * side);
-        context.stroke();
+    paintStrokes(canvas, strokes);
+    if (answer?.length > 1) {
+        answer.forEach((digit, index) => paintBox(canvas, digit, nameOf(digit), index === selected));
     }
-    if (keyboardPen === null) return;
-    context.beginPath();
-    context.arc(keyboardPen.point[0] * side, keyboardPen.point[1] * side, PEN_WIDTH * side, 0, 7);
-    Object.assign(context, { lineWidth: 0.008 * side, strokeStyle: color("accent") });
-    context.stroke();
+    if (keyboardPen !== null) paintPen(canvas, keyboardPen.point);
 }
 
 // Paint the input of the network, and the saliency: a pale drawing, under the color of each contribution.
 function paintPictures() {
-    const [paper, ink, positive, negative] = ["paper", "ink", "for", "against"].map(channels);
-    const blank = Array(28).fill(Array(28).fill(0));
-    const image = answer?.image ?? blank;
-    paintPixels("input", (row, column) => mix(paper, ink, image[row][column] / 255));
-    paintPixels("evidence", (row, column) => {
-        const contribution = (saliency ?? blank)[row][column];
+    const [paper, ink, positive, negative] = ["paper", "ink", "for", "against"].map(rgb);
+    const digit = selectedDigit();
+    const image = digit?.image ?? BLANK;
+    paintPixels(element("input"), (row, column) => mix(paper, ink, image[row][column] / 255));
+    paintPixels(element("evidence"), (row, column) => {
+        const contribution = (saliency ?? BLANK)[row][column];
         const pale = mix(paper, ink, (0.3 * image[row][column]) / 255);
         return saliency ? mix(pale, contribution > 0 ? positive : negative, Math.sqrt(Math.abs(contribution))) : paper;
     });
-    element("pictures").setAttribute("aria-busy", answer !== null && saliency === null);
-}
-
-function channels(name) {
-    return color(name).match(/[0-9a-f]{2}/g).map((hex) => parseInt(hex, 16));
-}
-
-function mix(from, to, share) {
-    return from.map((value, channel) => value + share * (to[channel] - value));
-}
-
-function paintPixels(id, colorAt) {
-    const context = element(id).getContext("2d");
-    const pixels = context.createImageData(28, 28);
-    for (let i = 0; i < 28 * 28; i++) {
-        pixels.data.set([...colorAt(Math.floor(i / 28), i % 28), 255], 4 * i);
-    }
-    context.putImageData(pixels, 0, 0);
+    element("pictures").setAttribute("aria-busy", digit !== undefined && saliency === null);
 }
 
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
@@ -269,5 +315,5 @@ new ResizeObserver(() => {
     paint();
 }).observe(canvas);
 
-change();
+change([]);
 post("corrections").catch((error) => showMessage(error.message));
