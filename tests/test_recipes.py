@@ -8,7 +8,6 @@ from sklearn.base import clone
 
 from sk_mnist_cnn import CNNDigitClassifier, load_model, save_model
 from sk_mnist_cnn._recipes import RECIPES, RecipeName
-from tests.estimators import SMALL
 
 
 def test_default_is_recommended():
@@ -38,7 +37,7 @@ def test_recipes_are_not_changed_by_a_classifier():
 @pytest.mark.parametrize("name", RECIPES)
 def test_recipe_can_be_fitted_cloned_and_saved(name, digits, tmp_path):
     images, y = digits
-    sizes = {name: SMALL[name] for name in ("filters", "kernel_size", "dense_units")}
+    sizes = {"filters": (4,), "kernel_size": 3, "dense_units": ()}
     classifier = CNNDigitClassifier.from_recipe(
         name, **{**sizes, "pool_size": 2, "epochs": 1, "random_state": 0}
     )

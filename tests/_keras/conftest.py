@@ -1,6 +1,14 @@
+"""Fixtures for the tests of the training, which mostly need only a few batches."""
+
 import pytest
 
 from sk_mnist_cnn._keras import engine
+
+
+@pytest.fixture(scope="session")
+def data(digits):
+    """The first 300 digits and their labels, read-only."""
+    return digits[0][:300], digits[1][:300]
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sk_mnist_cnn._keras.augmentation import Augmentation
 from sk_mnist_cnn._keras.backend import keras, tf
 from sk_mnist_cnn._training import AUGMENTATIONS
-from tests.estimators import same_training, small_classifier
+from tests.estimators import same_training, small_classifier, tiny_classifier
 
 SHAPES = [(28, 28, 1), (8, 8, 1), (12, 20, 3), (1, 9, 1)]
 
@@ -51,17 +51,16 @@ def test_seed_determines_changes(name):
     [*AUGMENTATIONS, keras.layers.RandomRotation(0.05), [keras.layers.RandomTranslation(0.1, 0.1)]],
     ids=[*AUGMENTATIONS, "layer", "layers"],
 )
-def test_augmented_training_is_reproducible(digits, augmentation):
-    X, y = digits[0][:400], digits[1][:400]
-    one, same = (small_classifier(augmentation=augmentation).fit(X, y) for _ in range(2))
+def test_augmented_training_is_reproducible(data, augmentation):
+    X, y = data
+    one, same = (tiny_classifier(augmentation=augmentation, epochs=2).fit(X, y) for _ in range(2))
     assert same_training(one, same)
     assert_array_equal(one.predict_proba(X), same.predict_proba(X))
-    assert one.history_["loss"] != small_classifier().fit(X, y).history_["loss"]
+    assert one.history_["loss"] != tiny_classifier(epochs=2).fit(X, y).history_["loss"]
 
 
-def test_named_augmentations_differ(digits):
-    X, y = digits[0][:200], digits[1][:200]
-    fits = [small_classifier(augmentation=name, epochs=1).fit(X, y) for name in AUGMENTATIONS]
+def test_named_augmentations_differ(data):
+    fits = [tiny_classifier(augmentation=name, epochs=1).fit(*data) for name in AUGMENTATIONS]
     assert len({fitted.history_["loss"][0] for fitted in fits}) == len(AUGMENTATIONS)
 
 

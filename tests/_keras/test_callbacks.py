@@ -28,8 +28,8 @@ class SetMetric(keras.callbacks.Callback):
         ("val_loss", [np.nan, 1.0, np.nan, 0.5, 0.6, np.nan], 6, 4),
     ],
 )
-def test_early_stopping_restores_best_weights(digits, early_stopping, values, n_epochs, best):
-    X, y = digits[0][:300], digits[1][:300]
+def test_early_stopping_restores_best_weights(data, early_stopping, values, n_epochs, best):
+    X, y = data
     name = "val_loss" if early_stopping == "val_loss" else "val_accuracy"
     params = {"early_stopping": early_stopping, "callbacks": [SetMetric(name, values)]}
     clf = small_classifier(epochs=6, n_iter_no_change=2, **params).fit(X, y)
@@ -40,11 +40,11 @@ def test_early_stopping_restores_best_weights(digits, early_stopping, values, n_
 
 
 @pytest.mark.parametrize("n_before", [1, 3])
-def test_early_stopping_after_epochs_without_validation(digits, n_before):
-    clf = small_classifier(epochs=n_before, warm_start=True).fit(*digits)
+def test_early_stopping_after_epochs_without_validation(data, n_before):
+    clf = small_classifier(epochs=n_before, warm_start=True).fit(*data)
     metrics = SetMetric("val_accuracy", [0.0] * n_before + [0.5, 0.75, 0.25])
     clf.set_params(epochs=3, early_stopping=True, callbacks=[metrics])
-    assert clf.fit(*digits).best_validation_score_ == 0.75
+    assert clf.fit(*data).best_validation_score_ == 0.75
     assert clf.n_iter_ == n_before + 3
 
 

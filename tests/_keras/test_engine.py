@@ -32,8 +32,8 @@ def traces(monkeypatch):
 
 
 @pytest.mark.usefixtures("empty_engine")
-def test_known_architecture_is_not_traced_again(traces, digits):
-    X, y = digits
+def test_known_architecture_is_not_traced_again(traces, data):
+    X, y = data
     small_classifier(epochs=1).fit(X, y)
     n_traces = len(traces)
     assert n_traces > 0
@@ -48,16 +48,16 @@ def test_known_architecture_is_not_traced_again(traces, digits):
         {"validation_split": 0.2},
         {"epochs": 2, "early_stopping": True},
     ):
-        small_classifier(**{"epochs": 1, **change}).fit(X[:600], y[:600])
-    small_classifier(epochs=1).fit(X[:500].reshape(500, 64), y[:500].astype(str), np.ones(500))
+        small_classifier(**{"epochs": 1, **change}).fit(X[:100], y[:100])
+    small_classifier(epochs=1).fit(X[:200].reshape(200, 64), y[:200].astype(str), np.ones(200))
     assert len(traces) == n_traces
 
 
 @pytest.mark.usefixtures("empty_engine")
-def test_windows_clipped_to_the_same_size_share_a_graph(traces, digits):
-    small_classifier(epochs=1, kernel_size=(8, 5)).fit(*digits)
+def test_windows_clipped_to_the_same_size_share_a_graph(traces, data):
+    small_classifier(epochs=1, dense_units=(), kernel_size=(8, 5)).fit(*data)
     n_traces = len(traces)
-    small_classifier(epochs=1, kernel_size=((9, 8), 3)).fit(*digits)
+    small_classifier(epochs=1, dense_units=(), kernel_size=((9, 8), 3)).fit(*data)
     assert len(traces) == n_traces
 
 
@@ -83,20 +83,20 @@ def test_redefined_class_does_not_share_a_graph(parameter, digits):
     assert one.history_ == same.history_ != other.history_
 
 
-def test_predictions_in_float64_do_not_depend_on_batches(digits):
-    X = digits[0]
-    clf = small_classifier(epochs=1, dtype="float64").fit(*digits)
+def test_predictions_in_float64_do_not_depend_on_batches(data):
+    X = data[0]
+    clf = small_classifier(epochs=1, dtype="float64").fit(*data)
     expected = clf.predict_proba(X)
     assert len(X) > engine.PREDICTION_CHUNK
     batches = [clf.predict_proba(X[i : i + 100]) for i in range(0, len(X), 100)]
     assert_allclose(np.concatenate(batches), expected, atol=1e-12)
 
 
-def test_prediction_function_is_traced_once_per_architecture(digits):
+def test_prediction_function_is_traced_once_per_architecture(data):
     engine._prediction_function.cache_clear()
     for seed in range(2):
-        clf = small_classifier(epochs=1, dtype="float64", random_state=seed).fit(*digits)
-        assert_allclose(clf.predict_proba(digits[0][:5]), clf.model_(digits[0][:5]), atol=1e-12)
+        clf = small_classifier(epochs=1, dtype="float64", random_state=seed).fit(*data)
+        assert_allclose(clf.predict_proba(data[0][:5]), clf.model_(data[0][:5]), atol=1e-12)
     assert engine._prediction_function.cache_info().misses == 1
 
 
@@ -106,13 +106,13 @@ class InterruptSecondEpoch(keras.callbacks.Callback):
             raise KeyboardInterrupt
 
 
-def test_interrupted_fit_leaves_estimator_and_engine_unchanged(digits):
-    X, y = digits
+def test_interrupted_fit_leaves_estimator_and_engine_unchanged(data):
+    X, y = data
     clf = small_classifier().fit(X, y)
     before = dict(vars(clf))
     clf.set_params(callbacks=[InterruptSecondEpoch()], random_state=9)
     with pytest.raises(KeyboardInterrupt):
-        clf.fit(X[:900].reshape(-1, 64), y[:900].astype(str))
+        clf.fit(X[:200].reshape(-1, 64), y[:200].astype(str))
     clf.set_params(callbacks=None, random_state=0)
     assert vars(clf) == before
     assert same_training(clf, small_classifier().fit(X, y))
@@ -124,9 +124,9 @@ class FitAnother(keras.callbacks.Callback):
         small_classifier(random_state=epoch).fit(images, np.arange(64) % 10)
 
 
-def test_callback_can_fit_another_classifier(digits):
-    with_callback = small_classifier(callbacks=[FitAnother()]).fit(*digits)
-    assert same_training(with_callback, small_classifier().fit(*digits))
+def test_callback_can_fit_another_classifier(data):
+    with_callback = small_classifier(callbacks=[FitAnother()]).fit(*data)
+    assert same_training(with_callback, small_classifier().fit(*data))
 
 
 def test_raises_if_weights_overflow_in_the_last_step(digits):

@@ -5,7 +5,7 @@ import pytest
 
 from sk_mnist_cnn._keras.backend import keras
 from sk_mnist_cnn._keras.optimizers import Optimizer
-from tests.estimators import small_classifier
+from tests.estimators import small_classifier, tiny_classifier
 
 
 def test_raises_for_loss_scale_optimizer(digits):
@@ -14,13 +14,13 @@ def test_raises_for_loss_scale_optimizer(digits):
         small_classifier(optimizer=optimizer, dtype="mixed_float16").fit(*digits)
 
 
-def test_raises_for_two_schedules(digits):
+def test_raises_for_two_schedules(data):
     own = keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(0.1, 100))
-    small_classifier(optimizer=own, learning_rate="auto", epochs=1).fit(*digits)
+    tiny_classifier(optimizer=own, learning_rate="auto", epochs=1).fit(*data)
     params = {"learning_rate_schedule": "cosine", "epochs": 1}
-    small_classifier(optimizer=own, learning_rate=0.01, **params).fit(*digits)
+    tiny_classifier(optimizer=own, learning_rate=0.01, **params).fit(*data)
     with pytest.raises(ValueError, match=r"learning_rate_schedule must be 'constant' with .* got 'cosine'"):
-        small_classifier(optimizer=own, learning_rate="auto", **params).fit(*digits)
+        tiny_classifier(optimizer=own, learning_rate="auto", **params).fit(*data)
 
 
 @pytest.mark.parametrize("name", ["use_ema", "ScheduleFreeAdamW"])
@@ -41,7 +41,7 @@ def test_variables_without_weight_decay_are_copied(digits):
         if names:
             optimizer.exclude_from_weight_decay(var_names=names)
         params = {"optimizer": optimizer, "learning_rate": "auto"}
-        return small_classifier(**params).fit(digits[0][:64], digits[1][:64])
+        return tiny_classifier(**params).fit(digits[0][:64], digits[1][:64])
 
     whole, no_kernel, nothing = fitted(), fitted("kernel"), fitted("kernel", "bias")
     sizes = [np.abs(model._weights[0]).sum() for model in (whole, no_kernel, nothing)]

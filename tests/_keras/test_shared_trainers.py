@@ -77,12 +77,6 @@ CHANGES = [
 
 
 @pytest.fixture(scope="module")
-def data(digits):
-    """The first 300 digits and their labels, read-only."""
-    return digits[0][:300], digits[1][:300]
-
-
-@pytest.fixture(scope="module")
 def reference(data):
     """A classifier fitted on `data` without callbacks, never refitted."""
     return small_classifier().fit(*data)

@@ -16,26 +16,25 @@ from tensorflow.python.framework.config import is_op_determinism_enabled
 
 from sk_mnist_cnn._keras.backend import BaseWrapper, keras, tf
 from sk_mnist_cnn._keras.trainer import Trainer
-from tests.estimators import same_training, small_classifier
+from tests.estimators import same_training, small_classifier, tiny_classifier
 
 ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.usefixtures("empty_engine")
-def test_used_trainer_gives_same_training_as_new_one(digits):
-    new = small_classifier(validation_split=0.1).fit(*digits)
-    small_classifier(random_state=5, learning_rate=0.05, dense_dropout=0.1, batch_size=32).fit(*digits)
-    used = small_classifier(validation_split=0.1).fit(*digits)
+def test_used_trainer_gives_same_training_as_new_one(data):
+    new = small_classifier(validation_split=0.1).fit(*data)
+    small_classifier(random_state=5, learning_rate=0.05, dense_dropout=0.1, batch_size=32).fit(*data)
+    used = small_classifier(validation_split=0.1).fit(*data)
     assert same_training(new, used)
 
 
 @pytest.mark.usefixtures("empty_engine")
 @pytest.mark.parametrize("optimizer", ["adadelta", "adam", "sgd", "rmsprop", "adamw", "nadam", "adagrad"])
-def test_optimizer_slots_are_reset(digits, optimizer):
-    X, y = digits[0][:300], digits[1][:300]
+def test_optimizer_slots_are_reset(data, optimizer):
     if optimizer in ("nadam", "adagrad"):
         optimizer = keras.optimizers.get(optimizer)
-    new, used = (small_classifier(optimizer=optimizer, epochs=1).fit(X, y) for _ in range(2))
+    new, used = (tiny_classifier(optimizer=optimizer, epochs=1).fit(*data) for _ in range(2))
     assert same_training(new, used)
 
 

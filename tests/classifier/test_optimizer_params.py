@@ -1,5 +1,7 @@
 """`optimizer_params`: arguments of a named optimizer."""
 
+import copy
+
 import numpy as np
 import pytest
 from sklearn.base import clone
@@ -7,16 +9,18 @@ from sklearn.model_selection import GridSearchCV
 
 from sk_mnist_cnn import load_model, save_model
 from sk_mnist_cnn._keras.backend import keras
-from tests.estimators import same_training
+from tests.estimators import same_training, tiny_classifier
 from tests.interrupting import interrupt_fit
 
 from .conftest import classifier
+
+BETAS = {"beta_1": 0.7, "beta_2": 0.9}
 
 
 @pytest.mark.parametrize(
     ("optimizer", "params", "instance"),
     [
-        ("adam", {"beta_1": 0.7, "beta_2": 0.9}, "Adam"),
+        ("adam", BETAS, "Adam"),
         ("sgd", {"momentum": 0.9, "nesterov": True}, "SGD"),
         ("adamw", {"weight_decay": np.float64(1e-4), "clipnorm": None}, "AdamW"),
         ("adam", {}, "Adam"),
@@ -24,15 +28,14 @@ from .conftest import classifier
 )
 def test_trains_as_with_an_instance(data, optimizer, params, instance):
     created = getattr(keras.optimizers, instance)(**params)
-    named = classifier(optimizer=optimizer, optimizer_params=params, learning_rate=0.01, epochs=2).fit(*data)
-    assert same_training(named, classifier(optimizer=created, learning_rate=0.01, epochs=2).fit(*data))
+    named = tiny_classifier(optimizer=optimizer, optimizer_params=params, epochs=2).fit(*data)
+    assert same_training(named, tiny_classifier(optimizer=created, epochs=2).fit(*data))
 
 
 def test_params_have_an_effect_and_their_names_are_those_of_keras(data):
-    adam = {"optimizer": "adam", "learning_rate": 0.01, "epochs": 1}
-    fitted = classifier(**adam, optimizer_params={"beta_1": 0.5}).fit(*data)
-    assert not same_training(fitted, classifier(**adam).fit(*data))
-    assert fitted.model_.optimizer.beta_1 == 0.5
+    fitted = tiny_classifier(optimizer="adam", optimizer_params=BETAS).fit(*data)
+    assert not same_training(fitted, tiny_classifier(optimizer="adam").fit(*data))
+    assert fitted.model_.optimizer.beta_1 == 0.7
 
 
 def test_empty_params_and_none_are_the_same(data):
@@ -60,8 +63,8 @@ def test_empty_params_and_none_are_the_same(data):
         ({"clipnorm": 1.0, "clipvalue": 1.0}, "must be arguments that 'adam' accepts together"),
     ],
 )
-def test_wrong_params_are_refused_before_training(data, params, message):
-    fitted = classifier(epochs=1).fit(*data)
+def test_wrong_params_are_refused_before_training(data, reference, params, message):
+    fitted = copy.deepcopy(reference)
     before = fitted.predict_proba(data[0])
     with pytest.raises(ValueError, match=message):
         fitted.set_params(optimizer="adam", optimizer_params=params).fit(*data)
@@ -80,22 +83,21 @@ def test_other_types_are_refused(data, params):
 
 
 def test_params_are_plain_data(data, tmp_path):
-    params = {"beta_1": 0.7, "beta_2": 0.9}
-    fitted = classifier(optimizer="adam", optimizer_params=params, epochs=1).fit(*data)
-    assert clone(fitted).optimizer_params == params
+    fitted = tiny_classifier(optimizer="adam", optimizer_params=BETAS, epochs=1).fit(*data)
+    assert clone(fitted).optimizer_params == BETAS
     save_model(fitted, tmp_path / "model.skops")
-    assert load_model(tmp_path / "model.skops").optimizer_params == params
-    grid = {"optimizer_params": [None, params]}
-    search = GridSearchCV(classifier(optimizer="adam", epochs=1), grid, cv=2).fit(*data)
+    assert load_model(tmp_path / "model.skops").optimizer_params == BETAS
+    grid = {"optimizer_params": [None, BETAS]}
+    search = GridSearchCV(tiny_classifier(optimizer="adam", epochs=1), grid, cv=2).fit(*data)
     assert search.best_params_["optimizer_params"] in grid["optimizer_params"]
     assert "beta_1" in fitted._repr_html_()
 
 
 def test_a_checkpoint_of_other_params_is_refused(data, tmp_path):
     def run(beta):
-        return classifier(
+        return tiny_classifier(
             optimizer="adam",
-            optimizer_params={"beta_1": beta},
+            optimizer_params={**BETAS, "beta_1": beta},
             checkpoint=tmp_path / "run.ckpt",
             epochs=3,
         )
