@@ -335,8 +335,9 @@ class CNNDigitClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Trans
             - "best" (5,000): the highest accuracy and the lowest log loss, with four convolutional layers, in
               XXX times the notebook's time.
         **params : object
-            Other parameters of the classifier. They replace those of the recipe. "strong" and "best" have four
-            values of `filters`, `kernel_size` and `pool_size`, so for another number of layers, pass all three.
+            Other parameters of the classifier. They replace those of the recipe. "strong" and "best" have one
+            value of `filters`, `kernel_size` and `pool_size` per layer. For another number of layers, pass
+            all three.
 
         Returns
         -------

@@ -85,6 +85,7 @@ def recipes(data="MNIST"):
         percentages = ("accuracy", "lowest", "highest", "augmented accuracy")
         found[row["recipe"]] = {
             **{name.replace(" ", "_"): f"{row[name]:.{digits}%}" for name in percentages},
+            "seeds": str(row["seeds"]),
             "errors": f"{row['errors']:.0f}",
             "log_loss": f"{row['log loss']:.{digits + 2}f}",
             "time": f"{row['relative time']:.2g}",
@@ -219,6 +220,7 @@ def parameters_of_recipes():
 def recipe_results():
     """Return the results of all recipes and committees with MNIST."""
     header = {
+        "seeds": "runs",
         "accuracy": "test accuracy",
         "range": "range over seeds",
         "errors": "errors",

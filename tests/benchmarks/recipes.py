@@ -1,9 +1,10 @@
 """Accuracy, log loss and training time of the recipes, and of committees of their networks.
 
 ``SK_MNIST_CNN_DATA=mnist.npz python -m tests.benchmarks.recipes`` trains five networks of each recipe, saves
-their predictions in ``build/recipes``, and the table in ``docs/benchmarks/recipes.json``. Networks whose
-predictions exist are not trained again, so an interrupted measurement is continued. With
-``--images animals.npz``, the table is saved under the name of the file, and the other tables are kept.
+their predictions in ``build/recipes``, and the table in ``docs/benchmarks/recipes.json``. The table is
+computed from all predictions in that folder. Networks whose predictions exist are not trained again, so an
+interrupted measurement is continued. With ``--images animals.npz``, the table is saved under the name of the
+file, and the other tables are kept.
 
 The training time is that of one epoch, the median of several interleaved fits, times the number of epochs. It
 does not depend on the networks that are evaluated, so these may be trained with another ``--dtype``, or in
@@ -39,7 +40,7 @@ ROUNDS = 3
 
 def main(arguments=None):
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.recipes", description=__doc__)
-    parser.add_argument("--seeds", type=int, default=5, help="networks per recipe")
+    parser.add_argument("--seeds", type=int, default=5, help="networks per recipe, at least")
     parser.add_argument("--only", nargs="+", choices=RECIPES, help="train these, and save no table")
     parser.add_argument("--images", type=Path, help="npz file with the names of arrays in mnist.npz")
     parser.add_argument("--dtype", default="float32", help="dtype of the evaluated networks")
@@ -57,8 +58,8 @@ def main(arguments=None):
     if options.only:
         return
     command = shlex.join(["python", "-m", "tests.benchmarks.recipes", *(arguments or sys.argv[1:])])
-    rows = table(data.y_test, folder, names, options.seeds, epoch_seconds(data, names))
-    save(name, data, rows, {"seeds": options.seeds, "dtype": options.dtype}, command, options.output)
+    rows = table(data.y_test, folder, epoch_seconds(data))
+    save(name, data, rows, options.dtype, command, options.output)
 
 
 def evaluate(data, names, seeds, dtype, folder):
@@ -66,7 +67,7 @@ def evaluate(data, names, seeds, dtype, folder):
     folder.mkdir(parents=True, exist_ok=True)
     for seed in range(seeds):
         for name in names:
-            path = predictions_path(folder, name, seed)
+            path = folder / f"{name}-{seed}.npz"
             if path.exists():
                 continue
             model = build(name, random_state=seed, dtype=dtype).fit(data.x_train, data.y_train)
@@ -86,14 +87,10 @@ def build(name, **params):
     return make_pipeline(ImagePreprocessor(), CNNDigitClassifier.from_recipe(name, **params))
 
 
-def predictions_path(folder, name, seed):
-    return folder / f"{name}-{seed}.npz"
-
-
-def epoch_seconds(data, names):
+def epoch_seconds(data):
     """Return the median seconds of one epoch of each recipe, in fits that alternate between the recipes."""
-    models = {name: build(name, epochs=1, random_state=0) for name in names}
-    seconds = {name: [] for name in names}
+    models = {name: build(name, epochs=1, random_state=0) for name in RECIPES}
+    seconds = {name: [] for name in RECIPES}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         for model in models.values():
@@ -106,19 +103,19 @@ def epoch_seconds(data, names):
     return {name: median(times) for name, times in seconds.items()}
 
 
-def table(y_test, folder, names, seeds, seconds):
-    """Return rows with means over the seeds, and one row for each committee if there are enough networks."""
+def table(y_test, folder, seconds):
+    """Return a row for each recipe, and one for each committee if there are enough networks."""
     rows = []
-    for name in names:
-        runs = [dict(np.load(predictions_path(folder, name, seed))) for seed in range(seeds)]
+    for name in RECIPES:
+        runs = [dict(np.load(path)) for path in sorted(folder.glob(f"{name}-*.npz"))]
         time = seconds[name] * float(np.mean([run["epochs"] for run in runs]))
         rows.append({"recipe": name, "seconds": time, **summarize(y_test, runs)})
-        if name in ("strong", "best") and seeds >= COMMITTEE:
+        if name in ("strong", "best") and len(runs) >= COMMITTEE:
             members = runs[:COMMITTEE]
             means = {kind: np.mean([run[kind] for run in members], axis=0) for kind in ("alone", "augmented")}
             committee = {"recipe": f"{name}, committee of {COMMITTEE}", "seconds": COMMITTEE * time}
             rows.append(committee | summarize(y_test, [means]))
-    notebook = rows[names.index("notebook")]["seconds"]
+    notebook = next(row["seconds"] for row in rows if row["recipe"] == "notebook")
     return [row | {"relative time": row["seconds"] / notebook} for row in rows]
 
 
@@ -129,6 +126,7 @@ def summarize(y_test, runs):
     )
     accuracy = float(np.mean(accuracies))
     return {
+        "seeds": len(runs),
         "accuracy": accuracy,
         "lowest": min(accuracies),
         "highest": max(accuracies),
@@ -138,11 +136,16 @@ def summarize(y_test, runs):
     }
 
 
-def save(name, data, rows, options, command, folder):
+def save(name, data, rows, dtype, command, folder):
     """Replace the results of one data set in the file."""
     results = saved.load("recipes", folder) if (folder / "recipes.json").exists() else {}
-    counts = {"training images": len(data.x_train), "test images": len(data.x_test)}
-    results[name] = {**machine.describe(command), **counts, **options, "rows": rows}
+    results[name] = {
+        **machine.describe(command),
+        "training images": len(data.x_train),
+        "test images": len(data.x_test),
+        "dtype": dtype,
+        "rows": rows,
+    }
     saved.save(results, "recipes", folder)
 
 
