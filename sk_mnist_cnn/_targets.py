@@ -16,7 +16,7 @@ _N_SHOWN = 10
 class ImageDataset:
     """Images as flat rows of any dtype, with encoded labels, weights, and the indices of the rows to use.
 
-    Batches are sliced and cast one at a time, so that a memory-mapped file is never read as a whole.
+    Only the rows that are read are copied and cast, so that a memory-mapped file is never read as a whole.
     """
 
     rows: np.ndarray
@@ -35,12 +35,10 @@ class ImageDataset:
         """Return the number of batches per epoch."""
         return -(-len(self) // batch_size)
 
-    def batches(self, order, batch_size, image_shape, dtype):
-        """Yield (images, labels, weights) of the rows in `order`."""
-        for start in range(0, len(order), batch_size):
-            batch = order[start : start + batch_size]
-            images = self.rows[batch].astype(dtype, copy=False)
-            yield images.reshape(-1, *image_shape), self.labels[batch], self.weights[batch]
+    def read(self, indices, image_shape, dtype):
+        """Return copies of the images, labels and weights of some rows."""
+        images = self.rows[indices].astype(dtype, copy=False)
+        return images.reshape(-1, *image_shape), self.labels[indices], self.weights[indices]
 
 
 def as_labels(y):

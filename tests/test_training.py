@@ -27,10 +27,8 @@ def test_data_set_has_the_length_of_its_indices(data_set):
     assert part.rows is data_set.rows
 
 
-def test_batches_follow_the_order_and_the_last_one_may_be_shorter(data_set):
-    batches = list(data_set.batches(np.array([4, 0, 2]), 2, (2, 2, 3), "float32"))
-    assert [len(images) for images, _, _ in batches] == [2, 1]
-    images, labels, weights = (np.concatenate(parts) for parts in zip(*batches, strict=True))
+def test_rows_are_read_in_the_order_of_the_indices(data_set):
+    images, labels, weights = data_set.read(np.array([4, 0, 2]), (2, 2, 3), "float32")
     assert images.shape == (3, 2, 2, 3)
     assert images.dtype == np.float32
     assert_array_equal(images.reshape(3, 12), data_set.rows[[4, 0, 2]])
@@ -38,8 +36,8 @@ def test_batches_follow_the_order_and_the_last_one_may_be_shorter(data_set):
     assert_array_equal(weights, data_set.weights[[4, 0, 2]])
 
 
-def test_batches_do_not_share_memory_with_the_images(data_set):
-    (images, _, _), *_ = data_set.batches(np.arange(5), 5, (3, 4, 1), "uint8")
+def test_read_images_do_not_share_memory_with_the_rows(data_set):
+    images, _, _ = data_set.read(np.arange(5), (3, 4, 1), "uint8")
     assert not np.shares_memory(images, data_set.rows)
 
 

@@ -65,6 +65,9 @@ class StartEpoch(keras.callbacks.Callback):
         super().__init__()
         self._trainer = trainer
 
+    def on_train_begin(self, logs=None):
+        self.params["steps"] = self._trainer.n_batches  # for all callbacks, which share this dict
+
     def on_epoch_begin(self, epoch, logs=None):
         self._trainer.start_epoch(epoch)
 

@@ -14,11 +14,11 @@ from .._process import in_worker_if_forked, refuse_fork
 from .._training import schedule_rates
 from .augmentation import Augmentation
 from .backend import keras, tf
-from .callbacks import EarlyStopping, copy_callbacks, has_batch_hooks, training_callbacks
+from .callbacks import EarlyStopping, copy_callbacks, training_callbacks
 from .network import build_network, compiled_model
 from .optimizers import Optimizer
 from .pool import TrainerPool
-from .trainer import STEPS_PER_EXECUTION, Trainer
+from .trainer import Trainer
 
 # Images predicted in one call into TensorFlow.
 PREDICTION_CHUNK = 128
@@ -121,11 +121,10 @@ def _trainer_for(run, optimizer, callbacks):
     devices = tf.distribute.get_strategy() if tf.distribute.has_strategy() else None
     if devices:
         _check_devices(run, optimizer, devices.num_replicas_in_sync)
-    steps = 1 if devices or any(map(has_batch_hooks, callbacks)) else STEPS_PER_EXECUTION
     augmentation = run.config.augmentation
     augmentation_key, layer_classes = Augmentation.identity(augmentation)
-    key = run.architecture, optimizer.key, augmentation_key, steps, devices, keras.config.epsilon()
-    create = functools.partial(Trainer.create, run.architecture, optimizer, augmentation, steps)
+    key = run.architecture, optimizer.key, augmentation_key, devices, keras.config.epsilon()
+    create = functools.partial(Trainer.create, run.architecture, optimizer, augmentation)
     classes = optimizer.kind, *layer_classes
     calls_user_code = bool(callbacks) or not all(kind.__module__.startswith("keras.") for kind in classes)
     return key, create, calls_user_code

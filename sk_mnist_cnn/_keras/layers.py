@@ -1,22 +1,27 @@
 """Model, dropout layer and loss of a trainer. Their settings are variables, so changes need no new graph."""
 
+import numpy as np
+
 from .backend import default_floatx, keras, tf
 from .network import assign, compiled_model, read
 
 
 class ScheduledModel(keras.Model):
-    """Keras model with a table of the learning rates of an epoch, one per batch."""
+    """Keras model with a table of the learning rates of an epoch, one per batch.
+
+    A step of Keras trains on all batches of a chunk, one after the other.
+    """
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.batch_size = tf.Variable(1, trainable=False)
+        self._rates = tf.Variable(np.empty(0, np.float32), shape=(None,), trainable=False)
+        self._batch = tf.Variable(
+            0, dtype=tf.int64, trainable=False, aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA
+        )
 
     def schedule(self, rates):
         """Set the learning rates of the following batches; empty keeps the optimizer's rate."""
-        if not hasattr(self, "_rates"):
-            self._rates = tf.Variable(rates, shape=(None,), trainable=False)
-            self._batch = tf.Variable(
-                0,
-                dtype=tf.int64,
-                trainable=False,
-                aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
-            )
         self._rates.assign(rates)
         self._batch.assign(0)
 
@@ -35,6 +40,28 @@ class ScheduledModel(keras.Model):
         model.save(*args, **kwargs)
 
     def train_step(self, data):
+        return self._for_each_batch(data, self._train_on_batch)
+
+    def test_step(self, data):
+        return self._for_each_batch(data, super().test_step)
+
+    def _for_each_batch(self, chunk, step):
+        """Call a step with each batch of a chunk, and return the metrics after the last one."""
+        if tf.distribute.has_strategy():  # its chunks are single batches, each split among the devices
+            with default_floatx:
+                return step(chunk)
+
+        def take(start):
+            stop = start + self.batch_size
+            step(tuple(part[start:stop] for part in chunk))
+            return stop
+
+        with default_floatx:
+            n_images = tf.shape(chunk[0])[0]
+            tf.while_loop(lambda start: start < n_images, take, [0], parallel_iterations=1)
+            return self.get_metrics_result()
+
+    def _train_on_batch(self, batch):
         rate = self.optimizer.learning_rate
         if isinstance(rate, keras.Variable):
             n_rates = tf.size(self._rates, out_type=tf.int64)
@@ -46,12 +73,7 @@ class ScheduledModel(keras.Model):
             rate.assign(scheduled)
         # The optimizer's own counter does not increase when it skips or accumulates gradients.
         self._batch.assign_add(1)
-        with default_floatx:
-            return super().train_step(data)
-
-    def test_step(self, data):
-        with default_floatx:
-            return super().test_step(data)
+        return super().train_step(batch)
 
 
 class VariableDropout(keras.layers.Layer):

@@ -20,32 +20,32 @@ _TRAINING = "{desc} |{bar}| {remaining} left{postfix}"
 _FINISHED = "{desc} |{bar}| {elapsed}{postfix}"
 
 
-def progress_callback(n_epochs, n_batches):
+def progress_callback(n_epochs, n_chunks):
     """Return the callback that suits standard output.
 
     Parameters
     ----------
     n_epochs : int
         Number of epochs of this fit, including those before an interruption.
-    n_batches : int
-        Number of batches per epoch.
+    n_chunks : int
+        Number of chunks per epoch, each of one or several batches.
     """
     if _in_notebook():
-        return ProgressBar(n_epochs, n_batches, _NotebookOutput())
+        return ProgressBar(n_epochs, n_chunks, _NotebookOutput())
     if _in_terminal():
-        return ProgressBar(n_epochs, n_batches, sys.stdout)
+        return ProgressBar(n_epochs, n_chunks, sys.stdout)
     return ProgressLines()
 
 
 class ProgressBar(keras.callbacks.Callback):
-    """Show a bar over all batches of a fit, with the epoch, the time left and the metrics."""
+    """Show a bar over all chunks of a fit, with the epoch, the time left and the metrics."""
 
-    def __init__(self, n_epochs, n_batches, file):
+    def __init__(self, n_epochs, n_chunks, file):
         super().__init__()
-        self._n_epochs, self._n_batches, self._metrics = n_epochs, n_batches, {}
+        self._n_epochs, self._n_chunks, self._metrics = n_epochs, n_chunks, {}
         self._bar = None
         self._options = {
-            "total": n_epochs * n_batches,
+            "total": n_epochs * n_chunks,
             "file": file,
             "bar_format": _TRAINING,
             "ascii": None if file is sys.stdout else False,
@@ -57,17 +57,17 @@ class ProgressBar(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch, logs=None):
         description = f"Epoch {epoch + 1}/{self.params['epochs']}"
         n_epochs_before = epoch - (self.params["epochs"] - self._n_epochs)
-        self._n_before = n_epochs_before * self._n_batches
+        self._n_before = n_epochs_before * self._n_chunks
         if self._bar is None:
             self._bar = _Bar(desc=description, initial=self._n_before, **self._options)
         else:
             self._bar.set_description_str(description)
 
     def on_train_batch_end(self, batch, logs=None):
-        self._advance(min(batch + 1, self._n_batches), logs)
+        self._advance(batch + 1, logs)
 
     def on_epoch_end(self, epoch, logs=None):
-        self._advance(self._n_batches, logs)
+        self._advance(self._n_chunks, logs)
 
     def on_train_end(self, logs=None):
         if self._bar is not None:  # None if a callback has skipped all epochs

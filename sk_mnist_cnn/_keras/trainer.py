@@ -11,18 +11,14 @@ import contextlib
 from dataclasses import replace
 from numbers import Real
 
-import numpy as np
-
 from .._training import TrainingState
 from .augmentation import Augmentation, reseed
 from .backend import BaseWrapper, default_floatx, keras, tf
+from .callbacks import has_batch_hooks
 from .input_pipeline import InputPipeline
 from .layers import ScheduledModel, SmoothedCrossentropy, VariableDropout
 from .network import assign, build_network, initial_weights, read
 from .progress import progress_callback
-
-# Number of batches per call into TensorFlow, unless a callback is called for every batch.
-STEPS_PER_EXECUTION = 16
 
 # Attributes of a model that every Keras `fit` sets.
 _SET_BY_FIT = {
@@ -41,7 +37,7 @@ class Trainer(BaseWrapper):
     """
 
     @classmethod
-    def create(cls, architecture, optimizer, augmentation, steps_per_execution):
+    def create(cls, architecture, optimizer, augmentation):
         """Build and compile a network and its input pipelines."""
         dtype = architecture.input_dtype
         scale_loss = architecture.dtype == "mixed_float16"
@@ -52,7 +48,6 @@ class Trainer(BaseWrapper):
                 optimizer=replace(optimizer, learning_rate=None).build(scale_loss=scale_loss),
                 loss=SmoothedCrossentropy(dtype=dtype),
                 compile__weighted_metrics=[keras.metrics.SparseCategoricalAccuracy("accuracy", dtype=dtype)],
-                compile__steps_per_execution=steps_per_execution,
                 compile__jit_compile=False,
                 compile__run_eagerly=False,
                 compile__auto_scale_loss=False,
@@ -68,7 +63,6 @@ class Trainer(BaseWrapper):
         augment = None if augmentation is None else Augmentation(augmentation, architecture.image_shape)
         trainer._pipeline = InputPipeline(architecture, augment)
         trainer._validation_pipeline = InputPipeline(architecture)
-        model.schedule(np.empty(0, np.float32))
         model.make_train_function()
         model.make_test_function()
         trainer._attributes = _attributes(model)
@@ -103,13 +97,21 @@ class Trainer(BaseWrapper):
     def run(self, run, rates, callbacks):
         """Train the epochs of a TrainingRun that the loaded state has not been trained for."""
         config, n_before = run.config, self.n_epochs
-        data = self._pipeline.load(run.training, config.batch_size, config.seed)
-        options = {"epochs": run.previous.n_epochs + config.epochs - n_before, "initial_epoch": n_before}
+        n_epochs = run.previous.n_epochs + config.epochs - n_before
+        # Keras counts chunks, and calls callbacks for every chunk.
+        by_batch = config.verbose > 1 or tf.distribute.has_strategy() or any(map(has_batch_hooks, callbacks))
+        largest = max(map(len, filter(None, (run.training, run.validation))))
+        loading = {"batch_size": min(config.batch_size, largest), "by_batch": by_batch}
+        data, n_chunks = self._pipeline.load(run.training, **loading, n_epochs=n_epochs, seed=config.seed)
+        options = {"initial_epoch": n_before, "epochs": n_epochs, "steps_per_epoch": n_chunks}
         if run.validation is not None:
-            options["validation_data"] = self._validation_pipeline.load(run.validation, config.batch_size)
-        self._rates, self._first_epoch, self._n_batches = rates, run.previous.n_epochs, len(data)
+            validation, n_validation_chunks = self._validation_pipeline.load(run.validation, **loading)
+            options |= {"validation_data": validation, "validation_steps": n_validation_chunks}
+        self.model_.batch_size.assign(loading["batch_size"])
+        self._rates, self._first_epoch = rates, run.previous.n_epochs
+        self.n_batches = run.training.n_batches(config.batch_size)
         self.verbose = 2 if config.verbose > 1 else 0
-        progress = progress_callback(config.epochs, len(data)) if config.verbose == 1 else None
+        progress = progress_callback(config.epochs, n_chunks) if config.verbose == 1 else None
         self._set_callbacks([*callbacks, progress] if progress else callbacks)
         try:
             with _synchronous():
@@ -138,9 +140,9 @@ class Trainer(BaseWrapper):
 
     def start_epoch(self, epoch):
         """Set the order of the images, their augmentation, the learning rates and the dropout masks."""
-        self._pipeline.start_epoch(epoch)
-        first_batch = (epoch - self._first_epoch) * self._n_batches
-        self.model_.schedule(self._rates(first_batch, first_batch + self._n_batches))
+        self._pipeline.start(epoch)
+        first_batch = (epoch - self._first_epoch) * self.n_batches
+        self.model_.schedule(self._rates(first_batch, first_batch + self.n_batches))
         for i, layer in enumerate(self._architecture.layers, 1):
             if layer.kind == "dropout":
                 reseed(self.model_.get_layer(layer.name).seed_generator, self._seed, epoch, i)

@@ -71,6 +71,25 @@ def test_batch_hooks_are_called_every_batch(data, reference, counter):
     assert begun == [*range(STEPS)]
 
 
+class RecordSteps(keras.callbacks.Callback):
+    recorded = []
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.recorded.append(self.params["steps"])
+
+
+class RecordStepsOfBatches(RecordSteps):
+    def on_train_batch_end(self, batch, logs=None):
+        pass
+
+
+@pytest.mark.parametrize("callback", [RecordSteps, RecordStepsOfBatches])
+def test_callbacks_know_the_number_of_batches(data, callback):
+    RecordSteps.recorded.clear()
+    classifier(callbacks=[callback()], epochs=1).fit(*data)
+    assert RecordSteps.recorded == [STEPS]
+
+
 LOAD_MODEL = """
 import keras, numpy as np
 model = keras.models.load_model({model!r})
