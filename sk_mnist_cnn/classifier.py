@@ -148,9 +148,9 @@ class CNNDigitClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Trans
         that run at the same time need different files. For searches, pass an existing directory, in which
         each run has its own file; `random_state` must then be an integer.
     dtype : {"float32", "float64", "mixed_bfloat16", "mixed_float16"}, default="float32"
-        Keras dtype policy. Input of any dtype is cast to it one batch at a time. Mixed precision is only used
-        for training: ONNX Runtime predicts in float32. It is faster than "float32" only on processors with
-        instructions for it, such as AVX512-BF16 or AMX for "mixed_bfloat16". With "float64", TensorFlow
+        Keras dtype policy. Input of any dtype is cast to it a few batches at a time. Mixed precision is only
+        used for training: ONNX Runtime predicts in float32. It is faster than "float32" only on processors
+        with instructions for it, such as AVX512-BF16 or AMX for "mixed_bfloat16". With "float64", TensorFlow
         predicts in float64.
     random_state : int, RandomState instance or None, default=None
         Determines the initial weights, the order of the images, the augmentation, the dropout masks and the
