@@ -96,6 +96,33 @@ def test_the_separate_bar_of_a_five_is_joined():
     assert_array_equal(find_digits(page).boxes, [[30, 60, 86, 90]])
 
 
+def test_the_bar_of_a_five_may_end_closer_to_the_next_digit():
+    page = np.full((140, 240), 255, np.uint8)
+    page[64:70, 60:84] = page[88:94, 60:86] = 0
+    page[50:70, 60:66] = page[64:94, 80:86] = 0
+    for column in range(66, 104):
+        top = 40 - (column - 66) // 4
+        page[top : top + 6, column] = 0
+    page[30:94, 112:120] = 0
+    assert_array_equal(find_digits(page).boxes, [[31, 60, 94, 104], [30, 112, 94, 120]])
+
+
+def test_thick_strokes_that_fill_a_loop_are_found():
+    page = np.full((600, 600), 255, np.uint8)
+    rows, columns = np.indices(page.shape)
+    page[np.hypot((rows - 110) / 1.1, columns - 100) < 30] = 0
+    page[60:110, 74:94] = 0
+    assert_array_equal(find_digits(page).boxes, [[60, 71, 144, 130]])
+
+
+def test_thin_strokes_on_noisy_paper_are_found():
+    page = np.random.default_rng(0).normal(200, 8, (120, 200))
+    for left in (60, 100):
+        page[40:70, left : left + 20] -= 110 * np.eye(30, 20, dtype=bool)[:, ::-1]
+        page[40:42, left : left + 20] -= 55
+    assert len(find_digits(page.clip(0, 255).astype(np.uint8)).boxes) == 2
+
+
 def test_halves_above_each_other_are_joined_in_a_line(sample):
     page = digits_in_a_row(sample)
     top, left, bottom, right = find_digits(page).boxes[1]
@@ -117,6 +144,15 @@ def test_frames_are_no_digits(sample):
     framed = np.pad(page, 60, constant_values=255)
     framed[20:200, [20, -20]] = framed[[20, 199], 20:-20] = 0
     assert_array_equal(find_digits(framed).boxes, find_digits(page).boxes + 60)
+
+
+def test_sides_of_cells_between_ruled_lines_are_no_digits(sample):
+    page = np.pad(digits_in_a_row(sample), [(0, 100), (0, 0)], constant_values=255)
+    expected = find_digits(page).boxes
+    page[[120, 121, 160, 161]] = 0
+    for left in range(40, 160, 30):
+        page[120:160, left : left + 3] = 0
+    assert_array_equal(find_digits(page).boxes, expected)
 
 
 @pytest.mark.parametrize("picture", [np.full((300, 200), 255, np.uint8), np.zeros((28, 28))])

@@ -9,11 +9,13 @@ _PAPER_SIDE = 64  # height or width, in pixels, of the reduced picture from whic
 
 _DRIFT = 5  # pixels across a line by which it may be tilted or bent over an eighth of the page
 
+_BESIDE = 12  # pixels from a line at which there is no other on one side, at least
+
 _BRIDGE = 7  # length of strokes that are kept where they cross a line, in pixels
 
 
 def find_page_ink(gray):
-    """Return the ink of a page, from 0 (paper) to 1 (about the darkest strokes), and a threshold for it.
+    """Return the ink of a page from 0 (paper) to 1 (about the darkest strokes), its lines and its noise.
 
     Parameters
     ----------
@@ -23,20 +25,24 @@ def find_page_ink(gray):
     Returns
     -------
     ink : ndarray of shape (h, w), float32
-    threshold : float
-        Pixels above it belong to strokes. It is 1 on an empty page.
+    is_line : ndarray of shape (h, w), bool
+        Where lines were removed.
+    noise : float
+        Standard deviation of the noise of the paper.
     """
     contrast = _contrast(gray)
     quiet = np.abs(contrast - np.median(contrast))
     noise = 1.4826 * np.median(quiet)
     strong = contrast[contrast > max(0.08, 6 * noise)]
     if strong.size < 5:
-        return np.zeros_like(contrast), 1.0
+        return np.zeros_like(contrast), np.zeros(gray.shape, bool), 0.0
     full = np.percentile(strong, 90)
     ink = np.clip(contrast / full, 0, 1)
+    is_line = np.zeros(gray.shape, bool)
     for axis in (0, 1):
-        ink = _remove_lines(ink, axis)
-    return ink, max(0.3, 5 * noise / full)
+        ink, lines = _remove_lines(ink, axis)
+        is_line |= lines
+    return ink, is_line, noise / full
 
 
 def _contrast(gray):
@@ -60,14 +66,21 @@ def _paper(gray):
 
 
 def _remove_lines(ink, axis):
-    """Remove thin straight lines that run along an axis through most of the page, tilted by a few degrees."""
+    """Remove thin straight lines that run along an axis through most of the page, tilted by a few degrees.
+
+    Returns
+    -------
+    ink : ndarray of shape (h, w)
+    is_line : ndarray of shape (h, w), bool
+    """
     length = ink.shape[axis]
     run = max(9, length // 8)
     smooth = ndimage.gaussian_filter1d(ink, max(1, run / 30), axis=axis)
-    lines = _opening(ndimage.maximum_filter1d(smooth, _DRIFT, axis=1 - axis), run, axis)
+    long = _opening(ndimage.maximum_filter1d(smooth, _DRIFT, axis=1 - axis), run, axis)
+    lines = _thin(long, 1 - axis)
     labels, n_lines = ndimage.label(lines > 0.08, np.ones((3, 3)))
     if not n_lines:
-        return ink
+        return ink, lines > np.inf
     extent = np.array([place[axis].stop - place[axis].start for place in ndimage.find_objects(labels)])
     thickness = np.bincount(labels.ravel())[1:] / extent - _DRIFT + 1
     is_line = (extent > 0.4 * length) & (extent > 20 * thickness)
@@ -78,7 +91,15 @@ def _remove_lines(ink, axis):
     bridges = strokes.copy()
     place = (near, slice(None)) if axis == 1 else (slice(None), near)
     bridges[place] = _close_gaps(strokes[place], axis)
-    return np.where(lines > 0, np.minimum(bridges, ink), ink)
+    return np.where(lines > 0, np.minimum(bridges, ink), ink), lines > 0
+
+
+def _thin(ink, axis):
+    """Subtract what is wider along an axis than a line, such as stains."""
+    margin = [(_BESIDE, _BESIDE) if i == axis else (0, 0) for i in range(2)]
+    padded = np.moveaxis(np.pad(ink, margin, mode="edge"), axis, 0)
+    beside = np.minimum(padded[: -2 * _BESIDE], padded[2 * _BESIDE :])
+    return np.maximum(ink - np.moveaxis(beside, 0, axis), 0)
 
 
 def _close_gaps(strokes, axis):

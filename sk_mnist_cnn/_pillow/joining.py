@@ -3,13 +3,14 @@
 import numpy as np
 from scipy import ndimage
 from scipy.sparse import csgraph
+from scipy.spatial import KDTree
 
 MIN_HEIGHT = 7  # of a digit, in pixels
 
 
-def join_by_faint_ink(ink, threshold, labels, boxes, group):
+def join_by_faint_ink(ink, faint, labels, boxes, group):
     """Join parts that faint ink connects, if one is above the other or both together are as narrow as one."""
-    connected, _ = ndimage.label(ink > 0.5 * threshold, np.ones((3, 3)))
+    connected, _ = ndimage.label(ink > faint, np.ones((3, 3)))
     rows, columns = np.nonzero(labels)
     cluster = np.zeros(len(boxes), int)
     cluster[labels[rows, columns] - 1] = connected[rows, columns]
@@ -26,24 +27,43 @@ def join_by_faint_ink(ink, threshold, labels, boxes, group):
     return group
 
 
-def join_small_parts(boxes, areas, group):
+def join_small_parts(labels, boxes, areas, group):
     """Join small parts, such as the bar of a 5, to the nearest larger one; drop specks near larger ones."""
     top, left, bottom, right = boxes.T
     height, width = bottom - top, right - left
     can_join = (group >= 0) & (height >= MIN_HEIGHT)
     for i in sorted(np.flatnonzero(group >= 0), key=lambda i: areas[i]):
-        j = np.flatnonzero(can_join & (areas > 2 * areas[i]) & (height > 1.5 * height[i]))
-        gap_down = np.maximum(np.maximum(top[i], top[j]) - np.minimum(bottom[i], bottom[j]), 0)
-        gap_right = np.maximum(np.maximum(left[i], left[j]) - np.minimum(right[i], right[j]), 0)
-        inside = (np.minimum(right[i], right[j]) - np.maximum(left[i], left[j])) / width[i]
-        rise = np.maximum(bottom[i], bottom[j]) - np.minimum(top[i], top[j]) - height[j]
-        fits = (gap_down < 0.2 * height[j]) & (gap_right < 0.12 * height[j]) & (rise < 0.4 * height[j])
-        fits &= (inside > 0.3) | (height[i] < 0.4 * height[j])
-        if fits.any():
-            distance = (gap_down + gap_right) / height[j] - 0.2 * inside + 0.1 * (left[j] > left[i])
-            nearest = j[np.argmin(np.where(fits, distance, np.inf))]
+        common = np.minimum(right[i], right) - np.maximum(left[i], left)
+        gap_down = np.maximum(top[i], top) - np.minimum(bottom[i], bottom)
+        rise = np.maximum(bottom[i], bottom) - np.minimum(top[i], top) - height
+        is_bar = (width[i] > 1.2 * height[i]) & (bottom[i] < top + 0.5 * height)
+        is_smaller = (areas > 2 * areas[i]) & (height > 1.5 * height[i])
+        is_smaller |= is_bar & (areas > areas[i]) & (height > 1.3 * height[i])
+        may_fit = can_join & is_smaller & (gap_down < 0.2 * height)
+        may_fit &= rise < np.where(is_bar, 0.6, 0.4) * height
+        may_fit &= (common > 0.3 * width[i]) | (height[i] < 0.4 * height) | is_bar
+        may_fit &= common > -0.25 * height
+        best, nearest = np.inf, -1
+        for j in np.flatnonzero(may_fit):
+            gap = _gap(labels, boxes, i, j) / height[j]
+            # The bar of a 5 begins above its right end, and may come close to the next digit.
+            aside = (0.25 if is_bar[j] else 0.1) * (left[j] > left[i])
+            distance = gap + aside - 0.2 * common[j] / width[i]
+            if gap < (0.25 if is_bar[j] and left[j] < left[i] else 0.15) and distance < best:
+                best, nearest = distance, j
+        if nearest >= 0:
             group[i] = nearest if areas[i] > 0.04 * areas[nearest] else -1
     return group
+
+
+def _gap(labels, boxes, i, j):
+    """Return the number of pixels between two parts."""
+    points = []
+    for part in (i, j):
+        top, left, bottom, right = boxes[part]
+        inside = np.argwhere(labels[top:bottom, left:right] == part + 1)
+        points.append(inside + np.array([top, left]))
+    return KDTree(points[1]).query(points[0])[0].min() - 1
 
 
 def join_halves(boxes):

@@ -8,10 +8,9 @@ from scipy.sparse import csgraph
 
 from .ink import find_page_ink
 from .joining import MIN_HEIGHT, join_by_faint_ink, join_halves, join_small_parts, neighbors, unite
+from .strokes import are_strokes
 
 INK = 0.3  # from which a pixel belongs to a stroke
-_MIN_AREA = 6  # of a part of a digit, in pixels
-_SOFT = 0.18  # mean slope of edges, per pixel and ink; strokes that are 20 to 80 pixels high exceed 0.2
 
 
 class Marks(NamedTuple):
@@ -25,16 +24,13 @@ class Marks(NamedTuple):
 
 def find_marks(gray):
     """Return the marks of a page."""
-    ink, threshold = find_page_ink(gray)
-    labels, n_parts = ndimage.label(ink > threshold, np.ones((3, 3)))
+    ink, is_line, noise = find_page_ink(gray)
+    labels, n_parts = ndimage.label(ink > max(INK, 3 * noise), np.ones((3, 3)))
     boxes, areas = _measure(labels, n_parts)
-    keep = _are_strokes(boxes, areas, gray.shape) & ~_are_soft(ink, labels, boxes)
-    for number in np.flatnonzero(keep & (areas > 100)):
-        top, left, bottom, right = boxes[number]
-        keep[number] = not _is_stain_or_frame(labels[top:bottom, left:right] == number + 1)
+    keep = are_strokes(ink, is_line, noise, labels, boxes, areas)
     group = np.where(keep, np.arange(n_parts), -1)
-    group = join_small_parts(boxes, areas, join_by_faint_ink(ink, threshold, labels, boxes, group))
-    boxes, group = unite(boxes, group)
+    group = join_by_faint_ink(ink, max(0.5 * INK, 2 * noise), labels, boxes, group)
+    boxes, group = unite(boxes, join_small_parts(labels, boxes, areas, group))
     boxes, joined = unite(boxes, join_halves(boxes))
     group = np.append(joined, -1)[group]
     line = _find_lines(boxes)
@@ -49,41 +45,6 @@ def _measure(labels, n_parts):
     places = ndimage.find_objects(labels)
     boxes = [[rows.start, columns.start, rows.stop, columns.stop] for rows, columns in places]
     return np.array(boxes, int).reshape(-1, 4), np.bincount(labels.ravel(), minlength=n_parts + 1)[1:]
-
-
-def _are_strokes(boxes, areas, shape):
-    """Return which parts may be strokes of digits: neither specks, nor frames, nor long lines."""
-    height, width = boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1]
-    length = np.hypot(height, width)
-    is_thin = (areas < 0.03 * height * width) | ((length > 60) & (length**2 > 45 * areas))
-    at_edge = (boxes[:, :2] == 0).any(axis=1) | (boxes[:, 2:] == shape).any(axis=1)
-    is_thin |= at_edge & (length**2 > 6 * areas)
-    return (areas >= _MIN_AREA) & ~is_thin
-
-
-def _are_soft(ink, labels, boxes):
-    """Return which parts have soft edges, as stains and shadows have, compared with their ink and size."""
-    slope = ndimage.gaussian_gradient_magnitude(ink, 1)
-    is_ink = labels > 0
-    outline = np.where(ndimage.binary_erosion(is_ink, np.ones((3, 3))), 0, labels)
-    steepness = _mean_of_parts(slope, outline, len(boxes)) / _mean_of_parts(ink, labels, len(boxes))
-    length = np.maximum(boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1])
-    return steepness < np.minimum(_SOFT, 110 * _SOFT / length)
-
-
-def _mean_of_parts(values, labels, n_parts):
-    sums = np.bincount(labels.ravel(), values.ravel(), n_parts + 1)
-    return (sums / np.maximum(np.bincount(labels.ravel(), minlength=n_parts + 1), 1))[1:]
-
-
-def _is_stain_or_frame(mark):
-    """Return whether a mark is much thicker than a stroke, or has ink along all four sides of its box."""
-    distance = ndimage.distance_transform_edt(np.pad(mark, 1))
-    if distance.max() > 0.25 * max(mark.shape) and mark.mean() > 0.5:
-        return True
-    bands = [max(2, round(0.12 * side)) for side in mark.shape]
-    sides = [mark[: bands[0]], mark[-bands[0] :], mark[:, : bands[1]].T, mark[:, -bands[1] :].T]
-    return min(side.any(axis=0).mean() for side in sides) > 0.88 and mark.mean() < 0.6
 
 
 def _find_lines(boxes):

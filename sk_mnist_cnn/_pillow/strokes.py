@@ -1,0 +1,96 @@
+"""Find the strokes of digits among the connected parts of ink: no lines, frames, stains or specks."""
+
+import numpy as np
+from scipy import ndimage
+
+MIN_AREA = 6  # of a part of a digit, in pixels
+_LONG = 20  # length of a line, in units of its width
+_STRONG = 5  # times the noise: the darkest pixel of a part
+_SOFT = 0.1  # mean ink around a part, per ink of the part; half of it for parts that are like stains:
+_FAINT = 0.7  # with less ink on average than most digits,
+_WIDE = 8  # and wider strokes than this, in pixels
+
+
+def are_strokes(ink, is_line, noise, labels, boxes, areas):
+    """Return which parts may be strokes of digits.
+
+    Parameters
+    ----------
+    ink : ndarray of shape (h, w)
+    is_line : ndarray of shape (h, w), bool
+        Where lines were removed.
+    noise : float
+        Standard deviation of the ink where there is none.
+    labels : ndarray of shape (h, w)
+        Number of the part to which a pixel belongs, from 1, or 0.
+    boxes : ndarray of shape (n, 4)
+        Top, left, bottom and right of each part.
+    areas : ndarray of shape (n,)
+        Number of pixels of each part.
+
+    Returns
+    -------
+    result : ndarray of shape (n,), bool
+    """
+    result = _have_shape_of_strokes(boxes, areas, ink.shape) & ~_are_on_lines(is_line, labels, boxes, areas)
+    result &= ndimage.maximum(ink, labels, np.arange(1, len(boxes) + 1)) > _STRONG * noise
+    large = np.append(False, areas >= MIN_AREA)[labels] * labels
+    for number in np.flatnonzero(result):
+        result[number] = _is_sharp(ink, large, number, boxes[number])
+    for number in np.flatnonzero(result & (areas > 100)):
+        top, left, bottom, right = boxes[number]
+        result[number] = not _is_frame(labels[top:bottom, left:right] == number + 1)
+    return result
+
+
+def _have_shape_of_strokes(boxes, areas, shape):
+    """Return which parts may be strokes of digits: neither specks, nor frames, nor long or thin lines."""
+    height, width = boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1]
+    length = np.hypot(height, width)
+    is_thin = (areas < 0.03 * height * width) | (length**2 > _LONG * areas)
+    is_thin |= (np.minimum(height, width) <= 2) & (areas > 0.6 * height * width)
+    margin = 0.01 * np.array(shape)
+    at_edge = (boxes[:, :2] <= margin).any(axis=1) | (boxes[:, 2:] >= shape - margin).any(axis=1)
+    is_thin |= at_edge & (length**2 > 6 * areas)
+    return (areas >= MIN_AREA) & ~is_thin
+
+
+def _are_on_lines(is_line, labels, boxes, areas):
+    """Return which parts are remains of lines, or sides of frames, which end at lines on both sides."""
+    near = ndimage.binary_dilation(is_line, np.ones((3, 3)))
+    n_near = np.bincount(labels[near], minlength=len(boxes) + 1)[1:]
+    height, width = boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1]
+    is_bar = np.maximum(height, width) > 8 * np.minimum(height, width)
+    is_bar &= areas > 0.8 * height * width
+    at_end = ndimage.binary_dilation(near, np.ones((3, 3)), 2)
+    for number in np.flatnonzero(is_bar):
+        top, left, bottom, right = boxes[number]
+        bar = at_end[top:bottom, left:right]
+        first, *_, last = bar if height[number] > width[number] else bar.T
+        is_bar[number] = first.any() and last.any()
+    return is_bar | (n_near > 0.7 * areas)
+
+
+def _is_sharp(ink, labels, number, box):
+    """Return whether the ink of a part ends at its outline, unlike that of stains and shadows."""
+    height, width = box[2:] - box[:2]
+    margin = max(3, max(height, width) // 20) + 2
+    top, left = np.maximum(box[:2] - margin, 0)
+    place = np.s_[top : box[2] + margin, left : box[3] + margin]
+    part_ink, is_part = ink[place], labels[place] == number + 1
+    mean = part_ink[is_part].mean()
+    is_stain_like = mean < _FAINT and ndimage.distance_transform_edt(is_part).max() > _WIDE / 2
+    distance = max(3, max(height, width) / (40 if is_stain_like else 20))
+    from_part = ndimage.distance_transform_edt(~is_part)
+    around = (from_part > distance - 1) & (from_part <= distance)
+    others = (labels[place] > 0) & ~is_part
+    free = around & ~ndimage.binary_dilation(others, np.ones((3, 3)))
+    soft = _SOFT / 2 if is_stain_like else _SOFT
+    return free.sum() > 0.2 * around.sum() and part_ink[free].mean() < soft * mean
+
+
+def _is_frame(mark):
+    """Return whether a mark has ink along all four sides of its box."""
+    bands = [max(2, round(0.12 * side)) for side in mark.shape]
+    sides = [mark[: bands[0]], mark[-bands[0] :], mark[:, : bands[1]].T, mark[:, -bands[1] :].T]
+    return min(side.any(axis=0).mean() for side in sides) > 0.88 and mark.mean() < 0.6
