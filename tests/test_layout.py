@@ -2,6 +2,8 @@
 
 import ast
 import io
+import subprocess
+import sys
 import tokenize
 from graphlib import CycleError, TopologicalSorter
 from importlib.util import resolve_name
@@ -182,6 +184,25 @@ def test_costly_packages_are_imported_in_few_modules(module):
         if is_in(found.target, [package]) and not is_in(module, places) and not found.is_typing
     }
     assert not costly, f"{module} must leave these imports to other modules: {costly}"
+
+
+IMPORTS = """
+import sys
+import sklearn.utils
+by_scikit_learn = set(sys.modules)  # pandas, where it is installed
+
+def found(*packages):
+    return {*packages} & (sys.modules.keys() - by_scikit_learn)
+
+import sk_mnist_cnn.datasets, sk_mnist_cnn.normalization
+assert not (early := found("tensorflow", "keras", "pandas", "matplotlib", "PIL")), early
+import sk_mnist_cnn.plotting
+assert not (early := found("tensorflow", "keras")), early
+"""
+
+
+def test_importing_the_package_does_not_import_slow_packages():
+    subprocess.run([sys.executable, "-c", IMPORTS], cwd=ROOT, check=True)
 
 
 def test_finds_all_kinds_of_imports():
