@@ -1,6 +1,10 @@
 import os
 from unittest import mock
 
+# For the processes that pytest-xdist starts after this. scikit-learn's threads would otherwise wait actively
+# for each other, and take the cores from the other processes.
+os.environ["OMP_WAIT_POLICY"] = "passive"
+
 import matplotlib
 import numpy as np
 import pytest
