@@ -20,7 +20,7 @@ _PEN = 30  # as wide as MNIST's strokes in relation to its digits, whose mean is
 # The picture of several digits, in pixels.
 _HEIGHT = 40  # of the highest stroke
 _MAX_LENGTH = 700  # of the longer side of a drawing
-_THIN_PEN = 0.12  # in units of the height; thinner than the other, so that few digits touch
+_THIN_PEN = 0.08  # in units of the height; thinner than the other, so that few digits touch
 
 _PART = 0.25  # of a stroke in a box, which makes the box a part of the stroke's digit
 

@@ -1,6 +1,6 @@
 """Measure the drawing page's model on digits, numbers and other images, and after a correction.
 
-Run ``python -m tests.draw.measure``; it takes about a minute.
+Run ``python -m tests.draw.measure``; it takes about three minutes.
 """
 
 import numpy as np
