@@ -13,8 +13,7 @@ _WIDE = 1.2  # in units of the height
 # Costs of a piece. They minimize the errors on pages of MNIST's training digits.
 _PER_PIECE = 1.0  # so that a digit is cut only if its parts are clearly more probable
 _PER_SURPRISE = 3.5  # per nat of surprise, the negative logarithm of the probability
-_PER_NOVELTY = 9.0  # of the square above _USUAL, for parts, which cuts make more novel
-_PER_NOVELTY_OF_MARK = 12.0  # likewise, for whole marks
+_PER_NOVELTY = 9.0  # of the square above _USUAL
 _USUAL = 0.35
 _PER_CROSSED_INK = 0.75  # in units of the height of the mark
 _PER_MISSING_HEIGHT = 4.0  # below 80% of the height of the mark
@@ -79,11 +78,10 @@ def _cost(candidates, probabilities, novelty):
     pieces = candidates.pieces
     height, width = (np.array([extent(piece.ink, axis) for piece in pieces]) for axis in (1, 0))
     crossed = np.array([piece.crossed for piece in pieces])
-    is_mark = np.arange(len(pieces)) <= candidates.mark.max(initial=-1)
     return (
         _PER_PIECE
         - _PER_SURPRISE * np.log(np.maximum(probabilities.max(axis=1, initial=0), 0.003))
-        + np.where(is_mark, _PER_NOVELTY_OF_MARK, _PER_NOVELTY) * np.maximum(novelty - _USUAL, 0) ** 2
+        + _PER_NOVELTY * np.maximum(novelty - _USUAL, 0) ** 2
         + _PER_CROSSED_INK * crossed
         + _PER_MISSING_HEIGHT * np.maximum(0.8 - height / height[candidates.mark], 0)
         + _PER_EXCESS_WIDTH * np.maximum(width / np.maximum(height, 1) - 1, 0)

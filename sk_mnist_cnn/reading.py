@@ -20,7 +20,7 @@ __all__ = ["find_digits", "read_digits"]
 
 _MARGIN = 4  # of white around each found digit, in pixels
 _MNIST = MNISTNormalizer()  # the format of the images for which the detector was fitted
-_TOO_NOVEL = 1.25  # piece that is not a digit; 1 is the limit of the detector, which 1% of digits exceed
+_TOO_NOVEL = 1.15  # piece that is not a digit; 1 is the limit of the detector, which 1% of digits exceed
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,9 @@ from .page import INK
 
 _HEIGHT = 40  # of a mark in which seams are sought, in pixels; larger ones are reduced
 _STEP = 0.05  # cost of a step to the side, in pixels of full ink
-_MIN_MASS = 0.015  # ink between two seams, in units of a full square with the height of the mark
+_MIN_MASS = 0.025  # ink between two seams, in units of a full square with the height of the mark
 _MAX_CROSSED = 0.35  # ink that a seam crosses, in heights of the mark
-_CUTS = 6  # largest number of seams in a width of the mark's height
+_CUTS = 4  # largest number of seams in a width of the mark's height
 _MAX_WIDTH = 1.5  # of a piece, in heights of the mark
 
 
