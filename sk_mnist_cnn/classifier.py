@@ -412,7 +412,7 @@ class CNNDigitClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Trans
         OSError
             If the file of `checkpoint` can no longer be written, for instance on a full disk.
         RuntimeError
-            If TensorFlow does not execute eagerly: inside a `tf.function` or a `tf.GradientTape`.
+            If TensorFlow does not execute eagerly: inside a `tf.Graph` or a `tf.function`.
         TypeError
             If `X` is sparse, or the labels cannot be sorted, such as a mix of numbers and strings.
         ValueError
@@ -498,7 +498,7 @@ class CNNDigitClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Trans
         ImportError
             If TensorFlow is not installed, or Keras was imported with another backend.
         RuntimeError
-            If TensorFlow does not execute eagerly: inside a `tf.function` or a `tf.GradientTape`.
+            If TensorFlow does not execute eagerly: inside a `tf.Graph` or a `tf.function`.
         TypeError
             If `X` is sparse.
         ValueError
