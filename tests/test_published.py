@@ -3,6 +3,7 @@
 import re
 from statistics import median
 
+import pandas as pd
 import pytest
 
 from sk_mnist_cnn._recipes import RECIPES
@@ -63,6 +64,27 @@ def test_statements_about_the_learning_curves():
     assert ours[1000] > float(published.best_of_others(60_000)[1])
     plain = {n: float(mean) for n, mean in curves["CNN, recommended, no augmentation"].items()}
     assert all(100 - plain[n] > 2 * (100 - ours[n]) for n in (100, 300, 1000))
+
+
+def test_statements_about_probabilities():
+    """The guide says when temperature scaling improves the probabilities, and what is the lowest log loss."""
+    rows = pd.DataFrame(published.load("probabilities")["scores"])
+    means = rows.groupby(["model", "label_smoothing", "scaling"]).mean()
+    plain, scaled_plain, smoothed, scaled = (
+        means.loc["network", smoothing, scaling]
+        for smoothing in (0.0, 0.05)
+        for scaling in ("none", "temperature")
+    )
+    assert scaled_plain["log_loss"] == pytest.approx(plain["log_loss"], rel=0.05)
+    assert scaled["log_loss"] < plain["log_loss"] < smoothed["log_loss"]
+    assert scaled["calibration_error"] < smoothed["calibration_error"] / 2
+    assert smoothed["errors"] < plain["errors"]
+    assert means["log_loss"].idxmin() == ("committee", 0.05, "temperature")
+    errors = rows.groupby(["model", "label_smoothing"])["errors"]
+    spread = errors.max() - errors.min()
+    assert (spread["committee"] < spread["network"]).all()
+    sets = pd.DataFrame(published.load("probabilities")["sets"]).groupby("confidence_level").mean()
+    assert (sets["true_label"] < sets.index).all()
 
 
 def test_readme_and_first_page_name_the_number_of_draws():

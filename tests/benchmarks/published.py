@@ -14,7 +14,7 @@ from sk_mnist_cnn import CNNDigitClassifier
 from sk_mnist_cnn._recipes import RECIPES
 from sk_mnist_cnn._training import TrainingConfig
 
-from . import scaling, scaling_report
+from . import probabilities_report, scaling, scaling_report
 from .saved import load
 from .table import number
 
@@ -117,6 +117,7 @@ def numbers():
         "recipes": {name.replace(", committee of 5", "_committee"): row for name, row in recipes().items()},
         "animals": recipes("animals"),
         "compilation": compilation(),
+        "probabilities": probabilities_report.numbers(),
     }
 
 
@@ -261,6 +262,10 @@ TABLES = {
     "parameters-of-recipes": parameters_of_recipes,
     "recipes": recipe_results,
     "novelty": novelty,
+    "calibration": probabilities_report.calibration,
+    "rejection": probabilities_report.rejection,
+    "sets-of-labels": probabilities_report.sets_of_labels,
+    "committees": probabilities_report.committees,
     "recipes-by-data": recipes_by_data,
 }
 
