@@ -329,11 +329,11 @@ class CNNDigitClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Trans
 
             - "recommended" (20): accurate with few and many images, digits or not.
             - "notebook" (48,000): the training of the classic Keras MNIST notebook, for comparisons.
-            - "one_epoch" (48,000): the accuracy of the notebook in a sixth of its training time.
+            - "one_epoch" (48,000): the accuracy of the notebook in a seventh of its training time.
             - "fast" (48,000): fewer errors than the notebook in a quarter of its time.
             - "strong" (16,000): high accuracy in half of the notebook's time, with four convolutional layers.
             - "best" (5,000): the highest accuracy and the lowest log loss, with four convolutional layers, in
-              XXX times the notebook's time.
+              four times the notebook's time.
         **params : object
             Other parameters of the classifier. They replace those of the recipe. "strong" and "best" have one
             value of `filters`, `kernel_size` and `pool_size` per layer. For another number of layers, pass

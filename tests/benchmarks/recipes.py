@@ -14,7 +14,6 @@ several processes with ``--only``.
 import argparse
 import os
 import shlex
-import sys
 import warnings
 from pathlib import Path
 from statistics import median
@@ -57,9 +56,15 @@ def main(arguments=None):
     evaluate(data, names, options.seeds, options.dtype, folder)
     if options.only:
         return
-    command = shlex.join(["python", "-m", "tests.benchmarks.recipes", *(arguments or sys.argv[1:])])
     rows = table(data.y_test, folder, epoch_seconds(data))
-    save(name, data, rows, options.dtype, command, options.output)
+    save(name, data, rows, options.dtype, command(options), options.output)
+
+
+def command(options):
+    """Return the command that repeats the measurement, without its folders."""
+    images = ["--images", options.images.name] if options.images else []
+    arguments = ["--seeds", str(options.seeds), "--dtype", options.dtype, *images]
+    return shlex.join(["python", "-m", "tests.benchmarks.recipes", *arguments])
 
 
 def evaluate(data, names, seeds, dtype, folder):
