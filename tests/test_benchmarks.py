@@ -209,6 +209,19 @@ def test_measurement_of_recipes_is_continued(tmp_path, small_recipes, images_of_
 
 
 @pytest.mark.slow
+def test_quick_deep_network(tmp_path):
+    run_quick("tests.benchmarks.deep", tmp_path)
+    rows = {
+        (case["name"], row["label"]): row
+        for case in json.loads((tmp_path / "deep.json").read_text())["cases"]
+        for row in case["rows"]
+    }
+    assert len(rows) == 12
+    assert not [row["note"] for row in rows.values() if row["note"]]
+    assert all(min(row["values"]) > 0 for row in rows.values())
+
+
+@pytest.mark.slow
 def test_quick_transfer(tmp_path):
     run_quick("tests.benchmarks.transfer", tmp_path)
     runs = json.loads((tmp_path / "transfer.json").read_text())["runs"]

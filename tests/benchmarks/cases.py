@@ -89,7 +89,7 @@ def training(peers, scale, name, batch_size=128, filters=(32, 64)):
         "without the time to build and trace the network. The last row computes the gradients of one batch "
         "and does nothing else: it is the limit of training with TensorFlow on this processor.",
         "images/s",
-        take_turns(_each(libraries, throughput), scale.training_rounds),
+        take_turns(each(libraries, throughput), scale.training_rounds),
         higher_is_better=True,
     )
 
@@ -105,7 +105,7 @@ def refit(peers, scale):
         f"A complete fit of a new estimator, one epoch of {scale.small_fit} images, in a process that has "
         "fitted the same network before.",
         "ms",
-        take_turns(_each([OURS, *peers], duration), scale.rounds, warm_up=1),
+        take_turns(each([OURS, *peers], duration), scale.rounds, warm_up=1),
     )
 
 
@@ -145,12 +145,12 @@ def first_prediction(peers, scale):
         "Probabilities of one image with a newly loaded model, in a process that has predicted with other "
         "models before.",
         "ms",
-        take_turns(_each([OURS, *peers], duration), scale.rounds, warm_up=1),
+        take_turns(each([OURS, *peers], duration), scale.rounds, warm_up=1),
     )
 
 
 def one_row(peers, scale):
-    actions = _each(_predicting(peers), partial(_latency, scale, 1))
+    actions = each(_predicting(peers), partial(latency, scale, 1))
     actions["validation alone"] = attempt(_validation, scale)
     return Case(
         "one_row",
@@ -163,7 +163,7 @@ def one_row(peers, scale):
 
 
 def batch(peers, scale):
-    actions = _each(_predicting(peers), partial(_latency, scale, scale.batch))
+    actions = each(_predicting(peers), partial(latency, scale, scale.batch))
     return Case(
         "batch",
         f"Predicting {scale.batch} images",
@@ -184,7 +184,7 @@ def many_rows(peers, scale):
         f"Predicting {scale.rows:,} images",
         f"Probabilities of {scale.rows:,} images in one call, in images per second.",
         "images/s",
-        take_turns(_each(_predicting(peers), throughput), scale.rounds, warm_up=1),
+        take_turns(each(_predicting(peers), throughput), scale.rounds, warm_up=1),
         higher_is_better=True,
     )
 
@@ -233,7 +233,7 @@ def memory_growth(peers, scale):
         f"{scale.fits} fits of sk_mnist_cnn and {scale.peer_fits} of the others, of one epoch with "
         f"{scale.small_fit} images each.",
         "MB",
-        take_turns(_each(measured, growth, also=["psutil"]), scale.memory_rounds),
+        take_turns(each(measured, growth, also=["psutil"]), scale.memory_rounds),
     )
 
 
@@ -248,7 +248,7 @@ def pickle_size(peers, scale):
         "Pickled size of a fitted estimator",
         "In kB, beside the 186,110 weights of four bytes each.",
         "kB",
-        take_turns({**_each([OURS, *peers], size), **weights}, 1),
+        take_turns({**each([OURS, *peers], size), **weights}, 1),
     )
 
 
@@ -291,7 +291,7 @@ ALL = {name: partial(training, name=name, **settings) for name, settings in TRAI
 }
 
 
-def _each(libraries, prepare, also=()):
+def each(libraries, prepare, also=()):
     """Return the action that `prepare` makes for each library, by its name; or a note why there is none."""
     return {library.name: library.absent(also) or attempt(prepare, library) for library in libraries}
 
@@ -307,7 +307,7 @@ def _prediction(library, n_rows, scale):
     return lambda: library.predict_proba(fitted, X)
 
 
-def _latency(scale, n_rows, library):
+def latency(scale, n_rows, library):
     """Return a function that measures the milliseconds of a prediction of `n_rows` images."""
     predict = _prediction(library, n_rows, scale)
     return lambda: 1e3 * median(seconds(predict) for _ in range(scale.calls))
@@ -331,6 +331,6 @@ def _starts(peers, scale, value):
             return lambda: value(*starting.run(starting.PREDICT, path))
 
         estimators = [OURS, *(peer for peer in peers if not isinstance(peer, BareKeras))]
-        actions = _each(estimators, start)
+        actions = each(estimators, start)
         actions[starting.IMPORT_SKLEARN] = lambda: value(*starting.run(starting.IMPORT_SKLEARN))
         return take_turns(actions, scale.starts, warm_up=1)

@@ -38,6 +38,10 @@ class Library(ABC):
         """Return images (n, h, w, c) in the layout of the library."""
         return images
 
+    def network(self):
+        """Return the network in Keras, not compiled."""
+        return network(self.filters)
+
     @abstractmethod
     def seconds_per_epoch(self, X, y):
         """Return the duration of an epoch, without the time to build and trace the network."""
@@ -84,7 +88,7 @@ class BareKeras(EstimatorLibrary):
     packages = ("keras", "tensorflow")
 
     def fit(self, X, y, epochs=1, callbacks=()):
-        model = compiled(network(self.filters))
+        model = compiled(self.network())
         model.fit(X, y, epochs=epochs, batch_size=self.batch_size, callbacks=list(callbacks), verbose=0)
         return model
 
@@ -102,7 +106,7 @@ class BareTensorFlow(Library):
         keras = load_keras()
         import tensorflow as tf
 
-        model = network(self.filters)
+        model = self.network()
         images, labels = (tf.constant(array[: self.batch_size]) for array in (X, y))
 
         @tf.function
@@ -125,11 +129,12 @@ class BareRuntime(EstimatorLibrary):
 
     name = "ONNX Runtime alone"
     packages = ("onnxruntime",)
+    ours = Ours
 
     def fit(self, X, y, epochs=1, callbacks=()):
         from sk_mnist_cnn._onnx import graph, session
 
-        fitted = OURS.fit(X, y, epochs, callbacks)
+        fitted = self.ours().fit(X, y, epochs, callbacks)
         model = graph.network(fitted._fitted_architecture, fitted._weights).model()
         return session.onnxruntime.InferenceSession(model.SerializeToString())
 
