@@ -18,7 +18,7 @@ matplotlib.use("agg")
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 # Scripts that need packages which are not in the dependency group `test`: a browser, and PyTorch.
-collect_ignore = ["pictures.py", "benchmarks/estimator_checks.py"]
+collect_ignore = ["pictures.py", "benchmarks/estimator_checks.py", "benchmarks/probabilities.py"]
 
 
 def pytest_collection_modifyitems(items):
