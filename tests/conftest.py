@@ -17,7 +17,7 @@ from tests.estimators import small_classifier
 matplotlib.use("agg")
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
-# Scripts that need packages which are not in the dependency group `test`: a browser, and PyTorch.
+# Scripts that need what is not in the dependency group `test`: a browser, PyTorch, and MAPIE.
 collect_ignore = ["pictures.py", "benchmarks/estimator_checks.py", "benchmarks/probabilities.py"]
 
 
