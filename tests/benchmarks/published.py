@@ -223,11 +223,11 @@ def recipe_results():
     header = {
         "seeds": "runs",
         "accuracy": "test accuracy",
-        "range": "range over seeds",
+        "range": "range",
         "errors": "errors",
         "log_loss": "log loss",
         "time": "relative time",
-        "augmented_accuracy": "accuracy with augmentation",
+        "augmented_accuracy": "with augmentation",
     }
     results = recipes()
     for row in results.values():
