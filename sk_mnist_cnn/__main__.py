@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 from sklearn.pipeline import Pipeline, make_pipeline
 
+from ._pieces import load_detector
 from ._pillow.mnist_format import normalize_digit
 from ._pillow.reading import read_gray
 from .normalization import MNISTNormalizer
 from .persistence import load_model
 from .pretrained import load_pretrained
-from .reading import ReadDigits, load_detector, read_digits
+from .reading import ReadDigits, read_digits
 
 _DPI = 200  # of the file that --save writes
 

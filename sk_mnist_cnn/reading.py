@@ -1,26 +1,20 @@
 """`find_digits` finds the digits of a page, and `read_digits` reads them with a classifier."""
 
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ._fitted import Estimator
-from ._mnist_models import predict_proba, split_normalizer
-from ._pillow.mnist_format import normalize_ink
-from ._pillow.page import INK, cut_out, find_marks
+from ._mnist_models import split_normalizer
+from ._pieces import read_pieces
+from ._pillow.page import cut_out, find_marks
 from ._pillow.reading import read_page
-from ._segmentation import choose, find_candidates
-from .normalization import MNISTNormalizer
-from .pretrained import load_pretrained
 
 __all__ = ["find_digits", "read_digits"]
 
 _MARGIN = 4  # of white around each found digit, in pixels
-_MNIST = MNISTNormalizer()  # the format of the images for which the detector was fitted
-_TOO_NOVEL = 1.15  # piece that is not a digit; 1 is the limit of the detector, which 1% of digits exceed
 
 
 @dataclass(frozen=True)
@@ -191,89 +185,5 @@ def read_digits(model: Estimator, picture: object) -> ReadDigits:
     return ReadDigits(lines, labels, probabilities, boxes[is_digit], line, boxes[~is_digit])
 
 
-class Pieces(NamedTuple):
-    """All marks of a page in reading order, cut into digits."""
-
-    boxes: np.ndarray  # of shape (n, 4): top, left, bottom, right
-    line: np.ndarray  # of shape (n,): number of the line
-    probabilities: np.ndarray  # of shape (n, n_classes)
-    is_digit: np.ndarray  # of shape (n,): False for all pieces of a mark if one of them is not a digit
-
-
-def read_pieces(gray, normalizer, classifier):
-    """Find the marks of a page, cut them into digits, and classify these.
-
-    Parameters
-    ----------
-    gray : ndarray of shape (h, w), float32
-        Gray levels in [0, 1].
-    normalizer : MNISTNormalizer
-        Its format is that of the images on which the classifier was fitted.
-    classifier : classifier with `predict_proba`
-        Without a normalizer.
-
-    Returns
-    -------
-    pieces : Pieces
-    """
-    marks = find_marks(gray)
-    inks = [cut_out(marks, number) for number in range(len(marks.boxes))]
-    measure = _novelty if _are_digits(classifier.classes_) else _no_novelty
-    images = _normalize(inks, _MNIST)
-    novelty = measure(images)
-    candidates = find_candidates(inks, novelty)
-    pieces = [piece.ink for piece in candidates.pieces]
-    parts = _normalize(pieces[len(inks) :], _MNIST)
-    images, novelty = np.concatenate([images, parts]), np.append(novelty, measure(parts))
-    if (normalizer.size, normalizer.box) != (_MNIST.size, _MNIST.box):
-        images = _normalize(pieces, normalizer)
-    probabilities = predict_proba(classifier, images)
-    chosen = choose(candidates, probabilities, novelty)
-    mark = candidates.mark[chosen]
-    boxes = _locate([pieces[i] for i in chosen], mark, marks)
-    is_digit = ~np.isin(mark, mark[novelty[chosen] > _TOO_NOVEL])
-    return Pieces(boxes, marks.line[mark], probabilities[chosen], is_digit)
-
-
 def _on_paper(ink):
     return np.rint(255 * (1 - np.pad(ink, _MARGIN))).astype(np.uint8)
-
-
-def _normalize(inks, normalizer):
-    """Return digits in MNIST's format, of shape (n, size, size), uint8."""
-    size, box = normalizer.size, normalizer.box
-    images = [normalize_ink(ink / ink.max(), size, box) for ink in inks]
-    return np.array(images, np.uint8).reshape(-1, size, size)
-
-
-@lru_cache(maxsize=1)
-def load_detector():
-    """Return the detector of `load_pretrained`, which is loaded once per process and must not be changed."""
-    return load_pretrained("mnist_novelty")
-
-
-def _are_digits(classes):
-    return set(map(str, classes)) <= set("0123456789")
-
-
-def _no_novelty(images):
-    return np.zeros(len(images))
-
-
-def _novelty(images):
-    """Return how unlike MNIST's digits images are, from 0; above 1, the detector labels them as outliers."""
-    if not len(images):
-        return np.zeros(0)
-    detector = load_detector()
-    # The score is a product of two distances.
-    return np.sqrt(detector.score_samples(images) / detector.offset_)
-
-
-def _locate(pieces, mark, marks):
-    """Return the boxes of pieces of marks, in pixels of the reduced page."""
-    boxes = np.zeros((len(pieces), 4), int)
-    for box, ink, number in zip(boxes, pieces, mark, strict=True):
-        rows, columns = (np.flatnonzero((ink > INK).any(axis=axis)) for axis in (1, 0))
-        top, left = np.maximum(marks.boxes[number, :2] - 1, 0)
-        box[:] = top + rows[0], left + columns[0], top + rows[-1] + 1, left + columns[-1] + 1
-    return boxes

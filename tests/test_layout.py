@@ -25,6 +25,7 @@ LAYERS = (
         "draw",
         "plotting",
         "reading",
+        "_pieces",
         "reporting",
         "_report",
         "exporting",

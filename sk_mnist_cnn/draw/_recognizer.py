@@ -11,12 +11,12 @@ from sklearn.pipeline import Pipeline
 
 from .._attribution import occlusion_saliency
 from .._fitted import transform_before_network
+from .._pieces import load_detector, read_pieces
 from .._pillow.edges import describe_edges
 from .._pillow.mnist_format import normalize_digit
 from ..classifier import CNNDigitClassifier
 from ..datasets import load_mnist_sample
 from ..normalization import MNISTNormalizer
-from ..reading import load_detector, read_pieces
 from ._strokes import check_strokes, draw, draw_several, group_strokes, is_dot
 
 MAX_ENTROPY = 0.9  # in nats; docs/guide/drawing.md says how many digits are doubted
