@@ -1,7 +1,7 @@
 """Training and prediction of the network of the best recipe, which has four convolutional layers.
 
 Run ``python -m tests.benchmarks.deep``. It compares the package with Keras and with ONNX Runtime alone, for
-the same network, and writes ``docs/benchmarks/deep.json``.
+the same network, and writes ``deep.json`` and ``deep.rst`` in ``docs/benchmarks``.
 """
 
 import argparse
@@ -67,6 +67,7 @@ def main(arguments=None):
         print(table.as_text(case), flush=True)
     options.output.mkdir(parents=True, exist_ok=True)
     (options.output / "deep.json").write_text(results.as_json() + "\n", encoding="utf-8")
+    (options.output / "deep.rst").write_text(table.as_rst(results), encoding="utf-8")
 
 
 def training(scale, batch_size):
@@ -80,7 +81,7 @@ def training(scale, batch_size):
     )
     return Case(
         f"training_batch_{batch_size}",
-        f"Training with batch_size={batch_size}",
+        f"Training the network of the best recipe, batch_size={batch_size}",
         f"Images per second in the second epoch of a fit with {scale.training_images:,} images per epoch.",
         "images/s",
         rows,
@@ -92,7 +93,7 @@ def prediction(scale, n_images):
     actions = cases.each([DeepOurs(), DeepRuntime(), DeepKeras()], partial(cases.latency, scale, n_images))
     return Case(
         f"predict_{n_images}",
-        f"Predicting {n_images} image{'s' * (n_images > 1)} in one call",
+        f"Predicting {n_images} image{'s' * (n_images > 1)} with the network of the best recipe",
         f"The value of a round is the median of {scale.calls} calls.",
         "ms",
         take_turns(actions, scale.rounds, warm_up=1),
