@@ -3,7 +3,7 @@
 import numpy as np
 from scipy import ndimage
 
-MIN_AREA = 6  # of a part of a digit, in pixels
+_MIN_AREA = 6  # of a part of a digit, in pixels
 _LONG = 20  # length of a line, in units of its width
 _STRONG = 5  # times the noise: the darkest pixel of a part
 _SOFT = 0.1  # mean ink around a part, per ink of the part; half of it for parts that are like stains:
@@ -34,7 +34,7 @@ def are_strokes(ink, is_line, noise, labels, boxes, areas):
     """
     result = _have_shape_of_strokes(boxes, areas, ink.shape) & ~_are_on_lines(is_line, labels, boxes, areas)
     result &= ndimage.maximum(ink, labels, np.arange(1, len(boxes) + 1)) > _STRONG * noise
-    large = np.append(False, areas >= MIN_AREA)[labels] * labels
+    large = np.append(False, areas >= _MIN_AREA)[labels] * labels
     for number in np.flatnonzero(result):
         result[number] = _is_sharp(ink, large, number, boxes[number])
     for number in np.flatnonzero(result & (areas > 100)):
@@ -52,7 +52,7 @@ def _have_shape_of_strokes(boxes, areas, shape):
     margin = 0.01 * np.array(shape)
     at_edge = (boxes[:, :2] <= margin).any(axis=1) | (boxes[:, 2:] >= shape - margin).any(axis=1)
     is_thin |= at_edge & (length**2 > 6 * areas)
-    return (areas >= MIN_AREA) & ~is_thin
+    return (areas >= _MIN_AREA) & ~is_thin
 
 
 def _are_on_lines(is_line, labels, boxes, areas):
