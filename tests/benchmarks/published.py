@@ -114,8 +114,6 @@ def numbers():
         "curves": curves(),
         "draws": draws(),
         "best_of_others": {n: best_of_others(n)[1] for n in curves()[RECOMMENDED]},
-        "recipes": {name.replace(", committee of 5", "_committee"): row for name, row in recipes().items()},
-        "animals": recipes("animals"),
         "compilation": compilation(),
         "probabilities": probabilities_report.numbers(),
     }
