@@ -1,14 +1,13 @@
 """Command line of the benchmarks."""
 
-import argparse
 import shlex
+from dataclasses import asdict
 from functools import partial
-from pathlib import Path
 
 from . import cases, figures, libraries, machine, plot, table
 from .measuring import Results
-
-OUTPUT = Path(__file__).parents[2] / "docs" / "benchmarks"
+from .options import benchmark_parser
+from .saved import save
 
 
 def main(arguments=None):
@@ -24,15 +23,11 @@ def main(arguments=None):
 
 
 def parse(arguments):
-    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
+    parser = benchmark_parser("tests.benchmarks", __doc__)
     parser.add_argument(
         "cases", nargs="*", metavar="case", help=f"any of {', '.join(cases.ALL)}; default: all"
     )
-    parser.add_argument(
-        "--quick", action="store_true", help="a tiny run that only checks that everything works"
-    )
     parser.add_argument("--without-peers", action="store_true", help="measure sk_mnist_cnn alone")
-    parser.add_argument("--output", type=Path, default=OUTPUT, help="folder for the results")
     options = parser.parse_args(arguments)
     options.cases = options.cases or list(cases.ALL)
     if unknown := set(options.cases) - cases.ALL.keys():
@@ -48,8 +43,7 @@ def command(options):
 
 
 def write(results, folder):
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "results.json").write_text(results.as_json() + "\n", encoding="utf-8")
+    save(asdict(results), "results", folder)
     (folder / "results.rst").write_text(table.as_rst(results), encoding="utf-8")
     figures.save(partial(plot.draw, results), folder, "benchmarks")
 

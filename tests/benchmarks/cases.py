@@ -76,12 +76,10 @@ QUICK = Scale(
 
 
 def training(peers, scale, name, batch_size=128, filters=(32, 64)):
-    def throughput(library):
-        library = replace(library, batch_size=batch_size, filters=filters)
-        X, y = digits(scale.training_images, library)
-        return lambda: len(X) / library.seconds_per_epoch(X, y)
-
-    libraries = [OURS, Ours(dtype="mixed_bfloat16"), *peers, BareTensorFlow()]
+    libraries = [
+        replace(library, batch_size=batch_size, filters=filters)
+        for library in (OURS, Ours(dtype="mixed_bfloat16"), *peers, BareTensorFlow())
+    ]
     return Case(
         name,
         f"Training, filters={filters}, batch_size={batch_size}",
@@ -89,7 +87,7 @@ def training(peers, scale, name, batch_size=128, filters=(32, 64)):
         "without the time to build and trace the network. The last row computes the gradients of one batch "
         "and does nothing else: it is the limit of training with TensorFlow on this processor.",
         "images/s",
-        take_turns(each(libraries, throughput), scale.training_rounds),
+        take_turns(each(libraries, partial(training_throughput, scale)), scale.training_rounds),
         higher_is_better=True,
     )
 
@@ -298,6 +296,12 @@ def each(libraries, prepare, also=()):
 
 def _predicting(peers):
     return [OURS, BareRuntime(), *peers]
+
+
+def training_throughput(scale, library):
+    """Return a function that measures the images per second of an epoch of training."""
+    X, y = digits(scale.training_images, library)
+    return lambda: len(X) / library.seconds_per_epoch(X, y)
 
 
 def _prediction(library, n_rows, scale):

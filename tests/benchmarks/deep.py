@@ -4,19 +4,17 @@ Run ``python -m tests.benchmarks.deep``. It compares the package with Keras and 
 the same network, and writes ``deep.json`` and ``deep.rst`` in ``docs/benchmarks``.
 """
 
-import argparse
-from dataclasses import replace
+from dataclasses import asdict
 from functools import partial
-from pathlib import Path
 
 from sk_mnist_cnn import build_cnn
 from sk_mnist_cnn._recipes import RECIPES
 
 from . import cases, machine, table
-from .__main__ import OUTPUT
-from .data import digits
 from .libraries import DROPOUTS, IMAGE_SHAPE, N_CLASSES, BareKeras, BareRuntime, BareTensorFlow, Ours
 from .measuring import Case, Results, take_turns
+from .options import benchmark_parser
+from .saved import save
 
 LAYERS = {
     name: RECIPES["best"].params[name] for name in ("filters", "kernel_size", "pool_size", "dense_units")
@@ -50,12 +48,7 @@ class DeepRuntime(Deep, BareRuntime):
 
 
 def main(arguments=None):
-    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.deep", description=__doc__)
-    parser.add_argument(
-        "--quick", action="store_true", help="a tiny run that only checks that everything works"
-    )
-    parser.add_argument("--output", type=Path, default=OUTPUT, help="folder for the results")
-    options = parser.parse_args(arguments)
+    options = benchmark_parser("tests.benchmarks.deep", __doc__).parse_args(arguments)
     scale = cases.QUICK if options.quick else cases.FULL
     flags = " --quick" * options.quick
     results = Results(machine.describe(f"python -m tests.benchmarks.deep{flags}"))
@@ -65,26 +58,18 @@ def main(arguments=None):
         results.cases.append(prediction(scale, n_images))
     for case in results.cases:
         print(table.as_text(case), flush=True)
-    options.output.mkdir(parents=True, exist_ok=True)
-    (options.output / "deep.json").write_text(results.as_json() + "\n", encoding="utf-8")
+    save(asdict(results), "deep", options.output)
     (options.output / "deep.rst").write_text(table.as_rst(results), encoding="utf-8")
 
 
 def training(scale, batch_size):
-    def throughput(library):
-        library = replace(library, batch_size=batch_size)
-        X, y = digits(scale.training_images, library)
-        return lambda: len(X) / library.seconds_per_epoch(X, y)
-
-    rows = take_turns(
-        cases.each([DeepOurs(), DeepKeras(), DeepTensorFlow()], throughput), scale.training_rounds
-    )
+    libraries = [library(batch_size=batch_size) for library in (DeepOurs, DeepKeras, DeepTensorFlow)]
     return Case(
         f"training_batch_{batch_size}",
         f"Training the network of the best recipe, batch_size={batch_size}",
         f"Images per second in the second epoch of a fit with {scale.training_images:,} images per epoch.",
         "images/s",
-        rows,
+        take_turns(cases.each(libraries, partial(cases.training_throughput, scale)), scale.training_rounds),
         higher_is_better=True,
     )
 

@@ -6,7 +6,6 @@ writes. Each network is trained with a constant learning rate, so that one train
 numbers of batches. The results are written to ``docs/benchmarks/epochs.json``.
 """
 
-import argparse
 import shlex
 import time
 from dataclasses import asdict, dataclass
@@ -18,8 +17,8 @@ from sklearn.utils import Bunch
 from sk_mnist_cnn import CNNDigitClassifier
 
 from . import machine
-from .__main__ import OUTPUT
 from .learning_curves import LOADERS, flat, split
+from .options import benchmark_parser
 from .saved import save
 
 BATCHES = 300, 600, 1_000, 1_500, 2_000
@@ -52,12 +51,8 @@ def main(arguments=None):
 
 
 def parse(arguments):
-    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.epochs", description=__doc__)
+    parser = benchmark_parser("tests.benchmarks.epochs", __doc__)
     parser.add_argument("--images", type=Path, help="npz file of other images, with the arrays of mnist.npz")
-    parser.add_argument(
-        "--quick", action="store_true", help="a short run that only checks that everything works"
-    )
-    parser.add_argument("--output", type=Path, default=OUTPUT, help="folder for the results")
     return parser.parse_args(arguments)
 
 

@@ -16,10 +16,9 @@ from sklearn.utils.estimator_checks import check_estimator
 from tests.test_estimator_checks import CLASSIFIER
 
 from . import machine
-from .__main__ import OUTPUT
 from .libraries import load_keras
 from .measuring import in_fresh_process
-from .saved import save
+from .saved import OUTPUT, save
 
 
 def keras_network(meta):

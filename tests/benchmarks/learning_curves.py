@@ -6,10 +6,8 @@ sample. The results are written to ``docs/benchmarks``. With ``--only``, only so
 measured, and the saved results of the others are kept.
 """
 
-import argparse
 import os
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 from joblib import Parallel, delayed
 from sklearn.datasets import load_digits
@@ -24,7 +22,7 @@ from sklearn.svm import SVC
 from sk_mnist_cnn import CNNDigitClassifier, load_mnist, load_mnist_sample
 
 from . import learning_report, machine
-from .__main__ import OUTPUT
+from .options import benchmark_parser
 from .saved import load, save
 
 RECOMMENDED, NO_AUGMENTATION = "CNN, recommended", "CNN, recommended, no augmentation"
@@ -76,15 +74,11 @@ def main(arguments=None):
 
 
 def parse(arguments):
-    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.learning_curves", description=__doc__)
-    parser.add_argument(
-        "--quick", action="store_true", help="a tiny run that only checks that everything works"
-    )
+    parser = benchmark_parser("tests.benchmarks.learning_curves", __doc__)
     parser.add_argument(
         "--only", nargs="+", choices=CLASSIFIERS, metavar="NAME", help=f"any of {', '.join(CLASSIFIERS)}"
     )
     parser.add_argument("--jobs", type=int, default=2, help="number of processes, each with one thread")
-    parser.add_argument("--output", type=Path, default=OUTPUT, help="folder for the results")
     return parser.parse_args(arguments)
 
 

@@ -1,8 +1,6 @@
 """Measure several actions in turns. The actions are in `cases`."""
 
-import dataclasses
 import gc
-import json
 import multiprocessing
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
@@ -50,9 +48,6 @@ class Results:
 
     machine: dict
     cases: list = field(default_factory=list)
-
-    def as_json(self):
-        return json.dumps(dataclasses.asdict(self), indent=1)
 
 
 def take_turns(actions, rounds, *, warm_up=0):

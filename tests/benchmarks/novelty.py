@@ -6,7 +6,6 @@ matplotlib ships, and from MNIST's test digits. Animals are added if the package
 The results are written to ``docs/benchmarks``.
 """
 
-import argparse
 import os
 import warnings
 from importlib.util import find_spec
@@ -33,7 +32,7 @@ from sk_mnist_cnn.draw._strokes import draw
 from tests.draw.strokes import scribble
 
 from . import machine
-from .__main__ import OUTPUT
+from .options import benchmark_parser
 from .saved import save
 from .table import measured_with, rst_table
 
@@ -67,16 +66,12 @@ def main(arguments=None):
 
 
 def parse(arguments):
-    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.novelty", description=__doc__)
-    parser.add_argument(
-        "--quick", action="store_true", help="a short run that only checks that everything works"
-    )
+    parser = benchmark_parser("tests.benchmarks.novelty", __doc__)
     parser.add_argument(
         "--choose",
         action="store_true",
         help="only print results for several numbers of components, on other images than those of the table",
     )
-    parser.add_argument("--output", type=Path, default=OUTPUT, help="folder for the results")
     return parser.parse_args(arguments)
 
 

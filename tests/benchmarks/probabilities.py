@@ -5,9 +5,6 @@ smoothing are trained on 7,000 of the training images of the sample, and calibra
 results on the test images are written to ``docs/benchmarks/probabilities.json``.
 """
 
-import argparse
-from pathlib import Path
-
 from mapie.classification import SplitConformalClassifier
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import VotingClassifier
@@ -19,7 +16,7 @@ from sklearn.utils import Bunch
 from sk_mnist_cnn import CNNDigitClassifier, ImagePreprocessor, evaluation_report, load_mnist_sample
 
 from . import machine
-from .__main__ import OUTPUT
+from .options import benchmark_parser
 from .saved import save
 
 # Parameters of all networks, as in docs/guide/probabilities.md.
@@ -60,12 +57,7 @@ def main(arguments=None):
 
 
 def parse(arguments):
-    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.probabilities", description=__doc__)
-    parser.add_argument(
-        "--quick", action="store_true", help="a short run that only checks that everything works"
-    )
-    parser.add_argument("--output", type=Path, default=OUTPUT, help="folder for the results")
-    return parser.parse_args(arguments)
+    return benchmark_parser("tests.benchmarks.probabilities", __doc__).parse_args(arguments)
 
 
 def load_data(quick):

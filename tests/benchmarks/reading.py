@@ -4,12 +4,10 @@ Run ``python -m tests.benchmarks.reading --help`` in a checkout. MNIST is the fi
 ``SK_MNIST_CNN_DATA`` names, or else Keras downloads it. The results are written to ``docs/benchmarks``.
 """
 
-import argparse
 import os
 import time
 import timeit
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
 from PIL import Image
@@ -19,7 +17,7 @@ from threadpoolctl import threadpool_limits
 from sk_mnist_cnn import load_mnist, load_mnist_sample, load_pretrained, read_digits
 
 from . import machine
-from .__main__ import OUTPUT
+from .options import benchmark_parser
 from .pages import compose_clutter, compose_page, compose_pages
 from .saved import save
 from .table import measured_with, rst_table
@@ -154,12 +152,8 @@ def main(arguments=None):
 
 
 def parse(arguments):
-    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.reading", description=__doc__)
-    parser.add_argument(
-        "--quick", action="store_true", help="a short run that only checks that everything works"
-    )
+    parser = benchmark_parser("tests.benchmarks.reading", __doc__)
     parser.add_argument("--digits", type=int, default=10000, help="number of test digits (%(default)s)")
-    parser.add_argument("--output", type=Path, default=OUTPUT, help="folder for the results")
     return parser.parse_args(arguments)
 
 

@@ -30,7 +30,7 @@ from sk_mnist_cnn import CNNDigitClassifier, ImagePreprocessor, load_mnist
 from sk_mnist_cnn._recipes import RECIPES
 
 from . import machine, saved
-from .__main__ import OUTPUT
+from .saved import OUTPUT
 
 SHIFTS = [(dy, dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1)]
 COMMITTEE = 5

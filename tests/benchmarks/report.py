@@ -4,9 +4,9 @@
 """
 
 from . import learning_report, scaling, scaling_report
-from .__main__ import OUTPUT, write
+from .__main__ import write
 from .measuring import Case, Results, Row
-from .saved import load
+from .saved import OUTPUT, load
 
 
 def main(folder=OUTPUT):

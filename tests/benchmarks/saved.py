@@ -1,8 +1,9 @@
 """Read and write the results in ``docs/benchmarks``."""
 
 import json
+from pathlib import Path
 
-from .__main__ import OUTPUT
+OUTPUT = Path(__file__).parents[2] / "docs" / "benchmarks"
 
 
 def load(name, folder=OUTPUT):

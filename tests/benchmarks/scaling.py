@@ -5,7 +5,6 @@ and replaces its earlier results; the cost model is fitted to the results of all
 ``docs/benchmarks``.
 """
 
-import argparse
 import tempfile
 import threading
 from contextlib import contextmanager
@@ -16,11 +15,11 @@ from pathlib import Path
 import numpy as np
 
 from . import machine, scaling_report
-from .__main__ import OUTPUT
 from .cost import Search
 from .libraries import OURS
 from .measuring import in_fresh_process, seconds
 from .memory import process_memory
+from .options import benchmark_parser
 from .saved import load, save
 
 N_IMAGES = 1_000, 3_000, 10_000, 30_000, 60_000, 600_000
@@ -55,12 +54,8 @@ def main(arguments=None):
 
 
 def parse(arguments):
-    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.scaling", description=__doc__)
+    parser = benchmark_parser("tests.benchmarks.scaling", __doc__)
     parser.add_argument("parts", nargs="*", metavar="part", help=f"any of {', '.join(PARTS)}; default: all")
-    parser.add_argument(
-        "--quick", action="store_true", help="a tiny run that only checks that everything works"
-    )
-    parser.add_argument("--output", type=Path, default=OUTPUT, help="folder for the results")
     options = parser.parse_args(arguments)
     options.parts = options.parts or list(PARTS)
     if unknown := set(options.parts) - PARTS.keys():

@@ -5,9 +5,7 @@ scikit-learn's `load_digits`, converted to MNIST's format. In each draw, some im
 for training, and all others for the test. The results are written to ``docs/benchmarks``.
 """
 
-import argparse
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 import numpy as np
 from pandas import DataFrame
@@ -21,7 +19,7 @@ from sklearn.svm import SVC
 from sk_mnist_cnn import CNNDigitClassifier, ImagePreprocessor, MNISTNormalizer, load_pretrained
 
 from . import machine
-from .__main__ import OUTPUT
+from .options import benchmark_parser
 from .saved import save
 from .table import measured_with, rst_table
 
@@ -90,12 +88,7 @@ def main(arguments=None):
 
 
 def parse(arguments):
-    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.transfer", description=__doc__)
-    parser.add_argument(
-        "--quick", action="store_true", help="a short run that only checks that everything works"
-    )
-    parser.add_argument("--output", type=Path, default=OUTPUT, help="folder for the results")
-    return parser.parse_args(arguments)
+    return benchmark_parser("tests.benchmarks.transfer", __doc__).parse_args(arguments)
 
 
 def runs(quick):
