@@ -145,6 +145,7 @@ def _create(architecture, weights, output, drop):
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.enable_mem_pattern = False  # costs memory for every size of a batch
     options.log_severity_level = 3
+    options.add_session_config_entry("session.disable_quant_qdq", "1")  # no graph is quantized
     options.add_session_config_entry("session.use_env_allocators", str(int(_shares_arena)))
     options.add_session_config_entry("session.use_device_allocator_for_initializers", "1")  # not the arena
     names = graph.external_names(architecture, output)
