@@ -2,15 +2,18 @@ import json
 import re
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.exceptions import ConvergenceWarning
 
 from sk_mnist_cnn._recipes import RECIPES
 from tests.benchmarks import cases, recipes, report
 from tests.benchmarks.cost import CostModel, Search
+from tests.benchmarks.libraries import Ours
 from tests.benchmarks.measuring import Case, Row, take_turns
 
 ROOT = Path(__file__).parents[1]
@@ -76,6 +79,17 @@ def test_variants_of_layers_have_the_same_gradients(monkeypatch, capsys):
     monkeypatch.setattr(layers, "STEPS", 1)
     layers.main()
     assert len(capsys.readouterr().out.splitlines()) == len(layers.VARIANTS)
+
+
+def test_short_fits_do_not_warn_that_they_have_not_converged(digits):
+    images, y = digits
+    library = Ours(filters=(4,))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", ConvergenceWarning)
+        library.fit(images[:100], y[:100])
+    assert not caught
+    with pytest.warns(ConvergenceWarning):
+        library.estimator().fit(images[:100], y[:100])
 
 
 @pytest.mark.slow

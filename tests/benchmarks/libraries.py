@@ -7,12 +7,14 @@ layers in PyTorch.
 import contextlib
 import importlib.util
 import io
+import warnings
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import partial
 from time import perf_counter
 
 import numpy as np
+from sklearn.exceptions import ConvergenceWarning
 
 IMAGE_SHAPE, N_CLASSES = (28, 28, 1), 10
 LEARNING_RATE = 1.0
@@ -80,7 +82,8 @@ class Ours(EstimatorLibrary):
         return CNNDigitClassifier(epochs=epochs, callbacks=list(callbacks), **{**settings, **params})
 
     def fit(self, X, y, epochs=1, callbacks=()):
-        return self.estimator(epochs, callbacks).fit(X, y)
+        with short_training():
+            return self.estimator(epochs, callbacks).fit(X, y)
 
 
 class BareKeras(EstimatorLibrary):
@@ -224,6 +227,14 @@ class Skorch(EstimatorLibrary):
 
 OURS, SCIKERAS, SKORCH = Ours(), SciKeras(), Skorch()
 PEERS = (BareKeras(), SCIKERAS, KerasWrapper(), SKORCH)
+
+
+@contextlib.contextmanager
+def short_training():
+    """Ignore the warnings that a network has not converged: the benchmarks train one or two epochs."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        yield
 
 
 def load_keras():
