@@ -1,8 +1,10 @@
+import itertools
 import json
 import re
 import subprocess
 import sys
 import warnings
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +13,8 @@ import pytest
 from sklearn.exceptions import ConvergenceWarning
 
 from sk_mnist_cnn._recipes import RECIPES
-from tests.benchmarks import cases, recipes, report
+from tests.benchmarks import __main__ as command
+from tests.benchmarks import cases, recipes, report, saved
 from tests.benchmarks.cost import CostModel, Search
 from tests.benchmarks.libraries import Ours
 from tests.benchmarks.measuring import Case, Row, take_turns
@@ -79,6 +82,72 @@ def test_variants_of_layers_have_the_same_gradients(monkeypatch, capsys):
     monkeypatch.setattr(layers, "STEPS", 1)
     layers.main()
     assert len(capsys.readouterr().out.splitlines()) == len(layers.VARIANTS)
+
+
+@pytest.fixture
+def results(tmp_path, monkeypatch):
+    """Run the benchmarks "a", "b" and "c", whose values count the measurements, on an earlier day."""
+    numbers = itertools.count(1)
+
+    def measure(peers, scale, name):
+        return Case(name, f"Title of {name}", "", "s", [Row("sk_mnist_cnn", [next(numbers)])])
+
+    monkeypatch.setattr(cases, "ALL", {name: partial(measure, name=name) for name in "abc"})
+    monkeypatch.setattr(command.figures, "save", lambda *args: None)
+    command.main(["--output", str(tmp_path)])
+    results = saved.load("results", tmp_path)
+    results["machine"]["date"] = "2026-01-01"
+    saved.save(results, "results", tmp_path)
+    return results
+
+
+def values(results):
+    return {case["name"]: case["rows"][0]["values"] for case in results["cases"]}
+
+
+def test_named_cases_replace_those_of_an_earlier_run(results, tmp_path):
+    assert values(results) == {"a": [1], "b": [2], "c": [3]}
+    command.main(["b", "--output", str(tmp_path)])
+    again = saved.load("results", tmp_path)
+    assert list(values(again).items()) == [("a", [1]), ("b", [4]), ("c", [3])]
+    later = again["machine"].pop("later")
+    assert (list(later), again["machine"]) == (["b"], results["machine"])
+    page = (tmp_path / "results.rst").read_text()
+    assert "Measured with ``python -m tests.benchmarks`` on 2026-01-01: " in page
+    assert f"with this command and the name of the case: ``b`` on {later['b']}." in page
+    command.main(["--output", str(tmp_path)])
+    assert "later" not in saved.load("results", tmp_path)["machine"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "changed", "difference"),
+    [
+        ([], {"cores": 1_000}, "cores: 1000 instead of"),
+        ([], {"versions": {"numpy": "1.0"}}, f"numpy: 1.0 instead of {np.__version__}"),
+        (
+            ["--quick"],
+            {},
+            "command: python -m tests.benchmarks instead of python -m tests.benchmarks --quick",
+        ),
+    ],
+    ids=["machine", "versions", "options"],
+)
+def test_named_cases_do_not_replace_those_of_another_run(results, tmp_path, arguments, changed, difference):
+    results["machine"] |= changed
+    saved.save(results, "results", tmp_path)
+    with pytest.raises(SystemExit, match=f"{difference}.*Measure all cases, or pass another folder"):
+        command.main(["b", *arguments, "--output", str(tmp_path)])
+    assert saved.load("results", tmp_path) == results
+
+
+def test_named_cases_are_measured_alone_in_another_folder(results, tmp_path):
+    for value in (4, 5):
+        command.main(["b", "--output", str(tmp_path / "other")])
+        other = saved.load("results", tmp_path / "other")
+        assert (other["machine"]["command"], values(other)) == (
+            "python -m tests.benchmarks b",
+            {"b": [value]},
+        )
 
 
 def test_short_fits_do_not_warn_that_they_have_not_converged(digits):

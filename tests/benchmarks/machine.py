@@ -33,6 +33,17 @@ def describe(command):
     }
 
 
+def differences(before, now):
+    """Return in what two descriptions differ, without their dates."""
+    before, now = ({**description, **description["versions"]} for description in (before, now))
+    names = dict.fromkeys([*before, *now])
+    return [
+        f"{name}: {before.get(name)} instead of {now.get(name)}"
+        for name in names
+        if name not in ("date", "later", "versions") and before.get(name) != now.get(name)
+    ]
+
+
 def cpu_model():
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()

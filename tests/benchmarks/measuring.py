@@ -44,10 +44,18 @@ class Case:
 
 @dataclass
 class Results:
-    """One run of the suite."""
+    """One run of the suite, and cases that were measured again later, by their names."""
 
     machine: dict
     cases: list = field(default_factory=list)
+
+    def add(self, case, run):
+        """Append a case, or replace the one of its name. `run` describes its machine, date and command."""
+        if run["command"] != self.machine["command"]:
+            self.machine.setdefault("later", {})[case.name] = run["date"]
+        names = [known.name for known in self.cases]
+        position = names.index(case.name) if case.name in names else len(names)
+        self.cases[position : position + 1] = [case]
 
 
 def take_turns(actions, rounds, *, warm_up=0):

@@ -4,15 +4,12 @@
 """
 
 from . import learning_report, scaling, scaling_report
-from .__main__ import write
-from .measuring import Case, Results, Row
+from .__main__ import read, write
 from .saved import OUTPUT, load
 
 
 def main(folder=OUTPUT):
-    results = load("results")
-    cases = [Case(**{**case, "rows": [Row(**row) for row in case["rows"]]}) for case in results["cases"]]
-    write(Results(results["machine"], cases), folder)
+    write(read(OUTPUT), folder)
     learning_report.write(load("learning_curves"), folder)
     scaling_report.write(load("scaling"), scaling.LARGE, scaling.is_held_out, folder)
 

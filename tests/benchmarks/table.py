@@ -24,9 +24,11 @@ def as_rst(results):
 
 def measured_with(machine):
     versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
+    later = ", ".join(f"``{name}`` on {date}" for name, date in machine.get("later", {}).items())
     return (
         f"Measured with ``{machine['command']}`` on {machine['date']}: {machine['cores']} cores of "
         f"{machine['cpu']}, {machine['system']}, Python {machine['python']}, {versions}."
+        + (f" Measured later, with this command and the name of the case: {later}." if later else "")
     )
 
 
