@@ -91,7 +91,8 @@ class Measurements(SphinxDirective):
 class LabelCells(SphinxTransform):
     """Repeat the header in the cells of tables of the class "stacked", for narrow screens.
 
-    custom.css shows these labels, one cell per line, where the columns do not fit next to each other.
+    custom.css shows these labels, one cell per line, where the columns do not fit next to each other. The
+    first cell of a row is its title, and has a label only if it is a number.
     """
 
     default_priority = 400
@@ -103,7 +104,9 @@ class LabelCells(SphinxTransform):
             head, body = next(table.findall(nodes.thead)), next(table.findall(nodes.tbody))
             labels = [entry.astext() for entry in head.findall(nodes.entry)]
             for row in body.findall(nodes.row):
-                for label, entry in zip(labels[1:], row.children[1:], strict=True):
+                for label, entry in zip(labels, row.children, strict=True):
+                    if entry is row.children[0] and not entry.astext().replace(",", "").isdecimal():
+                        continue
                     if not entry.astext():
                         entry["classes"].append("empty")
                     elif label:

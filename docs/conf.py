@@ -103,9 +103,10 @@ html_context = {
     "edit_page_url_template": urls.get("Source", "") + "/edit/main/docs/{{ file_name }}",
 }
 html_show_sourcelink = False
-# Top-level pages without subpages get no left sidebar.
-_top_level = ("index", "getting_started", "installation", "benchmarks", "from_*", "comparison", "recipes")
-html_sidebars = {page: [] for page in (*_top_level, "faq", "glossary", "changelog", "contributing")}
+# Pages with at most one subpage, and this subpage, get no left sidebar.
+_alone = ("index", "getting_started", "installation", "benchmarks", "compatibility", "from_*", "comparison")
+_alone += ("recipes", "appendix/selection_of_recipes", "faq", "glossary", "changelog", "contributing")
+html_sidebars = {page: [] for page in _alone}
 html_theme_options = {
     "article_header_start": ["breadcrumbs"],
     "footer_end": ["sphinx-version", "theme-version"],

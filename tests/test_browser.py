@@ -21,6 +21,12 @@ BROKEN_IMAGES = """() => Promise.all(Array.from(document.images, image => {
 
 SCROLLING_TABLES = """() => Array.from(document.querySelectorAll(".pst-scrollable-table-container"))
     .filter(table => table.scrollWidth > table.clientWidth).map(table => table.innerText)"""
+# Names that are cut at the right, outside of tables that scroll.
+CUT_NAMES = """() => Array.from(document.querySelectorAll(":is(p, li, dt, dd) > code, .prev-next-title"))
+    .filter(name => !name.closest(".pst-scrollable-table-container"))
+    .filter(name => name.getBoundingClientRect().right > Math.min(
+        window.innerWidth, name.closest(".prev-next-area a")?.getBoundingClientRect().right ?? Infinity))
+    .map(name => name.textContent)"""
 IS_WIDER_THAN_THE_WINDOW = "document.documentElement.scrollWidth > window.innerWidth"
 
 # JupyterLab's styles of description lists and of table cells in outputs.
@@ -46,7 +52,27 @@ def test_documentation(browser, name, width):
         assert page.evaluate(BROKEN_IMAGES) == []
 
 
-@pytest.mark.parametrize("name", ["comparison", "recipes", "guide/how_long_to_train", "guide/probabilities"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "guide/robustness",
+        "guide/searching",
+        "appendix/selection_of_recipes",
+        "api/generated/sk_mnist_cnn.SaliencyDisplay",
+    ],
+)
+def test_names_are_not_cut_on_phones(browser, name):
+    path = DOCS / f"{name}.html"
+    if not path.is_file():
+        pytest.skip("the documentation is not built; `make docs` builds it")
+    with visit(browser, path.as_uri(), width=390) as page:
+        assert page.evaluate(CUT_NAMES) == []
+        assert not page.evaluate(IS_WIDER_THAN_THE_WINDOW)
+
+
+@pytest.mark.parametrize(
+    "name", ["comparison", "compatibility", "recipes", "guide/how_long_to_train", "guide/probabilities"]
+)
 def test_tables_fit_on_phones(browser, name):
     """Tables of the class "stacked" show one cell per line, with the header of its column."""
     path = DOCS / f"{name}.html"
