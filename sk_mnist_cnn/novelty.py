@@ -33,9 +33,9 @@ class ImageNoveltyDetector(OutlierMixin, ImageEstimator):
 
     Images are described by the places and directions of their edges [1]_, reduced to a few components. The
     score of an image is the negative product of two distances: the Mahalanobis distance to the nearest class
-    [2]_, and the distance to the most similar training image. No network is needed, whose predictions are
-    often confident for images that belong to no class [3]_. Read more in the
-    :ref:`User Guide <guide-novelty>`.
+    [2]_, and the distance to the most similar training image. The score does not depend on a
+    network, because networks often predict a class with a high probability for images of no class [3]_. Read
+    more in the :ref:`User Guide <guide-novelty>`.
 
     Parameters
     ----------
@@ -80,7 +80,7 @@ class ImageNoveltyDetector(OutlierMixin, ImageEstimator):
     Images must be in the format of those of `fit`, such as that of :class:`MNISTNormalizer`.
 
     With ``contamination=0.01``, 1.21% of MNIST's test digits are outliers after a fit on the 60,000
-    training digits, and 2.2% after a fit on the 8,000 of :func:`load_mnist_sample`. If few images are
+    training digits, and 2.19% after a fit on the 8,000 of :func:`load_mnist_sample`. If few images are
     available, set the threshold on images that `fit` has not seen:
     ``detector.offset_ = np.quantile(detector.score_samples(X_held_out), 0.01)``.
 

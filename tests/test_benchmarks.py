@@ -325,6 +325,17 @@ def test_quick_comparison_of_novelty_detectors(tmp_path):
     of_network = [auc for method, auc in overall.items() if not method.endswith("edges")]
     assert max(of_network) == overall["ImageNoveltyDetector"]
     assert "False alarms at 95% detection" in (tmp_path / "novelty.rst").read_text()
+    outliers = json.loads((tmp_path / "novelty.json").read_text())["outliers"]
+    assert all(0 < fraction < 0.05 for fraction in outliers.values())
+
+
+@pytest.mark.slow
+def test_quick_measurement_of_the_drawing_page(tmp_path):
+    run_quick("tests.draw.measure", tmp_path)
+    measured = json.loads((tmp_path / "drawing.json").read_text())
+    assert measured["images"]["test digits"] < 0.1 < 0.9 < measured["drawings"]["zigzag"]["doubted"]
+    assert [row["digits"] for row in measured["numbers"]] == [2, 3, 5, 3, 3]
+    assert measured["numbers"][0]["read"] > 0.5
 
 
 def test_training_is_continued_as_in_the_guide_and_in_the_example():

@@ -6,8 +6,11 @@ from statistics import median
 import pandas as pd
 import pytest
 
+from sk_mnist_cnn import ImageNoveltyDetector
 from sk_mnist_cnn._recipes import RECIPES
+from sk_mnist_cnn.draw import _recognizer
 from tests.benchmarks import published
+from tests.draw import measure
 from tests.test_docs import DOCS, PAGES
 
 README = (DOCS.parent / "README.md").read_text(encoding="utf-8")
@@ -85,6 +88,25 @@ def test_statements_about_probabilities():
     assert (spread["committee"] < spread["network"]).all()
     sets = pd.DataFrame(published.load("probabilities")["sets"]).groupby("confidence_level").mean()
     assert (sets["true_label"] < sets.index).all()
+
+
+def test_fractions_of_outliers_in_docstring_are_published():
+    for data in ("shipped", "fitted_on_sample"):
+        assert NUMBERS["outliers"][data] in ImageNoveltyDetector.__doc__
+
+
+def test_statements_about_the_drawing_page():
+    """The guide says which drawings are not read as numbers, how many are measured, and how it is trained."""
+    measured = published.load("drawing")
+    others = {name: row for name, row in measured["drawings"].items() if name != "drawings of digits"}
+    assert all(row["numbers"] == 0 for row in others.values())
+    page = " ".join((DOCS / "guide/drawing.md").read_text(encoding="utf-8").split())
+    assert f"There are {measure.N // 2} numbers of each kind" in page
+    assert f"{_recognizer._N_KNOWN} of the shipped training digits" in page
+    assert f"a probability of at least {_recognizer._LEARNED}" in page
+    assert f"Up to {_recognizer._MAX_UNDO} corrections can be undone" in page
+    assert "It stops after ten calls" in page
+    assert _recognizer._N_ROUNDS == 10
 
 
 def test_readme_and_first_page_name_the_number_of_draws():

@@ -42,6 +42,13 @@ COMPARED = {
     "memory_growth": "memory growth per fit",
     "pickle_size": "pickle of a fitted estimator",
 }
+# Drawings that are not digits, by the names that the tables show.
+DRAWINGS = {
+    "A": "drawings of the letter A",
+    "M": "drawings of the letter M",
+    "triangle": "drawings of a triangle",
+    "zigzag": "zigzag lines",
+}
 EVIDENCE = ("one_row", "cold_start", "start_memory", "grid_search", "memory_growth")
 
 
@@ -115,6 +122,7 @@ def numbers():
         "draws": draws(),
         "best_of_others": {n: best_of_others(n)[1] for n in curves()[RECOMMENDED]},
         "compilation": compilation(),
+        "outliers": {name: f"{share:.2%}" for name, share in load("novelty")["outliers"].items()},
         "probabilities": probabilities_report.numbers(),
     }
 
@@ -249,6 +257,23 @@ def novelty():
     return [["score", "ROC AUC", "false alarms"], *cells]
 
 
+def drawings():
+    """Return the share of images and of drawings that the drawing page doubts."""
+    measured = load("drawing")
+    shares = measured["images"] | {name: row["doubted"] for name, row in measured["drawings"].items()}
+    rows = [[DRAWINGS.get(name, name), f"{share:.1%}"] for name, share in shares.items()]
+    return [["images", "doubted"], *rows]
+
+
+def drawn_numbers():
+    """Return the share of drawn numbers that the drawing page reads."""
+    rows = [
+        [f"{row['digits']} digits", f"{row['gap']:g}", f"{row['read']:.0%}", f"{row['separated']:.0%}"]
+        for row in load("drawing")["numbers"]
+    ]
+    return [["numbers", "gap", "read", "separated"], *rows]
+
+
 TABLES = {
     "evidence": evidence,
     "comparison": comparison,
@@ -260,6 +285,8 @@ TABLES = {
     "parameters-of-recipes": parameters_of_recipes,
     "recipes": recipe_results,
     "novelty": novelty,
+    "drawings": drawings,
+    "drawn-numbers": drawn_numbers,
     "calibration": probabilities_report.calibration,
     "rejection": probabilities_report.rejection,
     "sets-of-labels": probabilities_report.sets_of_labels,

@@ -1,83 +1,111 @@
 """Measure the drawing page's model on digits, numbers and other images, and after a correction.
 
-Run ``python -m tests.draw.measure``; it takes about three minutes.
+Run ``python -m tests.draw.measure``; it takes about three minutes. The results are written to
+``docs/benchmarks``, and `tests.benchmarks.published` has their tables.
 """
 
 import numpy as np
 
 from sk_mnist_cnn import load_mnist_sample, load_pretrained
 from sk_mnist_cnn.draw._recognizer import Recognizer
+from tests.benchmarks import machine
+from tests.benchmarks.options import benchmark_parser
+from tests.benchmarks.saved import save
 from tests.draw.strokes import DIGITS, NO_DIGITS, VARIANTS, in_a_row, scribble, vary
 
 N = 200  # drawings of a kind
+NUMBERS = ((2, 0.35), (3, 0.35), (5, 0.35), (3, 0.1), (3, 0))  # digits, and the gap between them
 
 
-def main():
-    """Print the tables of the guide."""
+def main(arguments=None):
+    options = benchmark_parser("tests.draw.measure", __doc__).parse_args(arguments)
+    n = 5 if options.quick else N
     random = np.random.default_rng(0)
-    mnist = load_mnist_sample()
-    images, labels = mnist.x_test, mnist.y_test
     recognizer = Recognizer(load_pretrained())
-    drawings, digits = _draw_digits(random)
+    drawings, digits = _draw_digits(random, n)
+    results = {
+        "machine": machine.describe("python -m tests.draw.measure"),
+        "images": {name: _share_doubted(recognizer, images) for name, images in _kinds_of_images(n).items()},
+        "drawings": {
+            "drawings of digits": _answers(recognizer, drawings),
+            "random scribbles": _answers(recognizer, [scribble(random) for _ in range(n)]),
+            **{
+                name: _answers(recognizer, [vary(strokes, random) for _ in range(n)])
+                for name, strokes in NO_DIGITS.items()
+            },
+        },
+        "numbers": [
+            {
+                "digits": n_digits,
+                "gap": gap,
+                **_read_numbers(recognizer, drawings, digits, n_digits, gap, n // 2, random),
+            }
+            for n_digits, gap in NUMBERS
+        ],
+        "correction": _correct_first_mistake(recognizer, drawings, digits),
+    }
+    for name in ("images", "drawings", "correction"):
+        print(*(f"{key}: {value}" for key, value in results[name].items()), sep="\n")
+    print(*results["numbers"], sep="\n")
+    save(results, "drawing", options.output)
 
+
+def _kinds_of_images(n):
+    """Return 10 * `n` test digits, and images made of them that are not digits, by their names."""
+    mnist = load_mnist_sample()
+    images, labels = mnist.x_test[: 10 * n], mnist.y_test[: 10 * n]
     side_by_side = np.concatenate([images[:-1], images[1:]], axis=2)[:, ::2, ::2]
-    pairs = np.pad(side_by_side, [(0, 0), (7, 7), (0, 0)])
     asymmetric = ~np.isin(labels, [0, 1, 8])
-    of_images = {
+    return {
         "test digits": images,
-        "pairs of test digits side by side": pairs,
+        "pairs of test digits side by side": np.pad(side_by_side, [(0, 0), (7, 7), (0, 0)]),
         "test digits rotated by 90 degrees, without 0, 1 and 8": np.rot90(images, axes=(1, 2))[asymmetric],
         "test digits 2, 3, 4, 5 and 7 upside down": images[np.isin(labels, [2, 3, 4, 5, 7])][:, ::-1, ::-1],
     }
-    for name, kind in of_images.items():
-        print(f"{name}: {_share_doubted(recognizer, kind):.1%} doubted")
-
-    of_drawings = {
-        "drawings of digits": drawings,
-        "random scribbles": [scribble(random) for _ in range(N)],
-        **{name: [vary(strokes, random) for _ in range(N)] for name, strokes in NO_DIGITS.items()},
-    }
-    for name, kind in of_drawings.items():
-        answers = [recognizer.answer(strokes)["digits"] for strokes in kind]
-        doubted = np.mean([all(digit["doubtful"] for digit in answer) for answer in answers])
-        print(
-            f"{name}: {doubted:.1%} doubted, {np.mean([len(answer) > 1 for answer in answers]):.1%} numbers"
-        )
-
-    for n_digits, gap in ((2, 0.35), (3, 0.35), (5, 0.35), (3, 0.1), (3, 0)):
-        print(
-            f"{n_digits} digits, gap {gap}:",
-            _read_numbers(recognizer, drawings, digits, n_digits, gap, random),
-        )
-
-    wrong = int(np.argmax(_predict(recognizer, drawings) != digits))  # the first one
-    print(f"corrected: a drawing of {digits[wrong]}")
-    print("before a correction:", _results(recognizer, drawings, digits, wrong))
-    recognizer.correct(recognizer.answer(drawings[wrong])["digits"][0]["image"], int(digits[wrong]))
-    print("after a correction:", _results(recognizer, drawings, digits, wrong))
 
 
-def _draw_digits(random):
+def _draw_digits(random, n):
     """Return drawings of all digits, each with another size, slant and proportion, and their digits."""
     shapes = [(digit, strokes) for digit in DIGITS for strokes in (DIGITS[digit], *VARIANTS[digit])]
-    chosen = [shapes[i % len(shapes)] for i in range(4 * N)]
+    chosen = [shapes[i % len(shapes)] for i in range(4 * n)]
     return [vary(strokes, random) for _, strokes in chosen], np.array([digit for digit, _ in chosen])
 
 
 def _share_doubted(recognizer, images):
-    """Return the share of images that exceed a limit."""
+    """Return the share of images that are doubted."""
     state = recognizer._states[-1]
-    return np.mean(recognizer._are_doubtful(state, images, state.model.predict_proba(images)))
+    return float(np.mean(recognizer._are_doubtful(state, images, state.model.predict_proba(images))))
 
 
-def _read_numbers(recognizer, drawings, digits, n_digits, gap, random):
-    """Return how many numbers of random drawings are read."""
+def _answers(recognizer, drawings):
+    """Return the share of drawings that are doubted, and the share of those that are read as numbers."""
+    answers = [recognizer.answer(strokes)["digits"] for strokes in drawings]
+    return {
+        "doubted": float(np.mean([all(digit["doubtful"] for digit in answer) for answer in answers])),
+        "numbers": float(np.mean([len(answer) > 1 for answer in answers])),
+    }
+
+
+def _read_numbers(recognizer, drawings, digits, n_digits, gap, n, random):
+    """Return the share of `n` numbers, composed of random drawings, that are read and that are separated."""
     n_right = n_separated = 0
-    for chosen in random.integers(0, len(drawings), (N // 2, n_digits)):
+    for chosen in random.integers(0, len(drawings), (n, n_digits)):
         answer = recognizer.answer(in_a_row([drawings[i] for i in chosen], gap))["digits"]
         n_separated += len(answer) == n_digits
         n_right += np.array_equal([np.argmax(digit["probabilities"]) for digit in answer], digits[chosen])
-    return f"{n_right / (N // 2):.1%} read, {n_separated / (N // 2):.1%} separated"
+    return {"read": n_right / n, "separated": n_separated / n}
+
+
+def _correct_first_mistake(recognizer, drawings, digits):
+    """Return the results before and after the correction of the first drawing that is misclassified."""
+    wrong = int(np.argmax(_predict(recognizer, drawings) != digits))
+    before = _results(recognizer, drawings, digits, wrong)
+    recognizer.correct(recognizer.answer(drawings[wrong])["digits"][0]["image"], int(digits[wrong]))
+    return {
+        "digit": int(digits[wrong]),
+        "before": before,
+        "after": _results(recognizer, drawings, digits, wrong),
+    }
 
 
 def _predict(recognizer, drawings):
@@ -87,13 +115,13 @@ def _predict(recognizer, drawings):
 
 def _results(recognizer, drawings, digits, corrected):
     mnist = load_mnist_sample()
-    score = recognizer._states[-1].model.score(mnist.x_test, mnist.y_test)
-    predicted = _predict(recognizer, drawings)
-    probability = recognizer.answer(drawings[corrected])["digits"][0]["probabilities"][digits[corrected]]
-    return (
-        f"accuracy {np.mean(predicted == digits):.1%} on the drawings and {score:.1%} on the test digits, "
-        f"probability of the true digit {probability:.2f}"
-    )
+    return {
+        "accuracy on the drawings": float(np.mean(_predict(recognizer, drawings) == digits)),
+        "accuracy on the test digits": recognizer._states[-1].model.score(mnist.x_test, mnist.y_test),
+        "probability of the true digit": float(
+            recognizer.answer(drawings[corrected])["digits"][0]["probabilities"][digits[corrected]]
+        ),
+    }
 
 
 if __name__ == "__main__":
