@@ -325,7 +325,7 @@ class CNNDigitClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Trans
         Parameters
         ----------
         name : {"recommended", "notebook", "one_epoch", "fast", "strong", "best"}, default="recommended"
-            Name of the recipe. The number is that of training images from which on it is recommended:
+            Name of the recipe, with the smallest number of training images for which it is recommended:
 
             - "recommended" (20): accurate with few and many images, digits or not.
             - "notebook" (48,000): the training of the classic Keras MNIST notebook, for comparisons.
@@ -423,8 +423,8 @@ class CNNDigitClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Trans
         -----
         ConvergenceWarning
             If the training loss of the last epoch is not clearly below the loss of predicting the class
-            frequencies for every image, or was still falling clearly at the end of a training with a constant
-            learning rate and fewer epochs than "auto".
+            frequencies for every image. Or if it was still decreasing clearly in the last epochs, after
+            training with a constant learning rate for fewer epochs than "auto".
         UserWarning
             If the pixels are integers above 1, or flat rows are not square and `image_shape` is None.
 
@@ -534,7 +534,7 @@ class CNNDigitClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Trans
     def predict_proba(self, X: ArrayLike) -> NDArray[np.floating[Any]]:
         """Predict class probabilities.
 
-        They are usually well calibrated after a training on many images without `label_smoothing`. Read more
+        They are usually well calibrated after training on many images without `label_smoothing`. Read more
         in the :ref:`User Guide <guide-probabilities>`.
 
         Parameters

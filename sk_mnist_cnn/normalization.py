@@ -63,13 +63,13 @@ class MNISTNormalizer(ImageTransformer):
     - Noise is measured on the pixels whose deviation is less than half of the largest one. Pixels that
       deviate by more than three standard deviations of the noise are ink. If the strongest of them do not
       deviate by four, and by 8% of the range from black to white, the picture is empty and becomes black.
-    - A picture seems to show several digits if two marks are beside each other, with a gap of more than 10%
+    - A picture seems to show several digits if two marks are next to each other, with a gap of more than 10%
       of the height of the ink, the smaller one has at least 60% of the height of the larger one, and their
-      common width is more than 80% of their common height. MNIST's 10,000 test digits are all single.
+      common width is more than 80% of their common height. No picture of MNIST's 10,000 test digits does.
     - Stains are removed: marks with less than 3% of the ink of the largest mark, and marks that are nowhere
       half as dark as the digit.
     - Strokes thinner or thicker than in 90% of MNIST's digits are dilated or eroded. This is not part of
-      [1]_, but digits of fine pens and thick brushes are recognized better.
+      [1]_, but networks then recognize digits of fine pens and thick brushes better.
     - The center of mass is within half a pixel of the pixel (14, 14), and the brightest pixel is 255, as in
       MNIST [2]_. MNIST's own digits keep their pixels, except for those with unusually wide strokes.
 

@@ -148,7 +148,7 @@ def load_model(path: str | os.PathLike[str], *, trusted: Sequence[str | type] | 
 
     Notes
     -----
-    Loading a hostile file runs no code: nothing is unpickled, and no type is imported that is not trusted.
+    Loading a malicious file does not run code: nothing is unpickled, and only trusted types are imported.
     The amount of data that is read is limited by the size of the file: its members must be uncompressed, and
     each one holds one array.
 

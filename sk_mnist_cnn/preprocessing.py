@@ -28,9 +28,9 @@ class ImagePreprocessor(ImageTransformer):
     Parameters
     ----------
     image_shape : tuple of int, (h, w) or (h, w, c), default=None
-        Height, width and number of channels of one image, in pixels. None infers it: arrays of shape
-        (n, h, w, c) and (n, h, w) have it; flat rows are read as gray squares if their length is a perfect
-        square, otherwise as one row of pixels, with a warning.
+        Height, width and number of channels of one image, in pixels. None infers it from `X`. Flat
+        rows are read as square gray images if their length is a perfect square, otherwise as one row of
+        pixels, with a warning.
     max_value : float or "auto", default="auto"
         The pixel value that becomes 1. "auto" is the largest value of an integer dtype of 8 or 16 bits (255
         for MNIST's uint8). For other dtypes it is the largest training pixel, but 255 if all are integers
@@ -267,7 +267,7 @@ class ImagePreprocessor(ImageTransformer):
         Parameters
         ----------
         transform : {"default", "pandas", "polars"} or None, default=None
-            "default" is an array, None changes nothing. Ignored without `flatten`: no frame holds images.
+            "default" is an array, None changes nothing. Ignored without `flatten`: frames cannot hold images.
 
         Returns
         -------
