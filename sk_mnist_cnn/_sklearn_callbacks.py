@@ -19,14 +19,13 @@ else:
 
 
 @contextlib.contextmanager
-def observed_fit(estimator, X, y, sample_weight=None, epochs=0):
+def observed_fit(estimator, X, y, sample_weight=None, n_epochs=0):
     """Call scikit-learn's callbacks at the beginning and the end of a fit.
 
-    `epochs` may be "auto" if the number is not known in advance. Yields the observer that calls the callbacks
-    for each epoch, or None if there are no callbacks.
+    Yields the observer that calls the callbacks for each epoch, or None if there are no callbacks.
     """
     has_callbacks = hasattr(estimator, "_skl_callbacks")
-    observer = FitObserver(estimator, X, y, sample_weight, epochs) if has_callbacks else None
+    observer = FitObserver(estimator, X, y, sample_weight, n_epochs) if has_callbacks else None
     yield observer
     if observer:
         observer.end()
@@ -35,11 +34,11 @@ def observed_fit(estimator, X, y, sample_weight=None, epochs=0):
 class FitObserver:
     """Calls scikit-learn's callbacks at the beginning and the end of a fit and of each epoch."""
 
-    def __init__(self, estimator, X, y, sample_weight, epochs):
+    def __init__(self, estimator, X, y, sample_weight, n_epochs):
         self._estimator = estimator
         metadata = None if sample_weight is None else {"sample_weight": sample_weight}
         self._arguments = {"estimator": estimator, "X": X, "y": y, "metadata": metadata}
-        self._fit = estimator._init_callback_context(max_subtasks=None if epochs == "auto" else epochs)
+        self._fit = estimator._init_callback_context(max_subtasks=n_epochs)
         self._fit.call_on_fit_task_begin(**self._arguments)
         self._epoch = None
 

@@ -450,14 +450,16 @@ class CNNDigitClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Trans
         >>> sorted(clf.history_)
         ['accuracy', 'loss', 'val_accuracy', 'val_loss']
         """
+        run = prepare_fit(self, X, y, sample_weight, (X_val, y_val, sample_weight_val))
         weights = None if is_number(sample_weight) else sample_weight  # scorers take one per sample
-        with observed_fit(self, X, y, weights, self.epochs) as observer:
-            run = prepare_fit(self, X, y, sample_weight, (X_val, y_val, sample_weight_val))
-            with open_checkpoint(run) as checkpoint:
-                state = _engine().train(run, checkpoint, observer)
-                self._store(run, state, keep_optimizer=run.params["warm_start"])
-                if checkpoint:
-                    checkpoint.remove()
+        with (
+            open_checkpoint(run) as checkpoint,
+            observed_fit(self, X, y, weights, run.config.epochs) as observer,
+        ):
+            state = _engine().train(run, checkpoint, observer)
+            self._store(run, state, keep_optimizer=run.params["warm_start"])
+            if checkpoint:
+                checkpoint.remove()
         warn_if_not_converged(run, state)
         return self
 

@@ -76,3 +76,26 @@ def test_scikit_learn_callbacks_see_every_epoch(data):
     classifier(epochs="auto").set_callbacks(monitor).fit(*data)
     log = monitor.get_logs().data_as_pandas
     assert (log["task_name"] == "epoch").sum() == 4
+
+
+class NumberOfEpochs:
+    """A scikit-learn callback that stores the number of epochs that a fit announces when it begins."""
+
+    def setup(self, estimator, context):
+        self.announced = context.max_subtasks
+
+    def on_fit_task_begin(self, estimator, context):
+        pass
+
+    def on_fit_task_end(self, estimator, context):
+        pass
+
+    def teardown(self, estimator, context):
+        pass
+
+
+def test_scikit_learn_callbacks_are_told_the_number_of_epochs(data):
+    pytest.importorskip("sklearn.callback", reason="scikit-learn has callbacks from 1.9")
+    callback = NumberOfEpochs()
+    classifier(epochs="auto").set_callbacks(callback).fit(*data)
+    assert callback.announced == 4
