@@ -31,11 +31,11 @@ def fingerprint(value):
     -------
     str or None
         None if the content cannot be determined: for functions, since a function depends on its code and on
-        global variables, and for objects without `get_config`.
+        global variables, and for objects without `get_config`, or whose `get_config` is not implemented.
     """
     try:
         text = json.dumps(_canonical(value))
-    except (_UndeterminedError, RecursionError):
+    except (_UndeterminedError, NotImplementedError, RecursionError):
         return None
     return hashlib.sha256(text.encode()).hexdigest()
 

@@ -288,11 +288,20 @@ def test_raises_for_an_augmentation_with_another_array(digits, path):
         small_classifier(augmentation=AddPattern(pattern), checkpoint=path).fit(*digits)
 
 
-def test_raises_for_a_parameter_that_cannot_be_compared(digits, path):
-    clf = small_classifier(augmentation=AddPattern(abs), checkpoint=path)
+class WithoutConfig(keras.Layer):
+    """An augmentation for which Keras cannot determine the arguments."""
+
+    def __init__(self, function):
+        super().__init__()
+        self.call = function
+
+
+@pytest.mark.parametrize("layer", [AddPattern(abs), WithoutConfig(abs)], ids=["function", "no get_config"])
+def test_raises_for_a_parameter_that_cannot_be_compared(digits, tmp_path, layer):
+    clf = small_classifier(augmentation=layer, checkpoint=tmp_path)
     with pytest.raises(ValueError, match="augmentation must hold no functions and no objects without"):
         clf.fit(*digits)
-    assert list(path.parent.iterdir()) == []
+    assert list(tmp_path.iterdir()) == []
 
 
 # Damaged and forged files
