@@ -40,7 +40,7 @@ def open_checkpoint(run):
     Raises
     ------
     ValueError
-        If another fit is using the file, or the file cannot be written.
+        If another fit is using the file, the file cannot be written, or as in `Checkpoint.load`.
     """
     if run.params["checkpoint"] is None:
         yield None
@@ -55,6 +55,7 @@ def open_checkpoint(run):
                 f"checkpoint must be used by one fit at a time, got {str(path)!r}, which is in use. "
                 "Wait until the other fit has finished, or pass another file name."
             ) from error
+        checkpoint.resumed = checkpoint.load()
         yield checkpoint
 
 
@@ -67,6 +68,13 @@ class Checkpoint:
         The file, in an existing directory. If it is an existing directory, each run has its own file there.
     run : TrainingRun
 
+    Attributes
+    ----------
+    path : Path
+        The file.
+    resumed : TrainingState or None
+        The state that `open_checkpoint` has loaded, from which the run resumes; None if there was no file.
+
     Raises
     ------
     ValueError
@@ -74,7 +82,7 @@ class Checkpoint:
     """
 
     def __init__(self, path, run):
-        self._run = run
+        self._run, self.resumed = run, None
         self.path = Path(os.path.realpath(as_path(path)))
         if self.path.is_dir() and os.fspath(path):  # "" is the current directory
             self.path /= f"{self._digest()}.checkpoint"
@@ -115,9 +123,10 @@ class Checkpoint:
         Raises
         ------
         ValueError
-            If the file is damaged, or was saved by another run or by a later release.
+            If the file is damaged, or was saved by another run or by a later release; with or without a file,
+            if the content of a parameter cannot be determined.
         """
-        run = self._description  # here, so that parameters without a description raise before training
+        run = self._description
         if not self.path.is_file():
             return None
         saved_run, state = _read(self.path)

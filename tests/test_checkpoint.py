@@ -402,6 +402,15 @@ def test_returns_none_without_a_file(path):
     assert saved_seed(path) is None
 
 
+def test_an_open_checkpoint_holds_the_state_that_was_saved_before(checkpoint):
+    with open_checkpoint(tiny_run(checkpoint.path)) as opened:
+        opened.save(state(best_epoch=2))
+    assert repr(opened.resumed) == repr(state())
+    checkpoint.remove()
+    with open_checkpoint(tiny_run(checkpoint.path)) as opened:
+        assert opened.resumed is None
+
+
 def test_symbolic_links_are_followed(checkpoint, tmp_path):
     link = tmp_path / "link.ckpt"
     link.symlink_to(checkpoint.path)
@@ -620,9 +629,10 @@ def test_raises_if_another_fit_uses_the_file(digits, path):
 
 HOLDER = """
 import sys, time
-from types import SimpleNamespace
-from sk_mnist_cnn._checkpoint import open_checkpoint
-with open_checkpoint(SimpleNamespace(params={"checkpoint": sys.argv[1]})):
+from unittest import mock
+from sk_mnist_cnn import _checkpoint
+run = mock.Mock(params={"checkpoint": sys.argv[1]})
+with mock.patch.object(_checkpoint, "describe_run"), _checkpoint.open_checkpoint(run):
     print("locked", flush=True)
     time.sleep(600)
 """

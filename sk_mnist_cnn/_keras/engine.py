@@ -55,7 +55,7 @@ def train(run, checkpoint=None, observer=None):
         The seed of its configuration determines the initial weights, and (seed, epoch) the order of the
         images, their augmentation and the dropout masks.
     checkpoint : Checkpoint or None, default=None
-        Where the state is saved after every epoch, and resumed from.
+        Where the state is saved after every epoch, with the state from which the training resumes.
     observer : FitObserver or None, default=None
         Calls scikit-learn's callbacks for every epoch.
 
@@ -67,7 +67,8 @@ def train(run, checkpoint=None, observer=None):
     ------
     ValueError
         If the optimizer, the augmentation, a callback or the schedule cannot be used, which is checked before
-        the training. Also if the checkpoint belongs to another run, or if the training diverges.
+        the training. Also if the state of the checkpoint does not fit the optimizer, or if the training
+        diverges.
     """
     config = run.config
     optimizer = Optimizer.of_config(config)
@@ -75,7 +76,7 @@ def train(run, checkpoint=None, observer=None):
     key, create, calls_user_code = _trainer_for(run, optimizer, callbacks)
     # Before a trainer is borrowed: a callable may fit another classifier, which would wait for this one.
     rates = schedule_rates(config.learning_rate_schedule, optimizer.peak_rate, run.n_steps)
-    resumed = checkpoint and checkpoint.load()
+    resumed = checkpoint and checkpoint.resumed
     if resumed and config.verbose:
         print(f"Resuming after epoch {resumed.n_epochs} from {checkpoint.path}")
     state = resumed or run.previous
