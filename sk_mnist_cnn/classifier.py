@@ -452,10 +452,7 @@ class CNNDigitClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Trans
         """
         run = prepare_fit(self, X, y, sample_weight, (X_val, y_val, sample_weight_val))
         weights = None if is_number(sample_weight) else sample_weight  # scorers take one per sample
-        with (
-            open_checkpoint(run) as checkpoint,
-            observed_fit(self, X, y, weights, run.config.epochs) as observer,
-        ):
+        with open_checkpoint(run) as checkpoint, observed_fit(self, X, y, weights, run) as observer:
             state = _engine().train(run, checkpoint, observer)
             self._store(run, state, keep_optimizer=run.params["warm_start"])
             if checkpoint:

@@ -45,7 +45,7 @@ def has_batch_hooks(callback):
     )
 
 
-def training_callbacks(trainer, run, callbacks, stopping, checkpoint, observer):
+def training_callbacks(trainer, callbacks, stopping, checkpoint, observer):
     """Return the callbacks of a training in the order of their calls; `callbacks` are the user's."""
     check = CheckLoss(trainer)
     callbacks = [StartEpoch(trainer), check, *callbacks, RecordHistory(trainer, check)]
@@ -54,7 +54,7 @@ def training_callbacks(trainer, run, callbacks, stopping, checkpoint, observer):
     if checkpoint:
         callbacks.append(SaveCheckpoint(trainer, checkpoint, stopping))
     if observer:
-        callbacks.append(Observe(trainer, run, observer))
+        callbacks.append(Observe(trainer, observer))
     return callbacks
 
 
@@ -132,15 +132,15 @@ class EarlyStopping(keras.callbacks.Callback):
 class Observe(keras.callbacks.Callback):
     """Call scikit-learn's callbacks for each epoch."""
 
-    def __init__(self, trainer, run, observer):
+    def __init__(self, trainer, observer):
         super().__init__()
-        self._trainer, self._run, self._observer = trainer, run, observer
+        self._trainer, self._observer = trainer, observer
 
     def on_epoch_begin(self, epoch, logs=None):
         self._observer.begin_epoch()
 
     def on_epoch_end(self, epoch, logs=None):
-        if not self._trainer.divergence and self._observer.end_epoch(self._run, self._trainer.state):
+        if not self._trainer.divergence and self._observer.end_epoch(self._trainer.state):
             self.model.stop_training = True
 
 

@@ -87,9 +87,7 @@ def train(run, checkpoint=None, observer=None):
                 trainer.resume(resumed)
         stopping = EarlyStopping(trainer, run, state) if config.monitor else None
         if run.n_epochs_done(state) < config.epochs and not (stopping and stopping.exhausted):
-            trainer.run(
-                run, rates, training_callbacks(trainer, run, callbacks, stopping, checkpoint, observer)
-            )
+            trainer.run(run, rates, training_callbacks(trainer, callbacks, stopping, checkpoint, observer))
         trained, divergence = trainer.state(), trainer.divergence
     if divergence:  # raised here, so that the pool keeps the trainer
         raise ValueError(
