@@ -223,6 +223,8 @@ def test_equal_settings_share_a_graph():
     assert augmentation_key([layers.RandomFlip()]) == augmentation_key([layers.RandomFlip()])
     one, other = (keras.optimizers.SGD(schedules.CosineDecay(0.1, 100, name=name)) for name in "ab")
     assert optimizer_key(one) == optimizer_key(other)
+    assert optimizer_key("adam") == optimizer_key(keras.optimizers.Adam(0.01))
+    assert optimizer_key("adam") != optimizer_key(keras.optimizers.Adam(beta_1=0.8))
 
 
 def test_large_arrays_with_one_different_item_do_not_share_a_graph():

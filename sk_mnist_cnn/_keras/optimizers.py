@@ -21,7 +21,7 @@ _WITHOUT_DECAY = "exclude_from_weight_decay"
 
 @dataclass(frozen=True)
 class Optimizer:
-    """Class and settings of an optimizer, without its learning rate."""
+    """Class of an optimizer, and its settings other than defaults and the learning rate."""
 
     kind: type
     config: dict
@@ -60,7 +60,7 @@ class Optimizer:
         if learning_rate != "auto":
             config.pop("learning_rate", None)
             own_rate = float(learning_rate)
-        resolved = cls(kind, config, own_rate)
+        resolved = cls(kind, _without_defaults(kind, config), own_rate)
         if resolved.has_own_schedule and schedule != "constant":
             raise ValueError(
                 "learning_rate_schedule must be 'constant' with an optimizer that has a "
@@ -108,6 +108,21 @@ class Optimizer:
         if self.learning_rate is not None:
             optimizer.learning_rate = self.learning_rate
         return keras.optimizers.LossScaleOptimizer(optimizer) if scale_loss else optimizer
+
+
+def _without_defaults(kind, config):
+    """Return the settings that are not defaults, so that an instance equals the optimizer of its name.
+
+    A user-defined class may need all of its settings in `from_config`.
+    """
+    if not kind.__module__.startswith("keras."):
+        return config
+    arguments = inspect.signature(kind).parameters
+    return {
+        name: value
+        for name, value in config.items()
+        if name not in arguments or value != arguments[name].default
+    }
 
 
 # Arguments of the named optimizers that optimizer_params does not accept, because other parameters of the
