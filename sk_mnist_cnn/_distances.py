@@ -7,6 +7,7 @@ from sklearn.utils.validation import check_consistent_length, column_or_1d
 
 from ._targets import as_labels
 
+_IMAGES_PER_COMPONENT = 20
 _LEVELS = 127  # by which coordinates in [-1, 1] are multiplied to store them as int8
 
 
@@ -25,6 +26,14 @@ def group_by_label(y, n_samples):
             "Drop this class, or pass y=None."
         )
     return [np.flatnonzero(index == label) for label in range(len(counts))]
+
+
+def limit_components(n_components, groups):
+    """Return at most one component for every 20 images of the smallest group, and at least one.
+
+    With fewer images, the covariance of a group is uncertain.
+    """
+    return max(1, min(n_components, min(map(len, groups)) // _IMAGES_PER_COMPONENT))
 
 
 def principal_components(features, n_components):

@@ -17,6 +17,7 @@ from ._distances import (
     distance_to_neighbor,
     group_by_label,
     inverse_covariance,
+    limit_components,
     principal_components,
 )
 from ._images import validate_images
@@ -24,8 +25,6 @@ from ._pillow.edges import describe_edges
 from ._sklearn_callbacks import observed_fit
 
 __all__ = ["ImageNoveltyDetector"]
-
-_IMAGES_PER_COMPONENT = 20  # of the smallest class, at least
 
 
 class ImageNoveltyDetector(OutlierMixin, ImageEstimator):
@@ -166,8 +165,7 @@ class ImageNoveltyDetector(OutlierMixin, ImageEstimator):
             rows, fitted.image_shape_, _ = validate_images(fitted, X)
             groups = group_by_label(y, len(rows))
             features = describe_edges(rows.reshape(-1, *fitted.image_shape_))
-            n_components = min(self.n_components, min(map(len, groups)) // _IMAGES_PER_COMPONENT)
-            fitted.components_ = principal_components(features, max(1, n_components))
+            fitted.components_ = principal_components(features, limit_components(self.n_components, groups))
             reduced = features @ fitted.components_.T
             fitted.location_ = np.stack([reduced[group].mean(axis=0) for group in groups])
             fitted.precision_ = np.stack([inverse_covariance(reduced[group]) for group in groups])
@@ -230,7 +228,6 @@ class ImageNoveltyDetector(OutlierMixin, ImageEstimator):
         >>> load_pretrained("mnist_novelty").decision_function(load_mnist_sample().x_test[:3]) >= 0
         array([ True,  True,  True])
         """
-        check_is_fitted(self)
         fitted = snapshot(self)
         return fitted.score_samples(X) - fitted.offset_
 
