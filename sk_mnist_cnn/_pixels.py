@@ -15,8 +15,18 @@ _MAX_OF_EIGHT_BITS = 255
 _N_CHECKED = 128
 
 
+def resolve_max_value(rows, max_value):
+    """Return the pixel value that becomes 1, for the training pixels and the parameter `max_value`.
+
+    Errors and warnings are those of `pixel_maximum` and `check_scale`.
+    """
+    divisor = pixel_maximum(rows) if max_value == "auto" else float(max_value)
+    check_scale(rows, max_value, divisor)
+    return divisor
+
+
 def pixel_maximum(rows):
-    """Return the pixel value that becomes 1, from the training pixels.
+    """Return the pixel value that becomes 1, from the pixels alone.
 
     It is the largest value of an integer dtype of 8 or 16 bits, and 1 for booleans. For any other dtype it is
     the largest pixel, but 255 if all are integers >= 0 with a maximum between 17 and 255. It is 1 if no pixel

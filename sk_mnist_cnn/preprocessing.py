@@ -288,9 +288,7 @@ class ImagePreprocessor(ImageTransformer):
         """Fit to `X`, and return it as validated flat rows."""
         X = to_array(X)
         rows, self.image_shape_, _ = validate_images(self, X)
-        is_auto = self.max_value == "auto"
-        self.max_value_ = _pixels.pixel_maximum(rows) if is_auto else float(self.max_value)
-        _pixels.check_scale(rows, self.max_value, self.max_value_)
+        self.max_value_ = _pixels.resolve_max_value(rows, self.max_value)
         self._fitted_layout = X.shape[1:]
         self._fitted_dtype = rows.dtype.str
         return rows
