@@ -227,12 +227,16 @@ def learning_rates(schedule, peak, n_steps, batches=None):
     batches = np.arange(n_steps) if batches is None else batches
     if not callable(schedule):
         return np.float32(peak * SCHEDULES[schedule](batches / n_steps))
-    try:
-        rates = np.array([float(schedule(batch)) for batch in batches.tolist()])
-    except TypeError as error:
-        raise ValueError(
-            f"learning_rate_schedule must return a number for every batch, got {error}. Return a float."
-        ) from error
+    rates = np.empty(len(batches))
+    for i, batch in enumerate(batches.tolist()):
+        rate = schedule(batch)
+        try:
+            rates[i] = float(rate)
+        except (TypeError, ValueError) as error:
+            raise ValueError(
+                f"learning_rate_schedule must return a number for every batch, got {rate!r} for batch "
+                f"{batch} of {n_steps}. Correct the function."
+            ) from error
     if not np.all(np.isfinite(rates) & (rates >= 0)):
         worst = np.flatnonzero(~(np.isfinite(rates) & (rates >= 0)))[0]
         raise ValueError(

@@ -122,7 +122,7 @@ def test_callable_schedule_is_called_for_the_batches_of_training(digits, recorde
     assert_allclose(recorder.rates, rates)
 
 
-@pytest.mark.parametrize("rate", [-1.0, np.nan, np.inf])
+@pytest.mark.parametrize("rate", [-1.0, np.nan, np.inf, None, "0.1 or so", [0.1, 0.2]])
 def test_raises_for_invalid_rate_of_callable_schedule(digits, rate):
     clf = small_classifier(learning_rate_schedule=lambda step: rate if step == 3 else 0.1)
     with pytest.raises(ValueError, match=r"learning_rate_schedule must return .* for batch 3 of"):
