@@ -45,7 +45,7 @@ def open_checkpoint(run):
     if run.params["checkpoint"] is None:
         yield None
         return
-    checkpoint = Checkpoint(run.params["checkpoint"], run)
+    checkpoint = Checkpoint(run)
     path = checkpoint.path
     with contextlib.ExitStack() as stack:
         try:
@@ -64,9 +64,9 @@ class Checkpoint:
 
     Parameters
     ----------
-    path : str or PathLike
-        The file, in an existing directory. If it is an existing directory, each run has its own file there.
     run : TrainingRun
+        Its parameter `checkpoint` is the file, in an existing directory. If it is an existing directory, each
+        run has its own file there.
 
     Attributes
     ----------
@@ -78,11 +78,12 @@ class Checkpoint:
     Raises
     ------
     ValueError
-        If the file cannot be written, or `path` is a directory and each call of `fit` draws another seed.
+        If the file cannot be written, or `checkpoint` is a directory and each `fit` draws another seed.
     """
 
-    def __init__(self, path, run):
+    def __init__(self, run):
         self._run, self.resumed = run, None
+        path = run.params["checkpoint"]
         self.path = Path(os.path.realpath(as_path(path)))
         if self.path.is_dir() and os.fspath(path):  # "" is the current directory
             self.path /= f"{self._digest()}.checkpoint"

@@ -346,7 +346,7 @@ def state(**changes):
 @pytest.fixture
 def checkpoint(path):
     """A checkpoint whose file holds the state of a tiny network."""
-    checkpoint = Checkpoint(path, tiny_run(path))
+    checkpoint = Checkpoint(tiny_run(path))
     checkpoint.save(state())
     return checkpoint
 
@@ -398,7 +398,7 @@ def test_loads_saved_state(checkpoint):
 
 
 def test_returns_none_without_a_file(path):
-    assert Checkpoint(path, tiny_run(path)).load() is None
+    assert Checkpoint(tiny_run(path)).load() is None
     assert saved_seed(path) is None
 
 
@@ -417,7 +417,7 @@ def test_symbolic_links_are_followed(checkpoint, tmp_path):
     message = pytest.raises(ValueError, match="one fit at a time")
     with open_checkpoint(tiny_run(checkpoint.path)), message, open_checkpoint(tiny_run(link)):
         pass
-    Checkpoint(link, tiny_run(link)).remove()
+    Checkpoint(tiny_run(link)).remove()
     assert checkpoint.load() is None
 
 

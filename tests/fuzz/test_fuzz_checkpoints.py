@@ -70,7 +70,7 @@ def mutants(path, n):
 
 @pytest.mark.parametrize("kind", ["bytes", "members", "values"])
 def test_loading_a_damaged_checkpoint_raises_only_value_errors(path, kind):
-    checkpoint = Checkpoint(path, prepare_fit(classifier(path), X, Y, None, (None, None, None)))
+    checkpoint = Checkpoint(prepare_fit(classifier(path), X, Y, None, (None, None, None)))
     assert checkpoint.load().n_epochs == 2
     for i, mutant in enumerate(mutants(path, n_examples(1000))[kind]()):
         path.write_bytes(mutant)
