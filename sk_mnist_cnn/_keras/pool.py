@@ -30,7 +30,7 @@ class TrainerPool:
         create : callable
             Returns a new trainer.
         calls_user_code : bool
-            Whether the fit runs callbacks.
+            Whether the fit runs the user's callbacks, layers or optimizer.
         """
         thread = threading.current_thread()
         trainer, unchanged = None, False
