@@ -3,9 +3,9 @@ Explore the embeddings of digits
 ================================
 
 `CNNDigitClassifier` is also a transformer: `transform` returns embeddings, the activations of the last hidden
-layer. Images of the same digit have similar embeddings. This example uses the embeddings of one network for
-four tasks: a map of the digits, classification by nearest neighbors, a search for the training digits that
-are most similar to misclassified ones, and novelty detection.
+layer. Images of the same digit have similar embeddings. This example uses the embeddings of the pretrained
+network for four tasks: a map of the digits, classification by nearest neighbors, a search for the training
+digits that are most similar to misclassified ones, and novelty detection.
 
 The user guide describes the classifier and its embeddings: :ref:`guide-classifier`.
 """
@@ -16,26 +16,23 @@ from matplotlib.offsetbox import AnnotationBbox, OffsetImage
 from sklearn.manifold import TSNE
 from sklearn.metrics import RocCurveDisplay
 from sklearn.neighbors import KNeighborsClassifier
-from sklearn.pipeline import make_pipeline
 
-from sk_mnist_cnn import CNNDigitClassifier, ImagePreprocessor, load_mnist_sample
+from sk_mnist_cnn import load_mnist_sample, load_pretrained
 
 mnist = load_mnist_sample()
-recipe = {"optimizer": "adam", "learning_rate": 0.003, "learning_rate_schedule": "one_cycle", "epochs": 7}
-cnn = CNNDigitClassifier(**recipe, augmentation="affine", dense_dropout=0.2, random_state=0)
-network = make_pipeline(ImagePreprocessor(), cnn)
-network.fit(mnist.x_train, mnist.y_train)
+network = load_pretrained()
 train, test = network.transform(mnist.x_train), network.transform(mnist.x_test)
 print(f"Embeddings of the training digits: {train.shape}, of the test digits: {test.shape}")
 
 # %%
 # Map
 # ---
-# t-SNE places digits with similar embeddings next to each other in two dimensions. Each point is a test digit
-# in the color of its label. The network was not trained on these digits. Some points are shown as images.
-positions = TSNE(random_state=0).fit_transform(test)
+# t-SNE places digits with similar embeddings next to each other in two dimensions. Each point is one of 1,000
+# test digits in the color of its label. The network was not trained on these digits. Some points are shown as
+# images.
+positions = TSNE(random_state=0).fit_transform(test[:1000])
 figure, ax = plt.subplots(figsize=(9, 8), layout="constrained")
-points = ax.scatter(*positions.T, c=mnist.y_test, cmap="tab10", vmin=-0.5, vmax=9.5, s=5)
+points = ax.scatter(*positions.T, c=mnist.y_test[:1000], cmap="tab10", vmin=-0.5, vmax=9.5, s=5)
 figure.colorbar(points, ticks=range(10), label="digit", shrink=0.6)
 closest = np.ptp(positions, axis=0).max() / 16
 shown = []
@@ -45,7 +42,7 @@ for i, position in enumerate(positions):
         image = OffsetImage(mnist.x_test[i], zoom=0.8, cmap="gray_r")
         frame = {"edgecolor": points.to_rgba(mnist.y_test[i]), "linewidth": 2}
         ax.add_artist(AnnotationBbox(image, position, pad=0.05, bboxprops=frame))
-ax.set(xticks=[], yticks=[], title=f"t-SNE of the embeddings of {len(test):,} test digits")
+ax.set(xticks=[], yticks=[], title="t-SNE of the embeddings of 1,000 test digits")
 plt.show()
 
 # %%
