@@ -8,10 +8,12 @@ from pathlib import Path
 import matplotlib
 from docutils import nodes
 from docutils.parsers.rst import directives
+from PIL import Image
 from sklearn.exceptions import ConvergenceWarning
 from sphinx.errors import ExtensionError
 from sphinx.transforms import SphinxTransform
 from sphinx.util.docutils import SphinxDirective
+from sphinx_gallery.directives import imgsgnode
 
 from tests.benchmarks import published
 
@@ -113,6 +115,19 @@ class LabelCells(SphinxTransform):
                         entry[0].insert(0, nodes.inline("", f"{label}: ", classes=["cell-label"]))
 
 
+class WrapWideFigures(SphinxTransform):
+    """Put figures of examples that are twice as wide as high into a box, which scrolls on narrow screens."""
+
+    default_priority = 400
+
+    def apply(self, **kwargs):
+        for image in list(self.document.findall(imgsgnode)):
+            with Image.open(Path(self.env.srcdir, image["uri"].lstrip("/"))) as picture:
+                is_wide = picture.width >= 2 * picture.height
+            if is_wide:
+                image.replace_self(nodes.container("", image.deepcopy(), classes=["wide"]))
+
+
 def link_external(app, env, node, contnode):
     """Link a name of another project to its API page."""
     name = node.get("reftarget", "")
@@ -163,6 +178,7 @@ def setup(app):
     app.add_directive("chart", Chart)
     app.add_directive("measurements", Measurements)
     app.add_transform(LabelCells)
+    app.add_transform(WrapWideFigures)
     app.connect("missing-reference", link_external)
     app.connect("html-page-context", complete_header)
     app.connect("build-finished", check_self_contained)

@@ -70,6 +70,19 @@ def test_names_are_not_cut_on_phones(browser, name):
         assert not page.evaluate(IS_WIDER_THAN_THE_WINDOW)
 
 
+@pytest.mark.parametrize("name", ["gallery/plot_mnist_pipeline", "getting_started", "guide/results"])
+def test_figures_of_several_panels_scroll_on_phones(browser, name):
+    """Otherwise their text would be less than 5 pixels high."""
+    path = DOCS / f"{name}.html"
+    if not path.is_file():
+        pytest.skip("the documentation is not built; `make docs` builds it")
+    with visit(browser, path.as_uri(), width=390) as page:
+        widths = page.locator(".wide img, img.wide").evaluate_all("images => images.map(image => image.width)")
+        assert widths
+        assert min(widths) >= 640
+        assert not page.evaluate(IS_WIDER_THAN_THE_WINDOW)
+
+
 @pytest.mark.parametrize(
     "name", ["comparison", "compatibility", "recipes", "guide/how_long_to_train", "guide/probabilities"]
 )
