@@ -77,7 +77,8 @@ def test_figures_of_several_panels_scroll_on_phones(browser, name):
     if not path.is_file():
         pytest.skip("the documentation is not built; `make docs` builds it")
     with visit(browser, path.as_uri(), width=390) as page:
-        widths = page.locator(".wide img, img.wide").evaluate_all("images => images.map(image => image.width)")
+        images = page.locator(".wide img, img.wide")
+        widths = images.evaluate_all("images => images.map(image => image.width)")
         assert widths
         assert min(widths) >= 640
         assert not page.evaluate(IS_WIDER_THAN_THE_WINDOW)
