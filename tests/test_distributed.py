@@ -154,7 +154,7 @@ def test_images_are_sent_once_per_worker_and_not_per_task(digits, dask_client, m
     with joblib.parallel_config("dask"):
         few, many = bytes_of_search(2), bytes_of_search(12)
     per_task = (many - few) / (2 * 10)
-    # Dask sends the images again at times, for example when a worker takes over a task, but never for every task.
+    # Dask sends the images again at times, for example when a worker takes over a task, but never for each.
     assert X.nbytes < few
     assert per_task < 0.3 * X.nbytes, (few, many)
 
