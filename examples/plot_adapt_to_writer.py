@@ -56,16 +56,17 @@ def scores():
     }
 
 
-accuracy = [scores()]
+accuracy = {0: scores()}
 classifier.set_params(learning_rate=0.001, augmentation="affine")
-for _ in range(40):
+for call in range(1, 41):
     old = rng.choice(len(X), 450, replace=False)
     classifier.partial_fit(
         np.concatenate([X_new, X[old]]), np.concatenate([y_new, y[old]]), sample_weight=weights
     )
-    accuracy.append(scores())
-accuracy = pd.DataFrame(accuracy).rename_axis("calls of partial_fit")
-print(accuracy.iloc[[0, 10, 20, 40]].to_string(float_format="{:.3f}".format))
+    if call % 5 == 0:
+        accuracy[call] = scores()
+accuracy = pd.DataFrame(accuracy).T.rename_axis("calls of partial_fit")
+print(accuracy.loc[[0, 10, 20, 40]].to_string(float_format="{:.3f}".format))
 
 # %%
 # Plot some digits of the writer, and the accuracy.
