@@ -39,6 +39,7 @@ def network(seed, label_smoothing=0.0):
     return make_pipeline(
         ImagePreprocessor(flatten=True),
         CNNDigitClassifier(
+            filters=(16, 32),
             optimizer="adam",
             learning_rate=0.003,
             learning_rate_schedule="one_cycle",
