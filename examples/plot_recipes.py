@@ -28,10 +28,10 @@ for recipe in RECIPES:
     print(f"{recipe}: {CNNDigitClassifier.from_recipe(recipe)}")
 
 # %%
-# Train each recipe once on 2,000 digits. Most recipes were made for many more images. With so few, they train
+# Train each recipe once on 1,000 digits. Most recipes were made for many more images. With so few, they train
 # for too few steps, and some trigger a ``ConvergenceWarning``.
 data = load_mnist_sample()
-X, y = data.x_train[:2000], data.y_train[:2000]
+X, y = data.x_train[:1000], data.y_train[:1000]
 
 
 def evaluate(recipe):
