@@ -69,7 +69,7 @@ space = {
     "cnn__dense_dropout": uniform(0, 0.7),
 }
 MAX_EPOCHS, N_FOLDS = 8, 2
-params = {"filters": (16, 32), "optimizer": "adam", "random_state": 0}
+params = {"filters": (8, 16), "optimizer": "adam", "random_state": 0}
 common = {"cv": N_FOLDS, "refit": False, "random_state": 0}
 
 
