@@ -85,9 +85,10 @@ def test_figures_of_several_panels_scroll_on_phones(browser, name):
 
 
 @pytest.mark.parametrize(
-    "name", ["comparison", "compatibility", "recipes", "guide/how_long_to_train", "guide/probabilities"]
+    "name",
+    ["benchmarks", "comparison", "compatibility", "recipes", "guide/how_long_to_train", "guide/probabilities"],
 )
-def test_tables_fit_on_phones(browser, name):
+def test_tables_fit(browser, name):
     """Tables of the class "stacked" show one cell per line, with the header of its column."""
     path = DOCS / f"{name}.html"
     if not path.is_file():
@@ -97,6 +98,7 @@ def test_tables_fit_on_phones(browser, name):
         assert not page.evaluate(SCROLLING_TABLES)
         assert all(label.is_visible() for label in page.locator(".cell-label").all())
     with visit(browser, path.as_uri(), width=1280) as page:
+        assert not page.evaluate(SCROLLING_TABLES)
         assert not any(label.is_visible() for label in page.locator(".cell-label").all())
 
 

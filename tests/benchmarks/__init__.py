@@ -1,4 +1,4 @@
-"""Time and memory of the classifier beside bare Keras, scikeras, keras.wrappers and skorch.
+"""Time and memory of the classifier compared with bare Keras, scikeras, keras.wrappers and skorch.
 
 Run ``python -m tests.benchmarks --help`` in a checkout. All libraries use the network, the optimizer and the
 images of `libraries` and `data`. Each round runs every library once, and libraries are compared within

@@ -244,7 +244,7 @@ def pickle_size(peers, scale):
     return Case(
         "pickle_size",
         "Pickled size of a fitted estimator",
-        "In kB, beside the 186,110 weights of four bytes each.",
+        "In kB, compared with the 186,110 weights of four bytes each.",
         "kB",
         take_turns({**each([OURS, *peers], size), **weights}, 1),
     )
