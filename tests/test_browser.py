@@ -86,7 +86,14 @@ def test_figures_of_several_panels_scroll_on_phones(browser, name):
 
 @pytest.mark.parametrize(
     "name",
-    ["benchmarks", "comparison", "compatibility", "recipes", "guide/how_long_to_train", "guide/probabilities"],
+    [
+        "benchmarks",
+        "comparison",
+        "compatibility",
+        "recipes",
+        "guide/how_long_to_train",
+        "guide/probabilities",
+    ],
 )
 def test_tables_fit(browser, name):
     """Tables of the class "stacked" show one cell per line, with the header of its column."""
