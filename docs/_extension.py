@@ -54,7 +54,7 @@ class IfExists(SphinxDirective):
 
 
 class Chart(SphinxDirective):
-    """A figure that `tests.benchmarks.figures` saved for wide screens and phones, and for both themes."""
+    """A figure with a file for wide screens and one for phones, each for light and for dark pages."""
 
     required_arguments = 1
     has_content = True
