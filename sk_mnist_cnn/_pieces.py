@@ -6,11 +6,12 @@ from typing import NamedTuple
 import numpy as np
 
 from ._mnist_models import predict_proba
+from ._pillow.cutting import show_in_mark
 from ._pillow.mnist_format import normalize_ink
 from ._pillow.page import INK, cut_out, find_marks
-from ._segmentation import choose, find_candidates
+from ._segmentation import choose, find_candidates, may_be_several
 from .normalization import MNISTNormalizer
-from .pretrained import load_pretrained
+from .pretrained import load_pretrained, read_shipped
 
 _MNIST = MNISTNormalizer()  # the format of the images for which the detector was fitted
 _TOO_NOVEL = 1.15  # piece that is not a digit; 1 is the limit of the detector, which 1% of digits exceed
@@ -22,7 +23,7 @@ class Pieces(NamedTuple):
     boxes: np.ndarray  # of shape (n, 4): top, left, bottom, right
     line: np.ndarray  # of shape (n,): number of the line
     probabilities: np.ndarray  # of shape (n, n_classes)
-    is_digit: np.ndarray  # of shape (n,): False for all pieces of a mark if one of them is not a digit
+    is_digit: np.ndarray  # of shape (n,): False for a whole mark, if one of its pieces is not a digit
 
 
 def read_pieces(gray, normalizer, classifier):
@@ -43,21 +44,38 @@ def read_pieces(gray, normalizer, classifier):
     """
     marks = find_marks(gray)
     inks = [cut_out(marks, number) for number in range(len(marks.boxes))]
-    measure = _novelty if _are_digits(classifier.classes_) else _no_novelty
-    images = _normalize(inks, _MNIST)
-    novelty = measure(images)
-    candidates = find_candidates(inks, novelty)
-    pieces = [piece.ink for piece in candidates.pieces]
-    parts = _normalize(pieces[len(inks) :], _MNIST)
-    images, novelty = np.concatenate([images, parts]), np.append(novelty, measure(parts))
-    if (normalizer.size, normalizer.box) != (_MNIST.size, _MNIST.box):
-        images = _normalize(pieces, normalizer)
+    are_digits = set(map(str, classifier.classes_)) <= set("0123456789")
+    is_one = _is_one(inks, inks)
+    candidates = find_candidates(inks, may_be_several(inks, is_one) & are_digits)
+    pieces, mark = [piece.ink for piece in candidates.pieces], candidates.mark
+    parts = slice(len(inks), None)
+    is_one = np.append(is_one, _is_one(pieces[parts], [inks[number] for number in mark[parts]]))
+    images = _normalize(pieces, normalizer)
     probabilities = predict_proba(classifier, images)
-    chosen = choose(candidates, probabilities, novelty)
-    mark = candidates.mark[chosen]
+    chosen = choose(candidates, probabilities, is_one)
+    rejected = np.zeros(0, int)
+    if are_digits:
+        is_mnist = (normalizer.size, normalizer.box) == (_MNIST.size, _MNIST.box)
+        images = images[chosen] if is_mnist else _normalize([pieces[i] for i in chosen], _MNIST)
+        rejected = np.unique(mark[chosen][_novelty(images) > _TOO_NOVEL])
+    chosen = np.append(chosen[~np.isin(mark[chosen], rejected)], rejected)  # rejected marks stay whole
+    chosen = chosen[np.argsort(mark[chosen], kind="stable")]
+    mark = mark[chosen]
     boxes = _locate([pieces[i] for i in chosen], mark, marks)
-    is_digit = ~np.isin(mark, mark[novelty[chosen] > _TOO_NOVEL])
-    return Pieces(boxes, marks.line[mark], probabilities[chosen], is_digit)
+    return Pieces(boxes, marks.line[mark], probabilities[chosen], ~np.isin(mark, rejected))
+
+
+def _is_one(pieces, marks):
+    """Return the probability that a piece of a mark is exactly one digit, for each pair of both."""
+    if not pieces:
+        return np.zeros(0)
+    images = np.stack([show_in_mark(*pair) for pair in zip(pieces, marks, strict=True)])
+    return _load_piece_classifier().predict_proba(images / np.float32(255))[:, 1]
+
+
+@lru_cache(maxsize=1)
+def _load_piece_classifier():
+    return read_shipped("mnist_pieces.skops")
 
 
 def _normalize(inks, normalizer):
@@ -71,14 +89,6 @@ def _normalize(inks, normalizer):
 def load_detector():
     """Return the detector of `load_pretrained`, which is loaded once per process and must not be changed."""
     return load_pretrained("mnist_novelty")
-
-
-def _are_digits(classes):
-    return set(map(str, classes)) <= set("0123456789")
-
-
-def _no_novelty(images):
-    return np.zeros(len(images))
 
 
 def _novelty(images):

@@ -6,18 +6,12 @@ import numpy as np
 
 from ._pillow.cutting import cut, extent, whole
 
-# Of the marks that are cut; nearly all touching digits exceed one of them.
-_NOVEL = 0.7  # 1 is the limit of the detector
+# Of the marks that are cut: nearly all touching digits are less probably one digit, or wider.
+_SURE = 0.9  # probability that a mark is one digit
 _WIDE = 1.2  # in units of the height
 
-# Costs of a piece. They minimize the errors on pages of MNIST's training digits.
-_PER_PIECE = 1.0  # so that a digit is cut only if its parts are clearly more probable
-_PER_SURPRISE = 3.5  # per nat of surprise, the negative logarithm of the probability
-_PER_NOVELTY = 9.0  # of the square above _USUAL
-_USUAL = 0.35
-_PER_CROSSED_INK = 0.75  # in units of the height of the mark
-_PER_MISSING_HEIGHT = 4.0  # below 80% of the height of the mark
-_PER_EXCESS_WIDTH = 7.0  # above the height of the piece
+_PER_LABEL = 4.0  # weight of the probability of the label; it minimizes the errors on training digits
+_SMALLEST = 0.001  # probability, so that one piece does not outweigh all others
 
 
 class Candidates(NamedTuple):
@@ -27,15 +21,32 @@ class Candidates(NamedTuple):
     mark: np.ndarray  # of shape (n,): number of the mark
 
 
-def find_candidates(inks, novelty):
-    """Cut the marks that are unlike a single digit.
+def may_be_several(inks, is_one):
+    """Return which marks may be several digits: wide ones, and those that are unlike a single digit.
 
     Parameters
     ----------
     inks : list of ndarray of shape (h, w)
         Ink of each mark.
-    novelty : ndarray of shape (n_marks,)
-        How unlike MNIST's digits each mark is.
+    is_one : ndarray of shape (n,)
+        Probability that a mark is exactly one digit.
+
+    Returns
+    -------
+    result : ndarray of shape (n,), bool
+    """
+    is_wide = [extent(ink, 0) > _WIDE * extent(ink, 1) for ink in inks]
+    return np.array(is_wide, bool) | (is_one < _SURE)
+
+
+def find_candidates(inks, may_cut):
+    """Return all marks, and the parts of those that may be cut.
+
+    Parameters
+    ----------
+    inks : list of ndarray of shape (h, w)
+        Ink of each mark.
+    may_cut : ndarray of shape (n_marks,), bool
 
     Returns
     -------
@@ -43,28 +54,29 @@ def find_candidates(inks, novelty):
     """
     wholes, parts, marks = [], [], list(range(len(inks)))
     for number, ink in enumerate(inks):
-        is_wide = extent(ink, 0) > _WIDE * extent(ink, 1)
-        first, *others = cut(ink) if is_wide or novelty[number] > _NOVEL else [whole(ink)]
+        first, *others = cut(ink) if may_cut[number] else [whole(ink)]
         wholes.append(first)
         parts += others
         marks += [number] * len(others)
     return Candidates(wholes + parts, np.array(marks, int))
 
 
-def choose(candidates, probabilities, novelty):
+def choose(candidates, probabilities, is_one):
     """Return the indices of the pieces of the most probable segmentation, from left to right in each mark.
 
     Parameters
     ----------
     candidates : Candidates
     probabilities : ndarray of shape (n, n_classes)
-    novelty : ndarray of shape (n,)
+    is_one : ndarray of shape (n,)
+        Probability that a piece is exactly one digit.
 
     Returns
     -------
     chosen : ndarray of int
     """
-    cost = _cost(candidates, probabilities, novelty)
+    certainty = probabilities.max(axis=1, initial=_SMALLEST)
+    cost = -np.log(np.maximum(is_one, _SMALLEST)) - _PER_LABEL * np.log(certainty)
     by_mark = np.argsort(candidates.mark, kind="stable")
     ends = np.cumsum(np.bincount(candidates.mark))
     chosen = [np.zeros(0, int)]
@@ -72,20 +84,6 @@ def choose(candidates, probabilities, novelty):
         pieces = [candidates.pieces[i] for i in group]
         chosen.append(group[_cheapest_path(pieces, cost[group])] if len(group) else group)
     return np.concatenate(chosen)
-
-
-def _cost(candidates, probabilities, novelty):
-    pieces = candidates.pieces
-    height, width = (np.array([extent(piece.ink, axis) for piece in pieces]) for axis in (1, 0))
-    crossed = np.array([piece.crossed for piece in pieces])
-    return (
-        _PER_PIECE
-        - _PER_SURPRISE * np.log(np.maximum(probabilities.max(axis=1, initial=0), 0.003))
-        + _PER_NOVELTY * np.maximum(novelty - _USUAL, 0) ** 2
-        + _PER_CROSSED_INK * crossed
-        + _PER_MISSING_HEIGHT * np.maximum(0.8 - height / height[candidates.mark], 0)
-        + _PER_EXCESS_WIDTH * np.maximum(width / np.maximum(height, 1) - 1, 0)
-    )
 
 
 def _cheapest_path(pieces, cost):

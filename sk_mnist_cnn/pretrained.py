@@ -2,7 +2,7 @@
 
 from hashlib import sha256
 from importlib import resources
-from typing import Literal, overload
+from typing import Any, Literal, overload
 
 import numpy as np
 from sklearn.pipeline import Pipeline, make_pipeline
@@ -15,14 +15,13 @@ __all__ = ["load_pretrained"]
 
 _DATA = resources.files(__package__) / "data"
 
-# File in `data` of each fitted estimator, and its SHA-256. `tests/data/make_pretrained.py` makes the files.
-_PRETRAINED = {
-    "mnist": ("mnist.skops", "219b2ab669545036f67a72f826de0adc4afd9214bc8575a370ced99a3d5f27ce"),
-    "mnist_novelty": (
-        "mnist_novelty.skops",
-        "d9bd6d64b46518ff1ac60a48fdca63060399c283ae467f64a2d95b4828513076",
-    ),
+# SHA-256 of each file of a fitted estimator in `data`. `tests/data/make_pretrained.py` makes the files.
+_CHECKSUMS = {
+    "mnist.skops": "219b2ab669545036f67a72f826de0adc4afd9214bc8575a370ced99a3d5f27ce",
+    "mnist_novelty.skops": "d9bd6d64b46518ff1ac60a48fdca63060399c283ae467f64a2d95b4828513076",
+    "mnist_pieces.skops": "1247cde88c08b1ed807e6c0d0a97e134b393641371b9ab986b562e02b0e47ef0",
 }
+_NAMES = ["mnist", "mnist_novelty"]
 
 
 @overload
@@ -80,17 +79,21 @@ def load_pretrained(name: str = "mnist") -> Pipeline | ImageNoveltyDetector:
     >>> detector.predict(mnist.x_test[:2]), detector.predict(mnist.x_test[:2].swapaxes(1, 2))
     (array([1, 1]), array([-1, -1]))
     """
-    if name not in (names := sorted(_PRETRAINED)):
-        raise ValueError(f"name must be one of {names}, got {name!r}. Pass one of them.")
-    file, checksum = _PRETRAINED[name]
-    content = (_DATA / file).read_bytes()
-    if sha256(content).hexdigest() != checksum:
-        raise ValueError(
-            f"The file {file} in sk_mnist_cnn must be intact, got a changed file. Install the package again."
-        )
-    estimator = read_trusted(content)
+    if name not in _NAMES:
+        raise ValueError(f"name must be one of {_NAMES}, got {name!r}. Pass one of them.")
+    estimator = read_shipped(f"{name}.skops")
     if name == "mnist_novelty":
         return estimator
     # The file holds only the classifier, because a saved Pipeline depends on the version of scikit-learn.
     preprocessor = ImagePreprocessor().fit(np.zeros((1, 28, 28), np.uint8))
     return make_pipeline(preprocessor, estimator)
+
+
+def read_shipped(file: str) -> Any:
+    """Return the fitted estimator in a file that ships with the package."""
+    content = (_DATA / file).read_bytes()
+    if sha256(content).hexdigest() != _CHECKSUMS[file]:
+        raise ValueError(
+            f"The file {file} in sk_mnist_cnn must be intact, got a changed file. Install the package again."
+        )
+    return read_trusted(content)

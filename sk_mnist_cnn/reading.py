@@ -157,8 +157,8 @@ def read_digits(model: Estimator, picture: object) -> ReadDigits:
 
     Notes
     -----
-    If the classes are other than the digits 0 to 9, all marks are read, and none is cut, because the detector
-    of ``load_pretrained("mnist_novelty")`` only knows digits.
+    If the classes are other than the digits 0 to 9, all marks are read, and none is cut, because the network
+    that separates digits and the detector of ``load_pretrained("mnist_novelty")`` only know digits.
 
     References
     ----------

@@ -7,12 +7,14 @@ import sys
 import zlib
 from pathlib import Path
 
+import joblib
 import numpy as np
 import pytest
 import sklearn.base
 from numpy.testing import assert_array_equal
 from sklearn.base import clone
 from sklearn.datasets import load_digits
+from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import make_pipeline
 
 from sk_mnist_cnn import (
@@ -24,7 +26,9 @@ from sk_mnist_cnn import (
     load_pretrained,
     pretrained,
 )
-from tests.data.make_pretrained import PARAMS, measure
+from sk_mnist_cnn.pretrained import read_shipped
+from tests.data.make_pretrained import PARAMS, PIECE_PARAMS, measure
+from tests.data.pieces import make_pieces
 
 DATA = Path(pretrained.__file__).parent / "data"
 PAGE = Path(__file__).parents[1] / "docs" / "guide" / "pretrained.md"
@@ -71,6 +75,15 @@ def test_file_is_small_and_made_with_the_documented_parameters(model):
     trained = clone(model[-1]).set_params(**PARAMS)
     assert repr(trained) == repr(model[-1])
     assert_array_equal(model.classes_, np.arange(10))
+
+
+def test_classifier_of_pieces_recognizes_those_that_are_one_digit(sample):
+    classifier = read_shipped("mnist_pieces.skops")
+    assert repr(clone(classifier).set_params(**PIECE_PARAMS)) == repr(classifier)
+    with joblib.parallel_config("threading"):
+        X, y, sample_weight = make_pieces(sample.x_test[:100], sample.y_test[:100])
+    is_clear = sample_weight == 1
+    assert roc_auc_score(y[is_clear], classifier.predict_proba(X[is_clear])[:, 1]) > 0.97
 
 
 def test_detector_is_small_and_has_the_default_parameters(detector):

@@ -1,6 +1,7 @@
 """Cut marks of touching digits along seams that cross little ink."""
 
 from itertools import combinations
+from math import ceil
 from typing import NamedTuple
 
 import numpy as np
@@ -9,11 +10,16 @@ from scipy import ndimage
 from .page import INK
 
 _HEIGHT = 40  # of a mark in which seams are sought, in pixels; larger ones are reduced
-_STEP = 0.05  # cost of a step to the side, in pixels of full ink
+_SLANTS = (-0.3, 0.0, 0.3)  # directions in which seams are sought, in columns per row
+_STEP = 0.5  # cost of a step to the side of the direction, in pixels of full ink
 _MIN_MASS = 0.025  # ink between two seams, in units of a full square with the height of the mark
-_MAX_CROSSED = 0.35  # ink that a seam crosses, in heights of the mark
-_CUTS = 4  # largest number of seams in a width of the mark's height
+_MAX_LOST = 0.005  # ink that two seams which cross each other take from both sides, in the same units
+_MAX_CROSSED = 0.7  # cost of a seam, in heights of the mark
+_CUTS = 4  # largest number of seams per direction in a width of the mark's height
 _MAX_WIDTH = 1.5  # of a piece, in heights of the mark
+
+SIDE = 28  # of the images that `show_in_mark` returns, in pixels
+_SURROUNDINGS = 1.25  # height and width that they show, in heights of the mark
 
 
 class Piece(NamedTuple):
@@ -22,7 +28,6 @@ class Piece(NamedTuple):
     first: int
     last: int
     ink: np.ndarray
-    crossed: float  # ink that the two seams cross, in heights of the mark
 
 
 def cut(ink):
@@ -37,33 +42,92 @@ def cut(ink):
     pieces : list of Piece
     """
     height, width = ink.shape
-    seams, crossed = find_seams(ink, round(_CUTS * width / height))
-    seams = np.vstack([np.zeros(height, int), *seams, np.full(height, width)])
-    crossed = np.concatenate([[0.0], crossed, [0.0]])
-    columns = np.arange(width)
+    seams = find_seams(ink)
+    is_left = np.arange(width) < seams[..., np.newaxis]
     pieces = [whole(ink, len(seams) - 1)]
     for first, last in combinations(range(len(seams)), 2):
-        between = (columns >= seams[first][:, np.newaxis]) & (columns < seams[last][:, np.newaxis])
-        part = _drop_remnants(np.where(between, ink, 0))
+        lost = ink[is_left[first] & ~is_left[last]].sum()
+        part = _drop_remnants(np.where(~is_left[first] & is_left[last], ink, 0))
         is_digit_wide = 0 < extent(part, 0) < _MAX_WIDTH * height
-        if is_digit_wide and last - first < len(seams) - 1:
-            pieces.append(Piece(first, last, part, crossed[first] + crossed[last]))
+        if is_digit_wide and lost <= _MAX_LOST * height**2 and last - first < len(seams) - 1:
+            pieces.append(Piece(first, last, part))
     return pieces
 
 
 def whole(ink, n_parts=1):
     """Return a mark as a piece."""
-    return Piece(0, n_parts, ink, 0.0)
+    return Piece(0, n_parts, ink)
 
 
 def extent(ink, axis):
     """Return the height (axis 1) or the width (axis 0) of the ink, in pixels."""
+    start, stop = _ends(ink, axis)
+    return stop - start
+
+
+def _ends(ink, axis):
+    """Return the first row (axis 1) or column (axis 0) of the ink, and the one after the last."""
     places = np.flatnonzero((ink > INK).any(axis=axis))
-    return places[-1] - places[0] + 1 if len(places) else 0
+    return (places[0], places[-1] + 1) if len(places) else (0, 0)
 
 
-def find_seams(ink, n_seams):
-    """Return the best seams from left to right, as the column of each row, and the ink that they cross."""
+def show_in_mark(piece, mark):
+    """Return an image of a piece in the first channel, and of the rest of its mark in the second.
+
+    Parameters
+    ----------
+    piece, mark : ndarray of shape (h, w)
+        Ink from 0 to 1.
+
+    Returns
+    -------
+    image : ndarray of shape (SIDE, SIDE, 2), uint8
+        The mark is centered vertically, and the piece horizontally.
+    """
+    top, bottom = _ends(mark, 1)
+    left, right = _ends(piece, 0)
+    side = ceil(max(_SURROUNDINGS * (bottom - top), 1.1 * (right - left)))
+    window = (top + bottom - side) // 2, (left + right - side) // 2
+    return np.stack([_show(ink, *window, side) for ink in (piece, mark - piece)], axis=-1)
+
+
+def _show(ink, top, left, side):
+    """Return a square of the ink that may exceed its edges, scaled to `SIDE` pixels."""
+    from PIL import Image
+
+    square = Image.fromarray(ink.astype(np.float32)).crop((left, top, left + side, top + side))
+    scaled = square.resize((SIDE, SIDE), Image.Resampling.BOX if side > SIDE else Image.Resampling.BILINEAR)
+    return np.rint(255 * np.clip(scaled, 0, 1)).astype(np.uint8)
+
+
+def find_seams(ink):
+    """Return seams from left to right, as the column of each row. The first and the last are the edges."""
+    height, width = ink.shape
+    sought = [seam for slant in _SLANTS for seam in _seams_along(ink, slant)]
+    seams, masses = [np.zeros(height, int), np.full(height, width)], [0.0, ink.sum()]
+    left_of = np.hstack([np.zeros((height, 1)), np.cumsum(ink, axis=1)])
+    rows = np.arange(height)
+    for _, seam in sorted(sought, key=lambda entry: entry[0]):
+        to_seam = left_of[rows, seam]
+        if min(np.abs(to_seam - left_of[rows, other]).sum() for other in seams) >= _MIN_MASS * height**2:
+            seams.append(seam)
+            masses.append(to_seam.sum())
+    return np.array(seams)[np.argsort(masses, kind="stable")]
+
+
+def _seams_along(ink, slant):
+    """Return the cost and the columns of the cheapest seams in one direction."""
+    height, width = ink.shape
+    offset = np.rint(slant * np.arange(height)).astype(int)
+    offset -= offset.min()
+    upright = np.zeros((height, width + offset.max()))
+    upright[np.arange(height)[:, np.newaxis], np.arange(width) + offset[:, np.newaxis]] = ink
+    costs, seams = _upright_seams(upright, round(_CUTS * width / height))
+    return zip(costs, np.clip(seams - offset, 0, width), strict=True)
+
+
+def _upright_seams(ink, n_seams):
+    """Return the costs and the columns of the cheapest seams from the top to the bottom."""
     factor = max(1, round(ink.shape[0] / _HEIGHT))
     rows, columns = (-(-n // factor) for n in ink.shape)
     small = np.zeros((rows * factor, columns * factor))
@@ -73,19 +137,18 @@ def find_seams(ink, n_seams):
     middle = rows // 2
     cost = down[middle, 1:-1] + up[rows - 1 - middle, 1:-1] - small[middle]
     left_of = np.hstack([np.zeros((rows, 1)), np.cumsum(small, axis=1)])
-    chosen = []  # (ink left of the seam, cost, seam)
+    costs, masses, seams = [], [0, small.sum()], []
     for column in np.argsort(cost, kind="stable"):
-        if len(chosen) == n_seams or cost[column] > _MAX_CROSSED * rows:
+        if len(seams) == n_seams or cost[column] > _MAX_CROSSED * rows:
             break
         seam = [*_trace(down[: middle + 1], column)[:0:-1], *_trace(up[: rows - middle], column)]
         mass = left_of[np.arange(rows), seam].sum()
-        others = [0, small.sum(), *(other for other, _, _ in chosen)]
-        if min(abs(mass - other) for other in others) >= _MIN_MASS * rows**2:
-            chosen.append((mass, cost[column] / rows, seam))
-    chosen.sort(key=lambda entry: entry[0])
-    seams = np.array([seam for _, _, seam in chosen], int).reshape(len(chosen), rows)
-    seams = np.repeat(seams * factor, factor, axis=1)[:, : ink.shape[0]]
-    return np.maximum.accumulate(seams, axis=0), np.array([crossed for _, crossed, _ in chosen])
+        if min(abs(mass - other) for other in masses) >= _MIN_MASS * rows**2:
+            costs.append(cost[column] / rows)
+            masses.append(mass)
+            seams.append(seam)
+    seams = np.array(seams, int).reshape(len(seams), rows)
+    return costs, np.repeat(seams * factor, factor, axis=1)[:, : ink.shape[0]]
 
 
 def _accumulate(ink):

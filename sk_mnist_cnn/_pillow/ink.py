@@ -25,8 +25,8 @@ def find_page_ink(gray):
     Returns
     -------
     ink : ndarray of shape (h, w), float32
-    is_line : ndarray of shape (h, w), bool
-        Where lines were removed.
+    lines : ndarray of shape (h, w), float32
+        Median ink of the line that was removed.
     noise : float
         Standard deviation of the noise of the paper.
     """
@@ -35,14 +35,14 @@ def find_page_ink(gray):
     noise = 1.4826 * np.median(quiet)
     strong = contrast[contrast > max(0.08, 6 * noise)]
     if strong.size < 5:
-        return np.zeros_like(contrast), np.zeros(gray.shape, bool), 0.0
+        return np.zeros_like(contrast), np.zeros_like(contrast), 0.0
     full = np.percentile(strong, 90)
     ink = np.clip(contrast / full, 0, 1)
-    is_line = np.zeros(gray.shape, bool)
+    lines = np.zeros_like(ink)
     for axis in (0, 1):
-        ink, lines = _remove_lines(ink, axis)
-        is_line |= lines
-    return ink, is_line, noise / full
+        ink, removed = _remove_lines(ink, axis)
+        lines = np.maximum(lines, removed)
+    return ink, lines, noise / full
 
 
 def _contrast(gray):
@@ -70,28 +70,30 @@ def _remove_lines(ink, axis):
 
     Returns
     -------
-    ink : ndarray of shape (h, w)
-    is_line : ndarray of shape (h, w), bool
+    ink, lines : ndarray of shape (h, w)
     """
     length = ink.shape[axis]
     run = max(9, length // 8)
     smooth = ndimage.gaussian_filter1d(ink, max(1, run / 30), axis=axis)
-    long = _opening(ndimage.maximum_filter1d(smooth, _DRIFT, axis=1 - axis), run, axis)
-    lines = _thin(long, 1 - axis)
+    darkest = ndimage.maximum_filter1d(smooth, _DRIFT, axis=1 - axis)
+    lines = _thin(_opening(darkest, run, axis), 1 - axis)
     labels, n_lines = ndimage.label(lines > 0.08, np.ones((3, 3)))
     if not n_lines:
-        return ink, lines > np.inf
+        return ink, np.zeros_like(ink)
     extent = np.array([place[axis].stop - place[axis].start for place in ndimage.find_objects(labels)])
     thickness = np.bincount(labels.ravel())[1:] / extent - _DRIFT + 1
-    is_line = (extent > 0.4 * length) & (extent > 20 * thickness)
+    # The edges of wider strokes are nearly as thick as `_BESIDE`.
+    is_line = (extent > 0.4 * length) & (extent > 20 * thickness) & (thickness < _BESIDE - _DRIFT)
+    inside = labels > 0
+    level = np.append(0, ndimage.median(darkest[inside], labels[inside], np.arange(1, n_lines + 1)))[labels]
     lines = np.where(np.append(False, is_line)[labels], lines, 0)
     lines = ndimage.minimum_filter1d(lines, _DRIFT - 2, axis=1 - axis)
-    strokes = np.where((lines > 0) & (ink < 1.25 * lines + 0.1), 0, ink)
+    strokes = np.where((lines > 0) & (ink < 1.25 * np.maximum(lines, level) + 0.1), 0, ink)
     near = ndimage.binary_dilation((lines > 0).any(axis=axis), iterations=_BRIDGE)
     bridges = strokes.copy()
     place = (near, slice(None)) if axis == 1 else (slice(None), near)
     bridges[place] = _close_gaps(strokes[place], axis)
-    return np.where(lines > 0, np.minimum(bridges, ink), ink), lines > 0
+    return np.where(lines > 0, np.minimum(bridges, ink), ink), np.where(lines > 0, level, 0)
 
 
 def _thin(ink, axis):

@@ -11,14 +11,14 @@ _FAINT = 0.7  # with less ink on average than most digits,
 _WIDE = 8  # and wider strokes than this, in pixels
 
 
-def are_strokes(ink, is_line, noise, labels, boxes, areas):
+def are_strokes(ink, lines, noise, labels, boxes, areas):
     """Return which parts may be strokes of digits.
 
     Parameters
     ----------
     ink : ndarray of shape (h, w)
-    is_line : ndarray of shape (h, w), bool
-        Where lines were removed.
+    lines : ndarray of shape (h, w)
+        Median ink of the line that was removed, or 0.
     noise : float
         Standard deviation of the ink where there is none.
     labels : ndarray of shape (h, w)
@@ -32,7 +32,8 @@ def are_strokes(ink, is_line, noise, labels, boxes, areas):
     -------
     result : ndarray of shape (n,), bool
     """
-    result = _have_shape_of_strokes(boxes, areas, ink.shape) & ~_are_on_lines(is_line, labels, boxes, areas)
+    result = _have_shape_of_strokes(boxes, areas, ink.shape)
+    result &= ~_are_on_lines(ink, lines, labels, boxes, areas)
     result &= ndimage.maximum(ink, labels, np.arange(1, len(boxes) + 1)) > _STRONG * noise
     large = np.append(False, areas >= _MIN_AREA)[labels] * labels
     for number in np.flatnonzero(result):
@@ -55,9 +56,12 @@ def _have_shape_of_strokes(boxes, areas, shape):
     return (areas >= _MIN_AREA) & ~is_thin
 
 
-def _are_on_lines(is_line, labels, boxes, areas):
-    """Return which parts are remains of lines, or sides of frames, which end at lines on both sides."""
-    near = ndimage.binary_dilation(is_line, np.ones((3, 3)))
+def _are_on_lines(ink, lines, labels, boxes, areas):
+    """Return which parts are remains of lines, or sides of frames, which end at lines on both sides.
+
+    They are not darker than the lines near them.
+    """
+    near = ndimage.binary_dilation(lines > 0, np.ones((3, 3)))
     n_near = np.bincount(labels[near], minlength=len(boxes) + 1)[1:]
     height, width = boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1]
     is_bar = np.maximum(height, width) > 8 * np.minimum(height, width)
@@ -68,7 +72,13 @@ def _are_on_lines(is_line, labels, boxes, areas):
         bar = at_end[top:bottom, left:right]
         first, *_, last = bar if height[number] > width[number] else bar.T
         is_bar[number] = first.any() and last.any()
-    return is_bar | (n_near > 0.7 * areas)
+    result = is_bar | (n_near > 0.7 * areas)
+    for number in np.flatnonzero(result):
+        top, left, bottom, right = boxes[number] + [-3, -3, 3, 3]
+        place = np.s_[max(0, top) : bottom, max(0, left) : right]
+        mean = ink[place][labels[place] == number + 1].mean()
+        result[number] = mean < 1.25 * lines[place].max() + 0.1
+    return result
 
 
 def _is_sharp(ink, labels, number, box):

@@ -22,6 +22,7 @@ class Page(NamedTuple):
     boxes: np.ndarray  # of shape (n, 4): top, left, bottom, right of each digit
     line: np.ndarray  # of shape (n,): the line of each digit
     touches: np.ndarray  # of shape (n,): whether a digit touches the one before it
+    owner: np.ndarray  # of shape (h, w): the number of the digit whose ink a pixel shows, or -1
 
 
 def compose_pages(images, labels, *, touching=0.0, length=(1, 8), random_state=0):
@@ -57,29 +58,36 @@ def compose_pages(images, labels, *, touching=0.0, length=(1, 8), random_state=0
 def compose_page(images, labels, touching, paper, random, sizes=_SIZES):
     """Write each group of digits into a line of one page."""
     written = [_write_line(group, touching, random, sizes) for group in images]
-    height = sum(ink.shape[0] for ink, _, _ in written) + _MARGIN * (len(written) + 1)
-    width = max(700, max(ink.shape[1] for ink, _, _ in written) + 2 * _MARGIN)
+    height = sum(ink.shape[0] for ink, *_ in written) + _MARGIN * (len(written) + 1)
+    width = max(700, max(ink.shape[1] for ink, *_ in written) + 2 * _MARGIN)
     ink = np.zeros((height, width))
+    owner = np.full(ink.shape, -1)
     top, boxes, line, touches = _MARGIN, [], [], []
-    for number, (strokes, places, touch) in enumerate(written):
+    for number, (strokes, places, touch, position) in enumerate(written):
         left = random.integers(_MARGIN, width - _MARGIN - strokes.shape[1] + 1)
-        ink[top : top + strokes.shape[0], left : left + strokes.shape[1]] = strokes * random.uniform(0.75, 1)
+        place = np.s_[top : top + strokes.shape[0], left : left + strokes.shape[1]]
+        ink[place] = strokes * random.uniform(0.75, 1)
+        owner[place] = np.where(position >= 0, position + sum(map(len, boxes)), -1)
         boxes.append(places + np.array([top, left, top, left]))
         line.append(np.full(len(places), number))
         touches.append(touch)
         top += strokes.shape[0] + random.integers(_MARGIN // 2, _MARGIN)
     lines = ["".join(map(str, group)) for group in labels]
     picture = photograph(ink, paper, random)
-    return Page(picture, lines, np.concatenate(boxes), np.concatenate(line), np.concatenate(touches))
+    return Page(picture, lines, np.concatenate(boxes), np.concatenate(line), np.concatenate(touches), owner)
 
 
 def _write_line(images, touching, random, sizes):
-    """Return the ink of one line, the boxes of its digits, and which ones touch the digit before."""
+    """Return the ink of one line, the boxes of its digits, which ones touch the digit before, and their ink.
+
+    The last is an array of the shape of the ink, with the position of the digit of each pixel, or -1.
+    """
     size = random.uniform(*sizes)
     slant, gap, tilt = random.normal(0, 0.15), random.uniform(0.1, 0.5), random.normal(0, 0.02)
     height, width = round(1.6 * size), round((len(images) + 1) * 2.2 * size)
     middle = height // 2 + round(abs(tilt) * width)
     line, boxes, touches = np.zeros((2 * middle, width)), [], []
+    owner = np.full(line.shape, -1)
     for position, image in enumerate(images):
         digit = _draw_digit(image, size * random.uniform(0.9, 1.1), slant + random.normal(0, 0.05))
         touch = position > 0 and random.random() < touching
@@ -87,14 +95,15 @@ def _write_line(images, touching, random, sizes):
         right = boxes[-1][3] if boxes else 0
         top = middle - digit.shape[0] // 2 + round(tilt * right + size * random.normal(0, 0.04))
         left = _place(line, digit, top, right, touch, distance) if boxes else 0
-        area = line[top : top + digit.shape[0], left : left + digit.shape[1]]
-        np.maximum(area, digit, out=area)
+        place = np.s_[top : top + digit.shape[0], left : left + digit.shape[1]]
+        owner[place] = np.where((digit > _INK) & (digit > line[place]), position, owner[place])
+        line[place] = np.maximum(line[place], digit)
         boxes.append(_bounding_box(digit, top, left))
         touches.append(touch)
     boxes = np.array(boxes)
     rows, columns = np.nonzero(line)
-    top, bottom = rows.min(), rows.max() + 1
-    return line[top:bottom, : columns.max() + 1], boxes - [top, 0, top, 0], np.array(touches)
+    used = np.s_[rows.min() : rows.max() + 1, : columns.max() + 1]
+    return line[used], boxes - [rows.min(), 0, rows.min(), 0], np.array(touches), owner[used]
 
 
 def _draw_digit(image, size, slant):
@@ -130,7 +139,7 @@ def _place(line, digit, top, right, touch, distance):
     while left > right - digit.shape[1] * 0.6:
         shift = left - (0 if touch else round(distance))
         if shift < 0 or np.any(before[:, shift : shift + digit.shape[1]] & ink):
-            return left
+            return max(left, 0)
         left -= 1
     return max(left, 0)
 
