@@ -14,7 +14,7 @@ from .normalization import MNISTNormalizer
 from .pretrained import load_pretrained, read_shipped
 
 _MNIST = MNISTNormalizer()  # the format of the images for which the detector was fitted
-_TOO_NOVEL = 1.15  # piece that is not a digit; 1 is the limit of the detector, which 1% of digits exceed
+_TOO_NOVEL = 1.3  # piece that is not a digit; up to twice the novelty if it is probably not exactly one digit
 
 
 class Pieces(NamedTuple):
@@ -57,7 +57,8 @@ def read_pieces(gray, normalizer, classifier):
     if are_digits:
         is_mnist = (normalizer.size, normalizer.box) == (_MNIST.size, _MNIST.box)
         images = images[chosen] if is_mnist else _normalize([pieces[i] for i in chosen], _MNIST)
-        rejected = np.unique(mark[chosen][_novelty(images) > _TOO_NOVEL])
+        novelty = _novelty(images) * (2 - is_one[chosen])
+        rejected = np.unique(mark[chosen][novelty > _TOO_NOVEL])
     chosen = np.append(chosen[~np.isin(mark[chosen], rejected)], rejected)  # rejected marks stay whole
     chosen = chosen[np.argsort(mark[chosen], kind="stable")]
     mark = mark[chosen]
