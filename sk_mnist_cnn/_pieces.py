@@ -23,7 +23,8 @@ class Pieces(NamedTuple):
     boxes: np.ndarray  # of shape (n, 4): top, left, bottom, right
     line: np.ndarray  # of shape (n,): number of the line
     probabilities: np.ndarray  # of shape (n, n_classes)
-    is_digit: np.ndarray  # of shape (n,): False for a whole mark, if one of its pieces is not a digit
+    is_digit: np.ndarray  # of shape (n,): False for all pieces of a mark if one of them is not a digit
+    rejected_boxes: np.ndarray  # of shape (n_rejected, 4): the marks with a piece that is not a digit
 
 
 def read_pieces(gray, normalizer, classifier):
@@ -59,11 +60,14 @@ def read_pieces(gray, normalizer, classifier):
         images = images[chosen] if is_mnist else _normalize([pieces[i] for i in chosen], _MNIST)
         novelty = _novelty(images) * (2 - is_one[chosen])
         rejected = np.unique(mark[chosen][novelty > _TOO_NOVEL])
-    chosen = np.append(chosen[~np.isin(mark[chosen], rejected)], rejected)  # rejected marks stay whole
-    chosen = chosen[np.argsort(mark[chosen], kind="stable")]
     mark = mark[chosen]
-    boxes = _locate([pieces[i] for i in chosen], mark, marks)
-    return Pieces(boxes, marks.line[mark], probabilities[chosen], ~np.isin(mark, rejected))
+    return Pieces(
+        boxes=_locate([pieces[i] for i in chosen], mark, marks),
+        line=marks.line[mark],
+        probabilities=probabilities[chosen],
+        is_digit=~np.isin(mark, rejected),
+        rejected_boxes=_locate([inks[i] for i in rejected], rejected, marks),
+    )
 
 
 def _is_one(pieces, marks):

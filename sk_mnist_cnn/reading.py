@@ -177,12 +177,13 @@ def read_digits(model: Estimator, picture: object) -> ReadDigits:
     normalizer, classifier = split_normalizer(model)
     page = read_page(picture, "picture")
     pieces = read_pieces(page.gray, normalizer, classifier)
-    boxes, is_digit = page.to_picture(pieces.boxes), pieces.is_digit
+    is_digit = pieces.is_digit
     probabilities = pieces.probabilities[is_digit]
     labels = np.asarray(model.classes_)[probabilities.argmax(axis=1)]
     numbers, line = np.unique(pieces.line[is_digit], return_inverse=True)
     lines = ["".join(map(str, labels[line == number])) for number in range(len(numbers))]
-    return ReadDigits(lines, labels, probabilities, boxes[is_digit], line, boxes[~is_digit])
+    boxes, rejected_boxes = map(page.to_picture, (pieces.boxes[is_digit], pieces.rejected_boxes))
+    return ReadDigits(lines, labels, probabilities, boxes, line, rejected_boxes)
 
 
 def _on_paper(ink):
