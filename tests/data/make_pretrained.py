@@ -23,8 +23,7 @@ from sk_mnist_cnn import (
     load_mnist,
     save_model,
 )
-
-from .pieces import make_pieces
+from tests.data.pieces import make_pieces
 
 DATA = Path(__file__).parents[2] / "sk_mnist_cnn" / "data"
 PARAMS = {
