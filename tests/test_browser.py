@@ -41,13 +41,19 @@ def report(fitted_pipeline):
     return evaluation_report(fitted_pipeline, *load_digits(return_X_y=True), name="8x8 digits")
 
 
-@pytest.mark.parametrize("name", PAGES)
-@WIDTHS
-def test_documentation(browser, name, width):
+def built(name):
+    """Return the address of a page of the documentation. The test is skipped if it is not built."""
     path = DOCS / f"{name}.html"
     if not path.is_file():
         pytest.skip("the documentation is not built; `make docs` builds it")
-    with visit(browser, path.as_uri(), width=width) as page:
+    return path.as_uri()
+
+
+@pytest.mark.parametrize("name", PAGES)
+@WIDTHS
+def test_documentation(browser, name, width):
+    address = built(name)
+    with visit(browser, address, width=width) as page:
         assert page.locator("h1").first.is_visible()
         assert page.evaluate(BROKEN_IMAGES) == []
 
@@ -62,10 +68,8 @@ def test_documentation(browser, name, width):
     ],
 )
 def test_names_are_not_cut_on_phones(browser, name):
-    path = DOCS / f"{name}.html"
-    if not path.is_file():
-        pytest.skip("the documentation is not built; `make docs` builds it")
-    with visit(browser, path.as_uri(), width=390) as page:
+    address = built(name)
+    with visit(browser, address, width=390) as page:
         assert page.evaluate(CUT_NAMES) == []
         assert not page.evaluate(IS_WIDER_THAN_THE_WINDOW)
 
@@ -73,10 +77,8 @@ def test_names_are_not_cut_on_phones(browser, name):
 @pytest.mark.parametrize("name", ["gallery/plot_mnist_pipeline", "getting_started", "guide/results"])
 def test_figures_of_several_panels_scroll_on_phones(browser, name):
     """Otherwise their text would be less than 5 pixels high."""
-    path = DOCS / f"{name}.html"
-    if not path.is_file():
-        pytest.skip("the documentation is not built; `make docs` builds it")
-    with visit(browser, path.as_uri(), width=390) as page:
+    address = built(name)
+    with visit(browser, address, width=390) as page:
         images = page.locator(".wide img, img.wide")
         widths = images.evaluate_all("images => images.map(image => image.width)")
         assert widths
@@ -97,14 +99,12 @@ def test_figures_of_several_panels_scroll_on_phones(browser, name):
 )
 def test_tables_fit(browser, name):
     """Tables of the class "stacked" show one cell per line, with the header of its column."""
-    path = DOCS / f"{name}.html"
-    if not path.is_file():
-        pytest.skip("the documentation is not built; `make docs` builds it")
-    with visit(browser, path.as_uri(), width=390) as page:
+    address = built(name)
+    with visit(browser, address, width=390) as page:
         assert page.locator(".pst-scrollable-table-container").count()
         assert not page.evaluate(SCROLLING_TABLES)
         assert all(label.is_visible() for label in page.locator(".cell-label").all())
-    with visit(browser, path.as_uri(), width=1280) as page:
+    with visit(browser, address, width=1280) as page:
         assert not page.evaluate(SCROLLING_TABLES)
         assert not any(label.is_visible() for label in page.locator(".cell-label").all())
 
