@@ -6,9 +6,9 @@ from typing import NamedTuple
 import numpy as np
 
 from ._mnist_models import predict_proba
-from ._pillow.cutting import show_in_mark
+from ._pillow.cutting import ends, show_in_mark
 from ._pillow.mnist_format import normalize_ink
-from ._pillow.page import INK, cut_out, find_marks
+from ._pillow.page import cut_out, find_marks, window
 from ._segmentation import choose, find_candidates, may_be_several
 from .normalization import MNISTNormalizer
 from .pretrained import load_pretrained, read_shipped
@@ -46,7 +46,7 @@ def read_pieces(gray, normalizer, classifier):
     marks = find_marks(gray)
     inks = [cut_out(marks, number) for number in range(len(marks.boxes))]
     are_digits = set(map(str, classifier.classes_)) <= set("0123456789")
-    is_one = _is_one(inks, inks)
+    is_one = _is_one(inks, inks) if are_digits else np.ones(len(inks))
     candidates = find_candidates(inks, may_be_several(inks, is_one) & are_digits)
     pieces, mark = [piece.ink for piece in candidates.pieces], candidates.mark
     parts = slice(len(inks), None)
@@ -109,7 +109,7 @@ def _locate(pieces, mark, marks):
     """Return the boxes of pieces of marks, in pixels of the reduced page."""
     boxes = np.zeros((len(pieces), 4), int)
     for box, ink, number in zip(boxes, pieces, mark, strict=True):
-        rows, columns = (np.flatnonzero((ink > INK).any(axis=axis)) for axis in (1, 0))
-        top, left = np.maximum(marks.boxes[number, :2] - 1, 0)
-        box[:] = top + rows[0], left + columns[0], top + rows[-1] + 1, left + columns[-1] + 1
+        rows, columns = window(marks, number)
+        (top, bottom), (left, right) = ends(ink, 1), ends(ink, 0)
+        box[:] = rows.start + top, columns.start + left, rows.start + bottom, columns.start + right
     return boxes

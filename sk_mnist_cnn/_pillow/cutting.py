@@ -61,11 +61,11 @@ def whole(ink, n_parts=1):
 
 def extent(ink, axis):
     """Return the height (axis 1) or the width (axis 0) of the ink, in pixels."""
-    start, stop = _ends(ink, axis)
+    start, stop = ends(ink, axis)
     return stop - start
 
 
-def _ends(ink, axis):
+def ends(ink, axis):
     """Return the first row (axis 1) or column (axis 0) of the ink, and the one after the last."""
     places = np.flatnonzero((ink > INK).any(axis=axis))
     return (places[0], places[-1] + 1) if len(places) else (0, 0)
@@ -84,8 +84,8 @@ def show_in_mark(piece, mark):
     image : ndarray of shape (SIDE, SIDE, 2), uint8
         The mark is centered vertically, and the piece horizontally.
     """
-    top, bottom = _ends(mark, 1)
-    left, right = _ends(piece, 0)
+    top, bottom = ends(mark, 1)
+    left, right = ends(piece, 0)
     side = ceil(max(_SURROUNDINGS * (bottom - top), 1.1 * (right - left)))
     window = (top + bottom - side) // 2, (left + right - side) // 2
     return np.stack([_show(ink, *window, side) for ink in (piece, mark - piece)], axis=-1)

@@ -72,10 +72,15 @@ def _reading_order(boxes, line, keep):
     return kept[order], rank[order]
 
 
-def cut_out(marks, number):
-    """Return the ink of one mark, in its box and a margin of one pixel."""
+def window(marks, number):
+    """Return the rows and the columns of one mark, with a margin of one pixel."""
     top, left, bottom, right = marks.boxes[number]
-    place = np.s_[max(0, top - 1) : bottom + 1, max(0, left - 1) : right + 1]
+    return np.s_[max(0, top - 1) : bottom + 1, max(0, left - 1) : right + 1]
+
+
+def cut_out(marks, number):
+    """Return the ink of one mark in its window."""
+    place = window(marks, number)
     labels = marks.labels[place]
     near = ndimage.binary_dilation(labels == number, np.ones((3, 3))) & np.isin(labels, (-1, number))
     return np.where(near, marks.ink[place], 0)

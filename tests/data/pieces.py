@@ -5,7 +5,7 @@ from joblib import Parallel, delayed
 from scipy import ndimage
 
 from sk_mnist_cnn._pillow.cutting import cut, show_in_mark
-from sk_mnist_cnn._pillow.page import INK, cut_out, find_marks
+from sk_mnist_cnn._pillow.page import INK, cut_out, find_marks, window
 from tests.benchmarks.pages import compose_pages
 
 TOUCHING = 0.5  # share of neighbors
@@ -39,10 +39,8 @@ def _of_pages(images, labels, seed):
     random, shown, overlaps = np.random.default_rng(seed), [], []
     for page in compose_pages(images, labels, touching=TOUCHING, random_state=seed):
         marks = find_marks(page.picture / np.float32(255))
-        for number, box in enumerate(marks.boxes):
-            mark = cut_out(marks, number)
-            top, left = np.maximum(box[:2] - 1, 0)
-            owner = page.owner[top:, left:][: mark.shape[0], : mark.shape[1]]
+        for number in range(len(marks.boxes)):
+            mark, owner = cut_out(marks, number), page.owner[window(marks, number)]
             pieces = [piece.ink for piece in cut(mark)]
             overlap = _overlap(pieces, mark, owner)
             is_single = len(np.unique(owner[mark > INK])) < 3
