@@ -40,6 +40,8 @@ class FoundDigits:
 class ReadDigits:
     """The digits of a page and what they say, as `read_digits` returns them.
 
+    Notebooks show the picture with a box and a label around each digit.
+
     Attributes
     ----------
     lines : list of str
@@ -54,6 +56,8 @@ class ReadDigits:
         Index in `lines` of each digit.
     rejected_boxes : ndarray of shape (n_rejected, 4), int
         Boxes of the marks that are not digits.
+    picture : object
+        The picture as passed to `read_digits`, not a copy, which notebooks show with the boxes; or None.
     """
 
     lines: list[str]
@@ -62,9 +66,21 @@ class ReadDigits:
     boxes: NDArray[np.int64]
     line: NDArray[np.int64]
     rejected_boxes: NDArray[np.int64]
+    picture: object = None
 
     def __repr__(self) -> str:
         return f"ReadDigits(lines={self.lines})"
+
+    def _repr_html_(self) -> str | None:
+        if self.picture is None:
+            return None
+        try:
+            page = read_page(self.picture, "picture")
+        except OSError:  # the file was moved or deleted
+            return None
+        from .plotting._page import write_html
+
+        return write_html(page, self)
 
 
 def find_digits(picture: object) -> FoundDigits:
@@ -183,7 +199,7 @@ def read_digits(model: Estimator, picture: object) -> ReadDigits:
     numbers, line = np.unique(pieces.line[is_digit], return_inverse=True)
     lines = ["".join(map(str, labels[line == number])) for number in range(len(numbers))]
     boxes, rejected_boxes = map(page.to_picture, (pieces.boxes[is_digit], pieces.rejected_boxes))
-    return ReadDigits(lines, labels, probabilities, boxes, line, rejected_boxes)
+    return ReadDigits(lines, labels, probabilities, boxes, line, rejected_boxes, picture)
 
 
 def _on_paper(ink):

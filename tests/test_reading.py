@@ -1,7 +1,13 @@
 """`find_digits` and `read_digits` on pages composed of the shipped digits."""
 
+import base64
+import io
+import re
+from dataclasses import replace
 from difflib import SequenceMatcher
+from html import escape
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
@@ -313,3 +319,31 @@ def test_pages_of_the_benchmark(sample, model):
     assert found > 0.98
     assert read > 0.97
     assert numbers > max(0.75, numbers_of_baseline)
+
+
+def test_notebooks_show_the_picture_with_the_digits(sample, model):
+    page = write(sample, [5, 3])
+    digits = read_digits(model, page.picture)
+    assert digits.picture is page.picture
+    html = digits._repr_html_()
+    assert f"<pre>{escape(repr(digits))}</pre>" in html
+    assert "8 digits in 2 lines" in html
+    (source,) = re.findall('src="data:image/png;base64,([^"]+)"', html)
+    with Image.open(io.BytesIO(base64.b64decode(source))) as image:
+        pixels = np.asarray(image.convert("RGB")).astype(int)
+    is_blue = pixels[..., 2] - pixels[..., 0] > 100
+    height, width = page.picture.shape
+    rows, columns = np.nonzero(is_blue)
+    top, left = rows.min() / len(pixels) * height, columns.min() / pixels.shape[1] * width
+    assert 0 <= page.boxes[:, 0].min() - top < 30  # the label is above the box
+    assert abs(page.boxes[:, 1].min() - left) < 10
+    assert not plt.get_fignums()
+
+
+def test_notebooks_show_the_text_if_the_picture_is_gone(sample, model, tmp_path):
+    Image.fromarray(digits_in_a_row(sample)).save(tmp_path / "page.png")
+    digits = read_digits(model, tmp_path / "page.png")
+    assert "3 digits in 1 line" in digits._repr_html_()
+    (tmp_path / "page.png").unlink()
+    assert digits._repr_html_() is None
+    assert replace(digits, picture=None)._repr_html_() is None

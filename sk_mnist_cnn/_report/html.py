@@ -1,7 +1,5 @@
 """Write an `EvaluationReport` as one HTML file with figures and CSS. `text` writes it as text."""
 
-import base64
-import io
 from html import escape
 
 import matplotlib.pyplot as plt
@@ -10,6 +8,7 @@ from .._fitted import proba_of_predicted
 from ..plotting import MisclassifiedDisplay, TrainingHistoryDisplay
 from ..plotting._evaluation import plot_coverage, plot_reliability
 from ..plotting._image_grid import rescale_pixels
+from ..plotting._png import as_data_url
 from .metrics import select_coverages
 from .text import describe_confusions, describe_coverage, summarize
 
@@ -186,10 +185,7 @@ def _figure(alt, plot):
     for theme, styles in _THEMES.items():
         with plt.style.context(styles), plt.ioff():
             figure = plot()
-            file = io.BytesIO()
-            figure.savefig(file, format="png", dpi=120, transparent=True)
-            plt.close(figure)
-        images[theme] = f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"
+            images[theme] = as_data_url(figure)
     width = round(figure.get_size_inches()[0] * 96)
     return (
         f'<picture><source media="(prefers-color-scheme: dark)" srcset="{images["dark"]}">\n'

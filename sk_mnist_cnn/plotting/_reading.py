@@ -2,24 +2,16 @@
 
 from typing import Any, Self
 
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.cbook import normalize_kwargs
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.image import AxesImage
-from matplotlib.patches import Patch, Rectangle
-from matplotlib.patheffects import withStroke
-from matplotlib.text import Text
 from numpy.typing import NDArray
 
 from .._fitted import Estimator
 from .._pillow.reading import read_page
 from ..reading import ReadDigits, read_digits
-from ._image_grid import imshow_params
-
-_SURE, _UNCERTAIN, _REJECTED = "tab:blue", "tab:red", "tab:gray"
-_INCHES = 8  # longer side of the picture in a new figure
+from ._page import THRESHOLD, describe_page, draw_page, new_axes
 
 
 class ReadingDisplay:
@@ -85,7 +77,7 @@ class ReadingDisplay:
     def plot(
         self,
         *,
-        threshold: float = 0.8,
+        threshold: float = THRESHOLD,
         ax: Axes | None = None,
         im_kw: dict[str, Any] | None = None,
         text_kw: dict[str, Any] | None = None,
@@ -123,30 +115,16 @@ class ReadingDisplay:
         >>> display.plot(text_kw={"fontsize": 20}).ax_.get_title()
         '1 digit in 1 line'
         """
-        height, width = self.shape or self.picture.shape
+        shape = self.shape or self.picture.shape
         if ax is None:
-            size = np.clip(np.array([width, height]) * _INCHES / max(width, height), 2, _INCHES)
-            ax = plt.subplots(figsize=size, layout="constrained")[1]
+            ax = new_axes(shape)
         self.ax_, self.figure_ = ax, ax.figure
-        extent = (0, width, height, 0)
-        self.im_ = ax.imshow(self.picture, extent=extent, **imshow_params(im_kw, cmap="gray", vmin=0, vmax=1))
-        ax.set_axis_off()
-        boxes, labels = self.digits.boxes, self.digits.labels
         is_sure = self.digits.probabilities.max(axis=1, initial=0) >= threshold
-        colors = np.where(is_sure, _SURE, _UNCERTAIN)
-        drawn = [_draw_box(ax, box, color, line_kw) for box, color in zip(boxes, colors, strict=True)]
-        text_kw = {
-            "fontsize": _font_size(ax, boxes, (height, width)),
-            **normalize_kwargs(text_kw or {}, Text),
-        }
-        texts = [
-            _draw_label(ax, box, f"{label}" if sure else f"{label}?", color, text_kw)
-            for box, label, sure, color in zip(boxes, labels, is_sure, colors, strict=True)
-        ]
-        for box in self.digits.rejected_boxes:
-            _draw_box(ax, box, _REJECTED, {"linestyle": "dashed"})
-        self.boxes_, self.text_ = np.array(drawn, dtype=object), np.array(texts, dtype=object)
-        ax.set_title(_title(self.digits, np.sum(~is_sure)), fontsize="medium")
+        artists = draw_page(
+            ax, self.picture, shape, self.digits, is_sure, im_kw=im_kw, text_kw=text_kw, line_kw=line_kw
+        )
+        self.im_, self.boxes_, self.text_ = artists
+        ax.set_title(describe_page(self.digits, is_sure), fontsize="medium")
         return self
 
     @classmethod
@@ -222,29 +200,3 @@ class ReadingDisplay:
         """
         page = read_page(picture, "picture")
         return cls(page.gray, digits, shape=page.shape).plot(**plot_params)
-
-
-def _font_size(ax, boxes, shape):
-    """Return the font size in points: about half the height of the digits, from 4 to 10."""
-    height = np.median(boxes[:, 2] - boxes[:, 0]) if len(boxes) else 0
-    area = ax.get_window_extent()
-    points_per_pixel = min(area.height / shape[0], area.width / shape[1]) / ax.figure.dpi * 72
-    return float(np.clip(0.6 * height * points_per_pixel, 4, 10))
-
-
-def _draw_box(ax, box, color, line_kw):
-    top, left, bottom, right = box
-    line_kw = {"edgecolor": color, "fill": False, "linewidth": 1, **normalize_kwargs(line_kw, Patch)}
-    return ax.add_patch(Rectangle((left, top), right - left, bottom - top, **line_kw))
-
-
-def _draw_label(ax, box, label, color, text_kw):
-    outline = [withStroke(linewidth=2, foreground="white")]  # so that it is legible on dark paper
-    defaults = {"color": color, "verticalalignment": "bottom", "parse_math": False, "path_effects": outline}
-    return ax.text(box[1], box[0], label, **{**defaults, **text_kw})
-
-
-def _title(digits, n_uncertain):
-    n_digits, n_lines = len(digits.labels), len(digits.lines)
-    title = f"{n_digits} digit{'s' * (n_digits != 1)} in {n_lines} line{'s' * (n_lines != 1)}"
-    return f"{title}, {n_uncertain} uncertain" if n_uncertain else title
