@@ -3,6 +3,7 @@
 import argparse
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 
 from ._pieces import load_detector
 from ._pillow.mnist_format import normalize_digit
-from ._pillow.reading import read_gray
+from ._pillow.reading import MAX_SIDE, Page, read_page, reduce_gray
 from .normalization import MNISTNormalizer
 from .persistence import load_model
 from .pretrained import load_pretrained
@@ -29,24 +30,27 @@ def main(arguments: list[str] | None = None) -> int:
     status = 0
     for file in options.pictures:
         try:
-            answer, digits = recognize(model, file, detector)
+            page = read_page(file, file)
+            answer, digits = recognize(model, page, file, detector)
             if options.save:
-                _save(file, digits, options.save)
+                _save(page, digits, options.save)
         except (OSError, ValueError) as error:
             answer, status = {"file": file, "error": str(error)}, 1
         _print(answer, options.json)
     return status
 
 
-def recognize(model: Any, file: str, detector: Any = None) -> tuple[dict[str, Any], ReadDigits]:
-    """Recognize the digits in one picture file.
+def recognize(model: Any, page: Page, file: str, detector: Any = None) -> tuple[dict[str, Any], ReadDigits]:
+    """Recognize the digits in one picture.
 
     Parameters
     ----------
     model : Pipeline
         Its first step is a `MNISTNormalizer`, and its last step a fitted classifier.
+    page : Page
+        The picture.
     file : str
-        Path of the picture.
+        Its path.
     detector : ImageNoveltyDetector or None, default=None
         Fitted on images in MNIST's format.
 
@@ -61,16 +65,16 @@ def recognize(model: Any, file: str, detector: Any = None) -> tuple[dict[str, An
 
     Raises
     ------
-    OSError
-        If the file cannot be opened.
     ValueError
-        If the file is not an intact picture, or the picture shows no ink.
+        If the picture shows no ink.
     """
-    gray = read_gray(file, file)
-    digits = read_digits(model, file)
+    digits = read_digits(model, page.gray)
+    boxes, rejected_boxes = map(page.to_picture, (digits.boxes, digits.rejected_boxes))
+    digits = replace(digits, boxes=boxes, rejected_boxes=rejected_boxes)
     if len(digits.labels) > 1:
         return {"file": file, "lines": digits.lines, "digits": _as_dicts(digits)}, digits
     # As model[0].transform([gray]) does, but without its warnings, which the answers below replace.
+    gray = reduce_gray(page.gray, MAX_SIDE)
     image = normalize_digit(gray, model[0].size, model[0].box, model[0].invert)[np.newaxis]
     if not image.any():
         raise ValueError(
@@ -93,11 +97,11 @@ def _as_dicts(digits):
     return [dict(zip(names, row, strict=True)) for row in rows]
 
 
-def _save(file, digits, path):
+def _save(page, digits, path):
     """Write the picture with a box and a label around each digit."""
     from .plotting import ReadingDisplay
 
-    ReadingDisplay.from_predictions(file, digits).figure_.savefig(path, dpi=_DPI)
+    ReadingDisplay(page.gray, digits, shape=page.shape).plot().figure_.savefig(path, dpi=_DPI)
 
 
 def _parse(arguments):

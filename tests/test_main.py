@@ -149,3 +149,28 @@ def test_saves_the_picture_with_boxes(folder, page, tmp_path, capsys):
     with pytest.raises(SystemExit):
         main([path, str(folder / "seven.png"), "--save", str(tmp_path / "both.png")])
     assert "requires a single picture, got 2" in capsys.readouterr().err
+
+
+def test_a_picture_is_decoded_once(page, tmp_path, monkeypatch, capsys):
+    opened, open_image = [], Image.open
+
+    def open_and_count(file, *args, **kwargs):
+        opened.append(file)
+        return open_image(file, *args, **kwargs)
+
+    monkeypatch.setattr(Image, "open", open_and_count)
+    assert main([page[0], "--save", str(tmp_path / "read.png")]) == 0
+    assert len(opened) == 1
+    assert len(capsys.readouterr().out.splitlines()) == 2
+
+
+def test_boxes_are_in_pixels_of_a_large_picture(page, tmp_path, capsys):
+    path, large = page[0], str(tmp_path / "large.png")
+    with Image.open(path) as picture:
+        picture.resize((20 * picture.width, 20 * picture.height), Image.Resampling.NEAREST).save(large)
+    assert main(["--json", path, large]) == 0
+    small, large = (
+        [digit["box"] for digit in json.loads(line)["digits"]]
+        for line in capsys.readouterr().out.splitlines()
+    )
+    assert np.abs(np.array(large) - 20 * np.array(small)).max() <= 60
