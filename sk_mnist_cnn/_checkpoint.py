@@ -134,9 +134,10 @@ class Checkpoint:
         different = [name for name in {**run, **saved_run} if run.get(name) != saved_run.get(name)]
         if different:
             raise ValueError(
-                f"checkpoint must belong to the same training run, got {str(self.path)!r}, which differs in "
-                f"{', '.join(different)}. Fit with the data and parameters of that run, delete the file, or "
-                "pass another file name. In a search, pass a directory."
+                "checkpoint must be saved by a fit with the same data and parameters, got "
+                f"{str(self.path)!r}, which was saved by a fit that differs in {', '.join(different)}. Fit "
+                "with its data and parameters to resume it, delete the file to train from the start, or pass "
+                "another file name. In a search, pass a directory."
             )
         with self.damage_as_value_error():
             self._run.check_progress(state)

@@ -195,7 +195,8 @@ def test_a_complete_fit_is_resumed_after_another_one_has_diverged(digits, path, 
 def test_raises_for_other_parameters(digits, path, change, named):
     clf = interrupt_fit(small_classifier(checkpoint=path), *digits, after=1)
     with pytest.raises(
-        ValueError, match=rf"must belong to the same training run, got .* differs in {named}\. Fit"
+        ValueError,
+        match=rf"must be saved by a fit with the same data and parameters, got .* differs in {named}\. Fit",
     ):
         clf.set_params(**change).fit(*digits)
     assert path.exists()
@@ -206,11 +207,11 @@ def test_raises_for_other_data(digits, path):
     clf = interrupt_fit(small_classifier(checkpoint=path), X, y, after=1)
     changed = X.copy()
     changed[-1, 0, 0] = 0.5
-    with pytest.raises(ValueError, match=r"the same training run, .* differs in training images\."):
+    with pytest.raises(ValueError, match=r"the same data and parameters, .* differs in training images\."):
         clf.fit(changed, y)
-    with pytest.raises(ValueError, match=r"the same training run, .* differs in training labels\."):
+    with pytest.raises(ValueError, match=r"the same data and parameters, .* differs in training labels\."):
         clf.fit(X, np.roll(y, 1))
-    with pytest.raises(ValueError, match=r"the same training run, .* differs in training weights\."):
+    with pytest.raises(ValueError, match=r"the same data and parameters, .* differs in training weights\."):
         clf.fit(X, y, np.arange(1, len(y) + 1))
     assert_same_training(clf.set_params(verbose=0).fit(X, y), small_classifier().fit(X, y))
 
