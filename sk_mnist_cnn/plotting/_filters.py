@@ -112,6 +112,7 @@ class FilterDisplay:
             ax=ax,
             im_kw=imshow_params(im_kw, **scale),
             text_kw=text_kw,
+            colorbar_width=0.8,
         )
         self.figure_ = cast("Figure", self.ax_.figure)
         self.colorbar_ = None

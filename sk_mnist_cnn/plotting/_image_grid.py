@@ -8,7 +8,7 @@ from matplotlib.text import Text
 _GAP = 0.1  # between images; lengths are in units of the width of an image
 
 
-def plot_image_grid(images, labels, title, *, ax, im_kw, text_kw):
+def plot_image_grid(images, labels, title, *, ax, im_kw, text_kw, colorbar_width=0):
     """Draw images in rows and columns, with a label above each image.
 
     Parameters
@@ -23,6 +23,8 @@ def plot_image_grid(images, labels, title, *, ax, im_kw, text_kw):
         Axes to draw on. None creates a figure of a suitable size.
     im_kw, text_kw : dict
         Parameters of `imshow` and of `text`.
+    colorbar_width : float, default=0
+        Additional width of a new figure, in inches.
 
     Returns
     -------
@@ -35,7 +37,7 @@ def plot_image_grid(images, labels, title, *, ax, im_kw, text_kw):
     row_height = label_height + image_height + _GAP
     width, height = n_columns * (1 + _GAP), n_rows * row_height
     if ax is None:
-        ax = _create_axes(width, height)
+        ax = _create_axes(width, height, colorbar_width)
     ax.set_title(title, fontsize="medium", y=None if labels else 0.5)
     ax.set_axis_off()
     text_kw = {
@@ -89,15 +91,15 @@ def _grid_shape(n_images):
     return max(1, -(-n_images // n_columns)), n_columns
 
 
-def _create_axes(width, height):
+def _create_axes(width, height, colorbar_width):
     inches = np.clip(5 / width, 1.1, 3)
-    size = np.clip([inches * width + 1, inches * height + 0.5], (5, 2), 16)
+    size = np.clip([inches * width + 0.2 + colorbar_width, inches * height + 0.5], (5, 2), 16)
     return plt.subplots(figsize=size, layout="constrained")[1]
 
 
 def _font_size(ax, width, height, labels):
-    """Return the font size in points at which the longest label fits into its cell, at most 10."""
+    """Return the font size in points at which the longest label fits into its cell, at most 11."""
     box = ax.get_window_extent()
     cell = min(box.width / width, box.height / height) * 72 / ax.figure.dpi
     longest = max((len(line) for label in labels for line in label.split("\n")), default=1)
-    return min(10, 1.7 * cell / longest, 0.14 * cell)
+    return min(11, 1.7 * cell / longest, 0.14 * cell)

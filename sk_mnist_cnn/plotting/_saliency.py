@@ -132,6 +132,7 @@ class SaliencyDisplay:
             ax=ax,
             im_kw=imshow_params(im_kw, cmap="gray", vmin=0, vmax=1),
             text_kw=text_kw,
+            colorbar_width=0.8,
         )
         largest = np.abs(self.saliency).max(axis=(1, 2), keepdims=True)
         heat_maps = self.saliency / np.where(largest > 0, largest, 1)
