@@ -6,6 +6,7 @@ from html import escape
 from pathlib import Path
 
 import matplotlib
+import numpy as np
 from docutils import nodes
 from docutils.parsers.rst import directives
 from PIL import Image
@@ -34,6 +35,11 @@ _EXTERNAL = {
     r"keras\.callbacks\.ModelCheckpoint": "https://keras.io/api/callbacks/model_checkpoint/",
     r"keras\.Model": "https://keras.io/api/models/model/",
 }
+
+_MANY_COLUMNS = 5  # of text, which do not fit on phones
+_WIDE = 800  # width of figures whose text would be too small on phones, in pixels
+_BRIGHT = 213, 250  # pixels between these values would become white if they were 1.2 times as bright
+_BRIGHT_AREA = 0.06  # share of such pixels in photos and heat maps; plots and black digits have fewer
 
 # Tags whose content a browser loads when it opens a page.
 _LOADED = re.compile(
@@ -93,21 +99,24 @@ class Measurements(SphinxDirective):
 class LabelCells(SphinxTransform):
     """Repeat the header in the cells of tables of the class "stacked", for narrow screens.
 
-    custom.css shows these labels, one cell per line, where the columns do not fit next to each other. The
-    first cell of a row is its title, and has a label only if it is a number.
+    custom.css shows these labels, one cell per line, where the columns do not fit next to each other. Tables
+    with many columns get this class, unless they have the class "numbers", whose columns are narrow. The
+    first cell of a row is its title, and has a label only if it consists of numbers.
     """
 
     default_priority = 400
 
     def apply(self, **kwargs):
-        for table in self.document.findall(nodes.table):
+        for head in self.document.findall(nodes.thead):
+            table, body = head.parent.parent, head.next_node(nodes.tbody, descend=False, siblings=True)
+            labels = [entry.astext() for entry in head.findall(nodes.entry)]
+            if len(labels) >= _MANY_COLUMNS and not {"stacked", "numbers"} & {*table["classes"]}:
+                table["classes"].append("stacked")
             if "stacked" not in table["classes"]:
                 continue
-            head, body = next(table.findall(nodes.thead)), next(table.findall(nodes.tbody))
-            labels = [entry.astext() for entry in head.findall(nodes.entry)]
             for row in body.findall(nodes.row):
                 for label, entry in zip(labels, row.children, strict=True):
-                    if entry is row.children[0] and not entry.astext().replace(",", "").isdecimal():
+                    if entry is row.children[0] and not re.fullmatch(r"[\d, ]+", entry.astext()):
                         continue
                     if not entry.astext():
                         entry["classes"].append("empty")
@@ -115,17 +124,23 @@ class LabelCells(SphinxTransform):
                         entry[0].insert(0, nodes.inline("", f"{label}: ", classes=["cell-label"]))
 
 
-class WrapWideFigures(SphinxTransform):
-    """Put figures of examples that are twice as wide as high into a box, which scrolls on narrow screens."""
+class WrapFigures(SphinxTransform):
+    """Put figures of examples into a box with the classes that custom.css needs for their size and colors.
+
+    Wide figures scroll on narrow screens. Photos and heat maps are not brightened on dark pages.
+    """
 
     default_priority = 400
 
     def apply(self, **kwargs):
         for image in list(self.document.findall(imgsgnode)):
             with Image.open(Path(self.env.srcdir, image["uri"].lstrip("/"))) as picture:
-                is_wide = picture.width >= 2 * picture.height
-            if is_wide:
-                image.replace_self(nodes.container("", image.deepcopy(), classes=["wide"]))
+                pixels = np.asarray(picture.convert("RGBA"))
+            is_bright = (pixels > _BRIGHT[0]) & (pixels < _BRIGHT[1])
+            is_picture = np.mean(is_bright[..., :3].any(axis=-1) & (pixels[..., 3] == 255)) > _BRIGHT_AREA
+            classes = ["wide"] * (pixels.shape[1] >= _WIDE) + ["color-scale"] * bool(is_picture)
+            if classes:
+                image.replace_self(nodes.container("", image.deepcopy(), classes=classes))
 
 
 def link_external(app, env, node, contnode):
@@ -178,7 +193,7 @@ def setup(app):
     app.add_directive("chart", Chart)
     app.add_directive("measurements", Measurements)
     app.add_transform(LabelCells)
-    app.add_transform(WrapWideFigures)
+    app.add_transform(WrapFigures)
     app.connect("missing-reference", link_external)
     app.connect("html-page-context", complete_header)
     app.connect("build-finished", check_self_contained)

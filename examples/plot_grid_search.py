@@ -41,7 +41,7 @@ search.fit(X, y)
 results = pd.DataFrame(search.cv_results_)
 columns = [*(f"param_{name}" for name in grid), "mean_test_score", "std_test_score"]
 results = results.sort_values("rank_test_score")[columns].rename(
-    columns=lambda name: name.removeprefix("param_cnn__")
+    columns=lambda name: name.removeprefix("param_cnn__").removesuffix("_test_score")
 )
 print(results.to_string(index=False, float_format="{:.3g}".format))
 print(f"Best parameters: {search.best_params_}")
@@ -50,9 +50,7 @@ print(f"Test accuracy: {search.score(mnist.x_test, mnist.y_test):.2%}")
 # %%
 # Plot the mean accuracy as a heat map.
 table = (
-    results.pivot_table(
-        index="filters", columns=["conv_dropout", "dense_dropout"], values="mean_test_score", sort=False
-    )
+    results.pivot_table(index="filters", columns=["conv_dropout", "dense_dropout"], values="mean", sort=False)
     .sort_index(axis=0, key=lambda filters: filters.map(sum))
     .sort_index(axis=1)
 )

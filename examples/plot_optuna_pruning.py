@@ -95,9 +95,9 @@ rows = [
     {
         "study": name,
         "epochs": sum(len(trial.intermediate_values) for trial in study.trials),
-        "pruned trials": len(study.get_trials(states=[optuna.trial.TrialState.PRUNED])),
+        "pruned": len(study.get_trials(states=[optuna.trial.TrialState.PRUNED])),
         "best accuracy": study.best_value,
-        "best learning rate": study.best_params["learning_rate"],
+        "learning rate": study.best_params["learning_rate"],
     }
     for name, study in studies.items()
 ]

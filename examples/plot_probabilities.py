@@ -62,50 +62,39 @@ def calibrate(model):
 # members of a committee differ only in ``random_state``, so they share one compiled network.
 reports = {}
 for label_smoothing in (0.0, 0.05):
-    smoothing = f"label_smoothing={label_smoothing}"
     members = [(f"seed{seed}", network(seed, label_smoothing)) for seed in range(5)]
     committee = VotingClassifier(members, voting="soft").fit(X_train, y_train)
     candidates = [("network", member) for member in committee.estimators_] + [("committee", committee)]
     for name, model in candidates:
         for scaling, scaled in (("none", model), ("temperature", calibrate(model))):
             report = evaluation_report(scaled, X_test, y_test)
-            reports.setdefault((name, smoothing, scaling), []).append(report)
+            reports.setdefault((name, label_smoothing, scaling), []).append(report)
 
 # %%
 # Compare the means over the runs. Temperature scaling does not change the predicted labels of a network, and
 # it corrects probabilities that label smoothing has made too low.
 
 
-def accuracy_at(report, coverage):
-    return report.coverage.query("coverage >= @coverage - 1e-9")["accuracy"].iloc[0]
-
-
 def scores(report):
     return {
-        "accuracy": report.accuracy,
         "errors": len(report.misclassified),
         "log loss": report.log_loss,
         "calibration error": report.calibration_error,
-        **{f"accuracy at {coverage:.0%}": accuracy_at(report, coverage) for coverage in (0.99, 0.95, 0.9)},
     }
 
 
-runs = pd.DataFrame(
-    [
-        {"model": name, "training": smoothing, "scaling": scaling, **scores(report)}
-        for (name, smoothing, scaling), group in reports.items()
-        for report in group
-    ]
-)
-table = runs.groupby(["model", "training", "scaling"], sort=False).agg("mean")
-print(table.to_string(float_format="{:.4f}".format))
-print(runs.groupby(["model", "training"], sort=False)["errors"].agg(["min", "max"]))
+means = {key: pd.DataFrame(map(scores, group)).mean() for key, group in reports.items()}
+table = pd.DataFrame(means).T.rename_axis(["model", "smoothing", "scaling"])
+print(table.to_string(formatters={"errors": "{:.1f}".format}, float_format="{:.4f}".format))
+for smoothing in (0.0, 0.05):
+    errors = [len(report.misclassified) for report in reports["network", smoothing, "none"]]
+    print(f"label_smoothing={smoothing}: {min(errors)} to {max(errors)} errors of the networks")
 
 # %%
 # Plot the accuracy as a function of the coverage: the fraction of the images that are not rejected.
 fig, ax = plt.subplots(layout="constrained")
 for name, style in (("network", "--"), ("committee", "-")):
-    curve = reports[name, "label_smoothing=0.0", "temperature"][0].coverage
+    curve = reports[name, 0.0, "temperature"][0].coverage
     ax.plot(curve["coverage"], 100 * curve["accuracy"], style, label=name)
 ax.set(xlabel="coverage (fraction of images not rejected)", ylabel="accuracy in %", xlim=(0.8, 1))
 ax.grid(alpha=0.3)

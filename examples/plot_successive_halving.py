@@ -116,7 +116,7 @@ epochs = {
 }
 table = pd.DataFrame({"epochs": pd.Series(epochs) * N_FOLDS})
 table["best score"] = {name: search.best_score_ for name, search in searches.items()}
-table["best learning rate"] = {name: s.best_params_["cnn__learning_rate"] for name, s in searches.items()}
+table["learning rate"] = {name: s.best_params_["cnn__learning_rate"] for name, s in searches.items()}
 print(table.round(4).to_string())
 
 # %%

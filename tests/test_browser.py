@@ -89,6 +89,7 @@ def test_figures_of_several_panels_scroll_on_phones(browser, name):
 @pytest.mark.parametrize(
     "name",
     [
+        "appendix/selection_of_recipes",
         "benchmarks",
         "comparison",
         "compatibility",
