@@ -258,11 +258,11 @@ def novelty():
 
 
 def drawings():
-    """Return the share of images and of drawings that the drawing page doubts."""
+    """Return the share of images and of drawings that the drawing page marks as doubtful."""
     measured = load("drawing")
     shares = measured["images"] | {name: row["doubted"] for name, row in measured["drawings"].items()}
     rows = [[DRAWINGS.get(name, name), f"{share:.1%}"] for name, share in shares.items()]
-    return [["images", "doubted"], *rows]
+    return [["images", "marked as doubtful"], *rows]
 
 
 def drawn_numbers():
