@@ -19,17 +19,7 @@ _MARGIN = 4  # of white around each found digit, in pixels
 
 @dataclass(frozen=True)
 class FoundDigits:
-    """The digits of a page in reading order, as `find_digits` returns them.
-
-    Attributes
-    ----------
-    boxes : ndarray of shape (n, 4), int
-        Top, left, bottom and right of each digit, in pixels of the picture. Bottom and right are exclusive.
-    line : ndarray of shape (n,), int
-        Number of the line of each digit, from 0.
-    images : list of n ndarrays of shape (h, w), uint8
-        Each digit in dark ink on white paper, for `MNISTNormalizer`. Ruled lines and shadows are removed.
-    """
+    """The digits of a page, as `find_digits` returns and describes them."""
 
     boxes: NDArray[np.int64]
     line: NDArray[np.int64]
@@ -38,27 +28,7 @@ class FoundDigits:
 
 @dataclass(frozen=True, repr=False)
 class ReadDigits:
-    """The digits of a page and what they say, as `read_digits` returns them.
-
-    Notebooks show the picture with a box and a label around each digit.
-
-    Attributes
-    ----------
-    lines : list of str
-        The labels of each line, from top to bottom.
-    labels : ndarray of shape (n,)
-        Predicted label of each digit, in reading order.
-    probabilities : ndarray of shape (n, n_classes)
-        Probability of each class, for each digit.
-    boxes : ndarray of shape (n, 4), int
-        Top, left, bottom and right of each digit, in pixels of the picture. Bottom and right are exclusive.
-    line : ndarray of shape (n,), int
-        Index in `lines` of each digit.
-    rejected_boxes : ndarray of shape (n_rejected, 4), int
-        Boxes of the marks that are not digits.
-    picture : object
-        The picture as passed to `read_digits`, not a copy, which notebooks show with the boxes; or None.
-    """
+    """The digits of a page and their labels, as `read_digits` returns and describes them."""
 
     lines: list[str]
     labels: NDArray[Any]
@@ -100,7 +70,15 @@ def find_digits(picture: object) -> FoundDigits:
     Returns
     -------
     digits : FoundDigits
-        The boxes, lines and images of the digits, line by line, from left to right.
+        The digits line by line, from left to right, with these attributes:
+
+        boxes : ndarray of shape (n, 4), int
+            Top, left, bottom and right of each digit, in pixels of the picture. Bottom and right are
+            exclusive.
+        line : ndarray of shape (n,), int
+            Number of the line of each digit, from 0.
+        images : list of n ndarrays of shape (h, w), uint8
+            Each digit in dark ink on white paper, for `MNISTNormalizer`.
 
     Raises
     ------
@@ -152,7 +130,23 @@ def read_digits(model: Estimator, picture: object) -> ReadDigits:
     Returns
     -------
     digits : ReadDigits
-        The text of each line, and the label, probabilities and box of each digit.
+        The digits in reading order. Notebooks show them in the picture. The attributes are:
+
+        lines : list of str
+            The labels of each line, from top to bottom.
+        labels : ndarray of shape (n,)
+            Predicted label of each digit.
+        probabilities : ndarray of shape (n, n_classes)
+            Probability of each class, for each digit.
+        boxes : ndarray of shape (n, 4), int
+            Top, left, bottom and right of each digit, in pixels of the picture. Bottom and right are
+            exclusive.
+        line : ndarray of shape (n,), int
+            Index in `lines` of each digit.
+        rejected_boxes : ndarray of shape (n_rejected, 4), int
+            Boxes of the marks that are not digits.
+        picture : object
+            The picture as passed, not a copy.
 
     Raises
     ------

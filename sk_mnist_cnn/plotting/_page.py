@@ -85,11 +85,11 @@ def describe_page(digits, is_sure):
 
 
 def _font_size(ax, boxes, shape):
-    """Return the font size in points: about half the height of the digits, from 4 to 10."""
+    """Return the font size in points: about half the height of the digits, from 4 to 14."""
     height = np.median(boxes[:, 2] - boxes[:, 0]) if len(boxes) else 0
     area = ax.get_window_extent()
     points_per_pixel = min(area.height / shape[0], area.width / shape[1]) / ax.figure.dpi * 72
-    return float(np.clip(0.6 * height * points_per_pixel, 4, 10))
+    return float(np.clip(0.6 * height * points_per_pixel, 4, 14))
 
 
 def _draw_box(ax, box, color, line_kw):
