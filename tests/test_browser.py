@@ -19,7 +19,8 @@ BROKEN_IMAGES = """() => Promise.all(Array.from(document.images, image => {
     return image.decode().then(() => null, () => image.src);
 })).then(sources => sources.filter(Boolean))"""
 
-SCROLLING_TABLES = """() => Array.from(document.querySelectorAll(".pst-scrollable-table-container"))
+SCROLLING_TABLES = """() => Array.from(document.querySelectorAll(
+    ".pst-scrollable-table-container, .output.text_html:has(table.dataframe)"))
     .filter(table => table.scrollWidth > table.clientWidth).map(table => table.innerText)"""
 # Names that are cut at the right, outside of tables that scroll.
 CUT_NAMES = """() => Array.from(document.querySelectorAll(":is(p, li, dt, dd) > code, .prev-next-title"))
@@ -74,6 +75,22 @@ def test_names_are_not_cut_on_phones(browser, name):
         assert not page.evaluate(IS_WIDER_THAN_THE_WINDOW)
 
 
+def test_names_in_the_table_of_contents_are_not_cut(browser):
+    with visit(browser, built("api/generated/sk_mnist_cnn.CNNDigitClassifier"), width=1280) as page:
+        names = page.locator(".bd-sidebar-secondary code")
+        right = names.evaluate_all("names => names.map(name => name.getBoundingClientRect().right)")
+        assert 0 < max(right) <= 1280
+
+
+def test_plots_are_brightened_on_dark_pages_and_photos_are_not(browser):
+    filters = {}
+    for name in ("plot_read_a_page", "plot_recipes"):
+        with visit(browser, built(f"gallery/{name}"), width=1280, color_scheme="dark") as page:
+            image = page.locator("img[src*=sphx_glr_]").first
+            filters[name] = image.evaluate("image => getComputedStyle(image).filter")
+    assert filters == {"plot_read_a_page": "none", "plot_recipes": "brightness(1.2)"}
+
+
 @pytest.mark.parametrize("name", ["gallery/plot_mnist_pipeline", "getting_started", "guide/results"])
 def test_figures_of_several_panels_scroll_on_phones(browser, name):
     """Otherwise their text would be less than 5 pixels high."""
@@ -95,7 +112,9 @@ def test_figures_of_several_panels_scroll_on_phones(browser, name):
         "compatibility",
         "recipes",
         "guide/how_long_to_train",
+        "guide/preprocessing",
         "guide/probabilities",
+        "guide/training",
     ],
 )
 def test_tables_fit(browser, name):
