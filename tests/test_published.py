@@ -69,6 +69,20 @@ def test_statements_about_the_learning_curves():
     assert all(100 - plain[n] > 2 * (100 - ours[n]) for n in (100, 300, 1000))
 
 
+def test_statements_about_recipes_with_other_images():
+    """The page says which recipes are less accurate than the notebook's, and how many runs there are."""
+    measured = published.load("recipes")
+    accuracies = {
+        data: {row["recipe"]: row["accuracy"] for row in run["rows"]} for data, run in measured.items()
+    }
+    clothes = accuracies["Fashion-MNIST"]
+    less_accurate = {name for name in RECIPES if clothes[name] < clothes["notebook"]}
+    assert less_accurate == {"one_epoch", "strong", "recommended"}
+    assert all(of_data["best"] > of_data["notebook"] for of_data in accuracies.values())
+    for data, n_runs in (("animals", 3), ("Fashion-MNIST", 2)):
+        assert {row["seeds"] for row in measured[data]["rows"]} == {n_runs}
+
+
 def test_statements_about_probabilities():
     """The guide says when temperature scaling improves the probabilities, and what is the lowest log loss."""
     rows = pd.DataFrame(published.load("probabilities")["scores"])

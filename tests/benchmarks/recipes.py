@@ -8,7 +8,7 @@ file, and the other tables are kept.
 
 The training time is that of one epoch, the median of several interleaved fits, times the number of epochs. It
 does not depend on the networks that are evaluated, so these may be trained with another ``--dtype``, or in
-several processes with ``--only``.
+several processes with ``--only``. It is measured on MNIST only.
 """
 
 import argparse
@@ -56,7 +56,9 @@ def main(arguments=None):
     evaluate(data, names, options.seeds, options.dtype, folder)
     if options.only:
         return
-    rows = table(data.y_test, folder, epoch_seconds(data))
+    rows = table(data.y_test, folder)
+    if not options.images:
+        add_times(rows, epoch_seconds(data))
     save(name, data, rows, options.dtype, command(options), options.output)
 
 
@@ -108,20 +110,28 @@ def epoch_seconds(data):
     return {name: median(times) for name, times in seconds.items()}
 
 
-def table(y_test, folder, seconds):
+def table(y_test, folder):
     """Return a row for each recipe, and one for each committee if there are enough networks."""
     rows = []
     for name in RECIPES:
         runs = [dict(np.load(path)) for path in sorted(folder.glob(f"{name}-*.npz"))]
-        time = seconds[name] * float(np.mean([run["epochs"] for run in runs]))
-        rows.append({"recipe": name, "seconds": time, **summarize(y_test, runs)})
+        epochs = float(np.mean([run["epochs"] for run in runs]))
+        rows.append({"recipe": name, "epochs": epochs, **summarize(y_test, runs)})
         if name in ("strong", "best") and len(runs) >= COMMITTEE:
             members = runs[:COMMITTEE]
             means = {kind: np.mean([run[kind] for run in members], axis=0) for kind in ("alone", "augmented")}
-            committee = {"recipe": f"{name}, committee of {COMMITTEE}", "seconds": COMMITTEE * time}
+            committee = {"recipe": f"{name}, committee of {COMMITTEE}", "epochs": COMMITTEE * epochs}
             rows.append(committee | summarize(y_test, [means]))
+    return rows
+
+
+def add_times(rows, seconds):
+    """Add the training times to the rows, from the seconds of one epoch of each recipe."""
+    for row in rows:
+        row["seconds"] = row["epochs"] * seconds[row["recipe"].split(",")[0]]
     notebook = next(row["seconds"] for row in rows if row["recipe"] == "notebook")
-    return [row | {"relative time": row["seconds"] / notebook} for row in rows]
+    for row in rows:
+        row["relative time"] = row["seconds"] / notebook
 
 
 def summarize(y_test, runs):
