@@ -313,6 +313,8 @@ def test_quick_transfer(tmp_path):
     assert len(runs) == 5
     assert all(0.5 < run["accuracy"] < 1 for run in runs)
     assert "8x8 digits: test accuracy" in (tmp_path / "transfer.rst").read_text()
+    run_quick("tests.benchmarks.transfer", tmp_path, "--only", "SVC")
+    assert json.loads((tmp_path / "transfer.json").read_text())["runs"] == runs
 
 
 @pytest.mark.slow
@@ -341,12 +343,14 @@ def test_quick_measurement_of_the_drawing_page(tmp_path):
 
 
 def test_training_is_continued_as_in_the_guide_and_in_the_example():
-    from tests.benchmarks.transfer import CONTINUED
+    from tests.benchmarks.transfer import CONTINUED, N_MNIST, REPEATS
 
     for page in ("docs/guide/own_digits.md", "examples/plot_own_digits.py"):
         text = (ROOT / page).read_text(encoding="utf-8")
-        (call,) = re.findall(r"set_params\(\n(.*?)\n *\)", text, re.DOTALL)
+        (call,) = re.findall(r"set_params\((.*?)\)", text)
         assert eval(f"dict({call})") == {**CONTINUED, "random_state": 0}, page
+        assert {int(n) for n in re.findall(r"np\.repeat\(.+?, (\d+)[,)]", text)} == {REPEATS}, page
+        assert {int(n) for n in re.findall(r"_train\[:(\d{3,})\]", text)} == {N_MNIST}, page
 
 
 @pytest.mark.slow

@@ -83,6 +83,18 @@ def test_statements_about_recipes_with_other_images():
         assert {row["seeds"] for row in measured[data]["rows"]} == {n_runs}
 
 
+def test_statements_about_your_own_digits():
+    """The guide says that continued training is the best choice, and when to compare it with another one."""
+    header, *rows = published.transfer()
+    accuracies = {method: dict(zip(header[1:], row, strict=True)) for method, *row in rows}
+    untrained = accuracies.pop("load_pretrained, not trained further")["0"]
+    continued = accuracies.pop("load_pretrained, training continued")
+    for n in ("1", "3", "10", "30"):
+        assert float(continued[n]) > float(untrained)
+        assert all(float(continued[n]) >= float(of_method[n]) for of_method in accuracies.values())
+    assert accuracies["recommended recipe, from scratch"]["30"] == continued["30"]
+
+
 def test_statements_about_probabilities():
     """The guide says when temperature scaling improves the probabilities, and what is the lowest log loss."""
     rows = pd.DataFrame(published.load("probabilities")["scores"])

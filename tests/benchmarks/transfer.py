@@ -2,7 +2,8 @@
 
 Run ``python -m tests.benchmarks.transfer --help`` in a checkout. The digits are the 1,797 images of
 scikit-learn's `load_digits`, converted to MNIST's format. In each draw, some images of each class are used
-for training, and all others for the test. The results are written to ``docs/benchmarks``.
+for training, and all others for the test. The results are written to ``docs/benchmarks``. With ``--only``,
+only some methods are measured, and the saved results of the others are kept.
 """
 
 from dataclasses import asdict, dataclass
@@ -16,51 +17,67 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.svm import SVC
 
-from sk_mnist_cnn import CNNDigitClassifier, ImagePreprocessor, MNISTNormalizer, load_pretrained
+from sk_mnist_cnn import (
+    CNNDigitClassifier,
+    ImagePreprocessor,
+    MNISTNormalizer,
+    load_mnist_sample,
+    load_pretrained,
+)
 
 from . import machine
 from .options import benchmark_parser
-from .saved import save
+from .saved import load, save
 from .table import measured_with, rst_table
 
 PER_CLASS = 1, 3, 10, 30
 DRAWS = 5
 
-# Parameters with which the training of the pretrained network is continued, as in docs/guide/own_digits.md.
-CONTINUED = {
-    "warm_start": True,
-    "epochs": 30,
-    "batch_size": 32,
-    "learning_rate": 0.001,
-    "learning_rate_schedule": "one_cycle",
-    "augmentation": "elastic",
-    "label_smoothing": 0.1,
-}
+# How the training of the pretrained network is continued, as in docs/guide/own_digits.md.
+CONTINUED = {"warm_start": True, "learning_rate": 0.001}
+REPEATS, N_MNIST = 5, 1000
+
 NOT_TRAINED = "load_pretrained, not trained further"
 
 
-def continued(seed):
+def not_trained(seed, X, y):
+    return FrozenEstimator(load_pretrained()).fit(X, y)
+
+
+def continued(seed, X, y):
+    mnist = load_mnist_sample()
     model = load_pretrained()
     model[-1].set_params(**CONTINUED, random_state=seed)
-    return model
+    return model.fit(
+        np.concatenate([np.repeat(X, REPEATS, axis=0), mnist.x_train[:N_MNIST]]),
+        np.concatenate([np.repeat(y, REPEATS), mnist.y_train[:N_MNIST]]),
+    )
 
 
-def on_embeddings(classifier):
-    return make_pipeline(FrozenEstimator(load_pretrained()), classifier)
+def nearest_embedding(seed, X, y):
+    return make_pipeline(FrozenEstimator(load_pretrained()), KNeighborsClassifier(1)).fit(X, y)
 
 
-def from_scratch(seed):
-    return make_pipeline(ImagePreprocessor(), CNNDigitClassifier.from_recipe(random_state=seed))
+def logistic_regression(seed, X, y):
+    return make_pipeline(FrozenEstimator(load_pretrained()), LogisticRegression(max_iter=1000)).fit(X, y)
 
 
-# Functions of the seed that return the model to fit.
+def from_scratch(seed, X, y):
+    return make_pipeline(ImagePreprocessor(), CNNDigitClassifier.from_recipe(random_state=seed)).fit(X, y)
+
+
+def svc(seed, X, y):
+    return make_pipeline(ImagePreprocessor(flatten=True), SVC()).fit(X, y)
+
+
+# Functions of the seed and the training images that return the fitted model.
 METHODS = {
-    NOT_TRAINED: lambda seed: FrozenEstimator(load_pretrained()),
+    NOT_TRAINED: not_trained,
     "load_pretrained, training continued": continued,
-    "embeddings and KNeighborsClassifier": lambda seed: on_embeddings(KNeighborsClassifier(1)),
-    "embeddings and LogisticRegression": lambda seed: on_embeddings(LogisticRegression(max_iter=1000)),
+    "embeddings and KNeighborsClassifier": nearest_embedding,
+    "embeddings and LogisticRegression": logistic_regression,
     "recommended recipe, from scratch": from_scratch,
-    "SVC": lambda seed: make_pipeline(ImagePreprocessor(flatten=True), SVC()),
+    "SVC": svc,
 }
 
 
@@ -76,19 +93,29 @@ class Run:
 def main(arguments=None):
     options = parse(arguments)
     flags = " --quick" if options.quick else ""
-    results = {"machine": machine.describe(f"python -m tests.benchmarks.transfer{flags}"), "runs": []}
+    saved = load("transfer", options.output)["runs"] if options.only else []
+    known = {Run(**{name: row[name] for name in Run.__annotations__}): row["accuracy"] for row in saved}
     digits = load_digits()
     images = MNISTNormalizer().transform(digits.images / 16)
-    for run in runs(options.quick):
-        value = accuracy(run, images, digits.target)
-        print(f"{run} {value:.4f}", flush=True)
-        results["runs"].append({**asdict(run), "accuracy": value})
+    planned = runs(options.quick)
+    for run in planned:
+        if run.method in (options.only or METHODS):
+            known[run] = accuracy(run, images, digits.target)
+            print(f"{run} {known[run]:.4f}", flush=True)
+    results = {
+        "machine": machine.describe(f"python -m tests.benchmarks.transfer{flags}"),
+        "runs": [{**asdict(run), "accuracy": known[run]} for run in planned if run in known],
+    }
     save(results, "transfer", options.output)
     (options.output / "transfer.rst").write_text(as_rst(results), encoding="utf-8")
 
 
 def parse(arguments):
-    return benchmark_parser("tests.benchmarks.transfer", __doc__).parse_args(arguments)
+    parser = benchmark_parser("tests.benchmarks.transfer", __doc__)
+    parser.add_argument(
+        "--only", nargs="+", choices=METHODS, metavar="NAME", help=f"any of {', '.join(METHODS)}"
+    )
+    return parser.parse_args(arguments)
 
 
 def runs(quick):
@@ -105,7 +132,7 @@ def accuracy(run, images, y):
     rng = np.random.RandomState(run.draw)  # unlike a Generator's, its stream never changes
     order = rng.permutation(len(y))
     drawn = np.concatenate([order[y[order] == digit][: run.per_class] for digit in range(10)])
-    model = METHODS[run.method](run.draw).fit(images[drawn], y[drawn])
+    model = METHODS[run.method](run.draw, images[drawn], y[drawn])
     return model.score(np.delete(images, drawn, axis=0), np.delete(y, drawn))
 
 
