@@ -14,7 +14,9 @@ from .normalization import MNISTNormalizer
 from .pretrained import load_pretrained, read_shipped
 
 _MNIST = MNISTNormalizer()  # the format of the images for which the detector was fitted
-_TOO_NOVEL = 1.3  # piece that is not a digit; up to twice the novelty if it is probably not exactly one digit
+# A piece that is not a digit, by the detector or by the network for pieces.
+_TOO_NOVEL = 1.3
+_TOO_UNLIKELY = 0.1  # probability that it is exactly one digit
 
 
 class Pieces(NamedTuple):
@@ -58,8 +60,8 @@ def read_pieces(gray, normalizer, classifier):
     if are_digits:
         is_mnist = (normalizer.size, normalizer.box) == (_MNIST.size, _MNIST.box)
         images = images[chosen] if is_mnist else _normalize([pieces[i] for i in chosen], _MNIST)
-        novelty = _novelty(images) * (2 - is_one[chosen])
-        rejected = np.unique(mark[chosen][novelty > _TOO_NOVEL])
+        is_other = (_novelty(images) > _TOO_NOVEL) | (is_one[chosen] < _TOO_UNLIKELY)
+        rejected = np.unique(mark[chosen][is_other])
     mark = mark[chosen]
     return Pieces(
         boxes=_locate([pieces[i] for i in chosen], mark, marks),

@@ -10,7 +10,10 @@ from ._pillow.cutting import cut, extent, whole
 _SURE = 0.9  # probability that a mark is one digit
 _WIDE = 1.2  # in units of the height
 
-_PER_LABEL = 4.0  # weight of the probability of the label; it minimizes the errors on training digits
+# Weights of the probabilities of the label, and that a piece is not exactly one digit, compared with the
+# probability that it is. They minimize the errors on pages of training digits.
+_PER_LABEL = 4.0
+_AGAINST = 0.2
 _SMALLEST = 0.001  # probability, so that one piece does not outweigh all others
 
 
@@ -75,8 +78,8 @@ def choose(candidates, probabilities, is_one):
     -------
     chosen : ndarray of int
     """
-    certainty = probabilities.max(axis=1, initial=_SMALLEST)
-    cost = -np.log(np.maximum(is_one, _SMALLEST)) - _PER_LABEL * np.log(certainty)
+    label = probabilities.max(axis=1, initial=0)
+    cost = _surprise(is_one) - _AGAINST * _surprise(1 - is_one) + _PER_LABEL * _surprise(label)
     by_mark = np.argsort(candidates.mark, kind="stable")
     ends = np.cumsum(np.bincount(candidates.mark))
     chosen = [np.zeros(0, int)]
@@ -84,6 +87,10 @@ def choose(candidates, probabilities, is_one):
         pieces = [candidates.pieces[i] for i in group]
         chosen.append(group[_cheapest_path(pieces, cost[group])] if len(group) else group)
     return np.concatenate(chosen)
+
+
+def _surprise(probability):
+    return -np.log(np.maximum(probability, _SMALLEST))
 
 
 def _cheapest_path(pieces, cost):

@@ -19,7 +19,7 @@ _DATA = resources.files(__package__) / "data"
 _CHECKSUMS = {
     "mnist.skops": "219b2ab669545036f67a72f826de0adc4afd9214bc8575a370ced99a3d5f27ce",
     "mnist_novelty.skops": "d9bd6d64b46518ff1ac60a48fdca63060399c283ae467f64a2d95b4828513076",
-    "mnist_pieces.skops": "1247cde88c08b1ed807e6c0d0a97e134b393641371b9ab986b562e02b0e47ef0",
+    "mnist_pieces.skops": "6ffd336ed1f68194bfc5c874545fa965d91e47031bbd76f7fbdc3a3f2d8ca545",
 }
 _NAMES = ["mnist", "mnist_novelty"]
 

@@ -36,7 +36,7 @@ def compose_pages(images, labels, *, touching=0.0, length=(1, 8), random_state=0
         Share of neighbors that touch.
     length : tuple of int, default=(1, 8)
         Smallest and largest number of digits in a line.
-    random_state : int, default=0
+    random_state : int or numpy.random.Generator, default=0
     """
     random = np.random.default_rng(random_state)
     order = random.permutation(len(images))

@@ -30,7 +30,7 @@ KINDS = {  # share of touching neighbors, and smallest and largest number of dig
 }
 CLUTTER = "lines, stains and frames, no digits"
 FULL = "500 digits"
-N_CLUTTER = 20
+N_CLUTTER = 100
 
 
 class Baseline:

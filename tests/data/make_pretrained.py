@@ -23,7 +23,7 @@ from sk_mnist_cnn import (
     load_mnist,
     save_model,
 )
-from tests.data.pieces import make_pieces
+from tests.data.pieces import draw_clutter, is_one_digit, turn_and_cut, write_and_cut
 
 DATA = Path(__file__).parents[2] / "sk_mnist_cnn" / "data"
 PARAMS = {
@@ -41,7 +41,7 @@ PARAMS = {
     "random_state": 0,
 }
 PIECE_PARAMS = {
-    "filters": (16, 32, 48),
+    "filters": (24, 48, 64),
     "kernel_size": 3,
     "pool_size": (2, 2, 1),
     "conv_dropout": 0.05,
@@ -53,7 +53,9 @@ PIECE_PARAMS = {
     "epochs": 5,
     "random_state": 0,
 }
-N_WRITTEN = 40_000  # training images on the pages; the costs of `_segmentation` were chosen on others
+N_WRITTEN = 48_000  # training images on the pages; the rules of `read_digits` were chosen on the others
+N_TURNED = 9_000  # of these images that are also written on their side
+N_CLUTTER = 400  # pages without digits
 
 
 def main():
@@ -73,7 +75,9 @@ def make_detector(mnist, path):
 
 def make_piece_classifier(mnist, path):
     """Train the network that recognizes pieces of marks which are exactly one digit, and write its file."""
-    X, y, sample_weight = make_pieces(mnist.x_train[:N_WRITTEN], mnist.y_train[:N_WRITTEN])
+    written = write_and_cut(mnist.x_train[:N_WRITTEN], mnist.y_train[:N_WRITTEN])
+    turned = turn_and_cut(mnist.x_train[:N_TURNED], mnist.y_train[:N_TURNED])
+    X, y, sample_weight = is_one_digit(written, turned, draw_clutter(N_CLUTTER))
     classifier = CNNDigitClassifier(**PIECE_PARAMS, dtype="mixed_bfloat16", verbose=1)
     write(classifier.fit(X, y, sample_weight=sample_weight), path)
 

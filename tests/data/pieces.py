@@ -1,54 +1,114 @@
-"""Images of pieces of ink, of which some are exactly one digit, from pages composed of MNIST's digits."""
+"""Images of pieces of ink, from pages composed of MNIST's digits, and from pages without upright digits.
+
+The network that recognizes pieces which are exactly one digit is trained on them.
+"""
+
+from typing import NamedTuple
 
 import numpy as np
 from joblib import Parallel, delayed
 from scipy import ndimage
 
-from sk_mnist_cnn._pillow.cutting import cut, show_in_mark
+from sk_mnist_cnn._pillow.cutting import SIDE, cut, show_in_mark
 from sk_mnist_cnn._pillow.page import INK, cut_out, find_marks, window
-from tests.benchmarks.pages import compose_pages
+from tests.benchmarks.pages import compose_clutter, compose_pages
 
 TOUCHING = 0.5  # share of neighbors
 _PART, _WHOLE = 0.6, 0.85  # overlap with a digit, below which a piece is none, and above which it is one
 _PER_TASK = 2_000  # digits
+_UPRIGHT_ONLY = (2, 3, 4, 5, 6, 7, 9)  # no digits if they are turned by a quarter
+_PAGES_PER_TASK = 20  # of clutter
+_CLUTTER_WEIGHT = 10  # sample weight; only a few pieces of clutter look like the strokes of digits
 
 
-def make_pieces(images, labels):
+class Pieces(NamedTuple):
+    """Pieces of the marks of pages."""
+
+    images: np.ndarray  # of shape (n, SIDE, SIDE, 2), uint8, as `show_in_mark` returns them
+    overlap: np.ndarray  # of shape (n,): intersection over union, in ink, with the digit it overlaps most
+
+
+def write_and_cut(images, labels):
+    """Return pieces of pages on which every image of a digit occurs once."""
+    parts = [slice(start, start + _PER_TASK) for start in range(0, len(images), _PER_TASK)]
+    return _collect(delayed(_of_pages)(images[part], labels[part], part.start) for part in parts)
+
+
+def turn_and_cut(images, labels):
+    """Return pieces of pages of digits that lie on their side, none of which is a digit."""
+    can_turn = np.isin(labels, _UPRIGHT_ONLY)
+    images, labels = images[can_turn], labels[can_turn]
+    turned = np.concatenate([np.rot90(images[::2], axes=(1, 2)), np.rot90(images[1::2], -1, axes=(1, 2))])
+    pieces = write_and_cut(turned, np.concatenate([labels[::2], labels[1::2]]))
+    return pieces._replace(overlap=np.zeros(len(pieces.images)))
+
+
+def draw_clutter(n_pages):
+    """Return pieces of pages without digits."""
+    seeds = range(10_000, 10_000 + n_pages // _PAGES_PER_TASK)
+    return _collect(delayed(_of_clutter)(seed) for seed in seeds)
+
+
+def is_one_digit(written, turned, clutter):
     """Return images of pieces, whether each is exactly one digit, and their sample weights.
+
+    Parameters
+    ----------
+    written, turned, clutter : Pieces
 
     Returns
     -------
-    X : ndarray of shape (n, 28, 28, 2), float32
-        As `show_in_mark` returns them, from 0 to 1.
+    X : ndarray of shape (n, SIDE, SIDE, 2), float32
+        Pixels from 0 to 1.
     y : ndarray of shape (n,), int
     sample_weight : ndarray of shape (n,), float32
         A piece whose overlap is between the limits is in `X` with both labels.
     """
-    starts = range(0, len(images), _PER_TASK)
-    parts = (slice(start, start + _PER_TASK) for start in starts)
-    tasks = (delayed(_of_pages)(images[part], labels[part], part.start) for part in parts)
-    X, overlap = map(np.concatenate, zip(*Parallel(n_jobs=-1)(tasks), strict=True))
+    images, overlap = map(np.concatenate, zip(written, turned, clutter, strict=True))
+    weight = np.ones(len(images))
+    weight[-len(clutter.images) :] = _CLUTTER_WEIGHT
     is_one = np.clip((overlap - _PART) / (_WHOLE - _PART), 0, 1)
     positive, negative = is_one > 0, is_one < 1
     y = np.repeat([1, 0], [positive.sum(), negative.sum()])
-    weight = np.concatenate([is_one[positive], 1 - is_one[negative]])
-    return np.concatenate([X[positive], X[negative]]) / np.float32(255), y, weight.astype(np.float32)
+    sample_weight = np.concatenate([(is_one * weight)[positive], ((1 - is_one) * weight)[negative]])
+    X = np.concatenate([images[positive], images[negative]]) / np.float32(255)
+    return X, y, sample_weight.astype(np.float32)
+
+
+def _collect(tasks):
+    return Pieces(*map(np.concatenate, zip(*Parallel(n_jobs=-1)(tasks), strict=True)))
 
 
 def _of_pages(images, labels, seed):
     random, shown, overlaps = np.random.default_rng(seed), [], []
-    for page in compose_pages(images, labels, touching=TOUCHING, random_state=seed):
-        marks = find_marks(page.picture / np.float32(255))
-        for number in range(len(marks.boxes)):
-            mark, owner = cut_out(marks, number), page.owner[window(marks, number)]
-            pieces = [piece.ink for piece in cut(mark)]
+    for page in compose_pages(images, labels, touching=TOUCHING, random_state=random):
+        for mark, pieces, owner in _cut_marks(page.picture, page.owner):
             overlap = _overlap(pieces, mark, owner)
             is_single = len(np.unique(owner[mark > INK])) < 3
-            for piece, share in zip(pieces, overlap, strict=True):
-                if random.random() < (0.3 if is_single else 1) * (1 if share > _PART else 0.25):
+            for number, (piece, share) in enumerate(zip(pieces, overlap, strict=True)):
+                rate = (0.3 if is_single else 1) * (1 if share > _PART else 0.25)
+                if number == 0 or random.random() < rate:  # the whole mark, or some of its parts
                     shown.append(show_in_mark(piece, mark))
                     overlaps.append(share)
-    return np.array(shown), np.array(overlaps)
+    return Pieces(np.array(shown), np.array(overlaps))
+
+
+def _of_clutter(seed):
+    random, shown = np.random.default_rng(seed), []
+    for picture in compose_clutter(_PAGES_PER_TASK, random_state=seed):
+        for mark, pieces, _ in _cut_marks(picture, np.zeros(picture.shape)):
+            for number, piece in enumerate(pieces):
+                if number == 0 or random.random() < 0.25:
+                    shown.append(show_in_mark(piece, mark))
+    return Pieces(np.array(shown, np.uint8).reshape(-1, SIDE, SIDE, 2), np.zeros(len(shown)))
+
+
+def _cut_marks(picture, owner):
+    """Yield the ink of each mark of a page, the ink of its pieces, and the part of `owner` in its window."""
+    marks = find_marks(picture / np.float32(255))
+    for number in range(len(marks.boxes)):
+        mark = cut_out(marks, number)
+        yield mark, [piece.ink for piece in cut(mark)], owner[window(marks, number)]
 
 
 def _overlap(pieces, mark, owner):
