@@ -123,6 +123,7 @@ def numbers():
         "draws": draws(),
         "best_of_others": {n: best_of_others(n)[1] for n in curves()[RECOMMENDED]},
         "compilation": compilation(),
+        "drawing_start": f"{load('drawing')['start']:.1f} seconds",
         "outliers": {name: f"{share:.2%}" for name, share in load("novelty")["outliers"].items()},
         "probabilities": probabilities_report.numbers(),
     }

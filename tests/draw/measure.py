@@ -1,8 +1,14 @@
-"""Measure the drawing page's model on digits, numbers and other images, and after a correction.
+"""Measure the start of the drawing page, and its model on digits, numbers and other images.
 
 Run ``python -m tests.draw.measure``; it takes about three minutes. The results are written to
 ``docs/benchmarks``, and `tests.benchmarks.published` has their tables.
 """
+
+import statistics
+import subprocess
+import sys
+import time
+from urllib.request import urlopen
 
 import numpy as np
 
@@ -25,6 +31,7 @@ def main(arguments=None):
     drawings, digits = _draw_digits(random, n)
     results = {
         "machine": machine.describe("python -m tests.draw.measure"),
+        "start": statistics.median(_seconds_to_first_response() for _ in range(1 if options.quick else 5)),
         "images": {name: _share_doubted(recognizer, images) for name, images in _kinds_of_images(n).items()},
         "drawings": {
             "drawings of digits": _answers(recognizer, drawings),
@@ -44,10 +51,25 @@ def main(arguments=None):
         ],
         "correction": _correct_first_mistake(recognizer, drawings, digits),
     }
+    print(f"seconds from the command to the first response: {results['start']:.2f}")
     for name in ("images", "drawings", "correction"):
         print(*(f"{key}: {value}" for key, value in results[name].items()), sep="\n")
     print(*results["numbers"], sep="\n")
     save(results, "drawing", options.output)
+
+
+def _seconds_to_first_response():
+    """Return the seconds from the command until the page has answered a request of a browser."""
+    command = [sys.executable, "-m", "sk_mnist_cnn.draw", "--no-browser", "--port", "0"]
+    start = time.perf_counter()
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            address = next(word for line in process.stdout for word in line.split() if "://" in word)
+            with urlopen(address, timeout=60) as response:
+                response.read()
+            return time.perf_counter() - start
+        finally:
+            process.terminate()
 
 
 def _kinds_of_images(n):
