@@ -23,7 +23,8 @@ SCROLLING_TABLES = """() => Array.from(document.querySelectorAll(
     ".pst-scrollable-table-container, .output.text_html:has(table.dataframe)"))
     .filter(table => table.scrollWidth > table.clientWidth).map(table => table.innerText)"""
 # Names that are cut at the right, outside of tables that scroll.
-CUT_NAMES = """() => Array.from(document.querySelectorAll(":is(p, li, dt, dd) > code, .prev-next-title"))
+CUT_NAMES = """() => Array.from(document.querySelectorAll(
+    ":is(p, li, dt, dd) > code, .sig-param, .prev-next-title"))
     .filter(name => !name.closest(".pst-scrollable-table-container"))
     .filter(name => name.getBoundingClientRect().right > Math.min(
         window.innerWidth, name.closest(".prev-next-area a")?.getBoundingClientRect().right ?? Infinity))
@@ -65,6 +66,8 @@ def test_documentation(browser, name, width):
         "guide/robustness",
         "guide/searching",
         "appendix/selection_of_recipes",
+        "api/generated/sk_mnist_cnn.CNNDigitClassifier",
+        "api/generated/sk_mnist_cnn.ImageNoveltyDetector",
         "api/generated/sk_mnist_cnn.SaliencyDisplay",
     ],
 )
@@ -84,11 +87,15 @@ def test_names_in_the_table_of_contents_are_not_cut(browser):
 
 def test_plots_are_brightened_on_dark_pages_and_photos_are_not(browser):
     filters = {}
-    for name in ("plot_read_a_page", "plot_recipes"):
-        with visit(browser, built(f"gallery/{name}"), width=1280, color_scheme="dark") as page:
+    for name in ("index", "gallery/plot_read_a_page", "gallery/plot_recipes"):
+        with visit(browser, built(name), width=1280, color_scheme="dark") as page:
             image = page.locator("img[src*=sphx_glr_]").first
             filters[name] = image.evaluate("image => getComputedStyle(image).filter")
-    assert filters == {"plot_read_a_page": "none", "plot_recipes": "brightness(1.2)"}
+    assert filters == {
+        "index": "none",
+        "gallery/plot_read_a_page": "none",
+        "gallery/plot_recipes": "brightness(1.2)",
+    }
 
 
 @pytest.mark.parametrize("name", ["gallery/plot_mnist_pipeline", "getting_started", "guide/results"])
