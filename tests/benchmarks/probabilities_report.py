@@ -42,7 +42,7 @@ def numbers():
 
 def calibration():
     """Return the scores of the networks before and after temperature scaling."""
-    rows = [["`label_smoothing`", "scaling", "errors", "log loss", "calibration error"]]
+    rows = [["label smoothing", "scaling", "errors", "log loss", "calibration error"]]
     for smoothing in SMOOTHINGS.values():
         for scaling in ("none", "temperature"):
             means = scores("network", scaling).loc[[smoothing]].mean(numeric_only=True)
@@ -57,7 +57,7 @@ def calibration():
 
 def rejection():
     """Return the accuracy of the networks if uncertain images are rejected."""
-    rows = [["`label_smoothing`", "all images", *(f"{coverage:.0%} coverage" for coverage in COVERAGES)]]
+    rows = [["label smoothing", "all images", *(f"{coverage:.0%} coverage" for coverage in COVERAGES)]]
     for smoothing in SMOOTHINGS.values():
         means = scores("network").loc[[smoothing]].mean(numeric_only=True)
         columns = ["accuracy", *(f"accuracy_{coverage}" for coverage in COVERAGES)]
@@ -78,7 +78,7 @@ def sets_of_labels():
 
 def committees():
     """Return the scores of networks and of committees."""
-    rows = [["", "`label_smoothing`", "errors", "range", "log loss", "accuracy at 95% coverage"]]
+    rows = [["", "label smoothing", "errors", "range", "log loss", "accuracy at 95% coverage"]]
     for smoothing in SMOOTHINGS.values():
         for model in ("network", "committee"):
             found = scores(model).loc[[smoothing]]
