@@ -32,7 +32,8 @@ print(f"Embeddings of the training digits: {train.shape}, of the test digits: {t
 # images.
 positions = TSNE(random_state=0).fit_transform(test[:1000])
 figure, ax = plt.subplots(figsize=(9, 8), layout="constrained")
-points = ax.scatter(*positions.T, c=mnist.y_test[:1000], cmap="tab10", vmin=-0.5, vmax=9.5, s=5)
+labels = mnist.y_test[:1000]
+points = ax.scatter(*positions.T, c=labels, cmap="tab10", vmin=-0.5, vmax=9.5, s=5)
 figure.colorbar(points, ticks=range(10), label="digit", shrink=0.6)
 closest = np.ptp(positions, axis=0).max() / 16
 shown = []
@@ -65,7 +66,8 @@ similar = neighbors.kneighbors(test[wrong], n_neighbors=7, return_distance=False
 figure, axes = plt.subplots(len(wrong), 8, figsize=(9, 5.2), layout="constrained")
 for row, i, training_digits in zip(axes, wrong, similar, strict=True):
     row[0].imshow(mnist.x_test[i], cmap="gray_r")
-    row[0].set_title(f"{mnist.y_test[i]}, predicted {predicted[i]}", fontsize="medium", color="tab:red")
+    title = f"{mnist.y_test[i]}, predicted {predicted[i]}"
+    row[0].set_title(title, fontsize="medium", color="tab:red")
     for ax, j in zip(row[1:], training_digits, strict=True):
         ax.imshow(mnist.x_train[j], cmap="gray_r")
         ax.set_title(mnist.y_train[j], fontsize="medium")

@@ -29,7 +29,7 @@ from sk_mnist_cnn import CNNDigitClassifier, ImagePreprocessor, load_mnist_sampl
 
 
 class OptunaPruningCallback(keras.callbacks.Callback):
-    """Report the validation accuracy of every epoch to a trial, and stop training if it is pruned."""
+    """Report the validation accuracy of every epoch to a trial, which can stop training."""
 
     def __init__(self, trial):
         super().__init__()

@@ -116,7 +116,8 @@ epochs = {
 }
 table = pd.DataFrame({"epochs": pd.Series(epochs) * N_FOLDS})
 table["best score"] = {name: search.best_score_ for name, search in searches.items()}
-table["learning rate"] = {name: s.best_params_["cnn__learning_rate"] for name, s in searches.items()}
+best = {name: search.best_params_ for name, search in searches.items()}
+table["learning rate"] = {name: params["cnn__learning_rate"] for name, params in best.items()}
 print(table.round(4).to_string())
 
 # %%
