@@ -3,20 +3,20 @@
 import argparse
 import json
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from sklearn.pipeline import Pipeline, make_pipeline
 
+from ._mnist_models import split_normalizer
 from ._pieces import load_detector
 from ._pillow.mnist_format import normalize_digit
 from ._pillow.reading import MAX_SIDE, Page, read_page, reduce_gray
 from .normalization import MNISTNormalizer
 from .persistence import load_model
 from .pretrained import load_pretrained
-from .reading import ReadDigits, read_digits
+from .reading import ReadDigits, read_decoded
 
 _DPI = 200  # of the file that --save writes
 
@@ -68,9 +68,8 @@ def recognize(model: Any, page: Page, file: str, detector: Any = None) -> tuple[
     ValueError
         If the picture shows no ink.
     """
-    digits = read_digits(model, page.gray)
-    boxes, rejected_boxes = map(page.to_picture, (digits.boxes, digits.rejected_boxes))
-    digits = replace(digits, boxes=boxes, rejected_boxes=rejected_boxes)
+    normalizer, classifier = split_normalizer(model)
+    digits = read_decoded(normalizer, classifier, page, file)
     if len(digits.labels) > 1:
         return {"file": file, "lines": digits.lines, "digits": _as_dicts(digits)}, digits
     # As model[0].transform([gray]) does, but without its warnings, which the answers below replace.

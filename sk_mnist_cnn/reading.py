@@ -10,7 +10,8 @@ from ._fitted import Estimator
 from ._mnist_models import split_normalizer
 from ._pieces import read_pieces
 from ._pillow.page import cut_out, find_marks
-from ._pillow.reading import read_page
+from ._pillow.reading import Page, read_page
+from .normalization import MNISTNormalizer
 
 __all__ = ["find_digits", "read_digits"]
 
@@ -185,11 +186,15 @@ def read_digits(model: Estimator, picture: object) -> ReadDigits:
     ReadDigits(lines=['860'])
     """
     normalizer, classifier = split_normalizer(model)
-    page = read_page(picture, "picture")
+    return read_decoded(normalizer, classifier, read_page(picture, "picture"), picture)
+
+
+def read_decoded(normalizer: MNISTNormalizer, classifier: Any, page: Page, picture: object) -> ReadDigits:
+    """Read the digits of a picture that is already decoded into a page."""
     pieces = read_pieces(page.gray, normalizer, classifier)
     is_digit = pieces.is_digit
     probabilities = pieces.probabilities[is_digit]
-    labels = np.asarray(model.classes_)[probabilities.argmax(axis=1)]
+    labels = np.asarray(classifier.classes_)[probabilities.argmax(axis=1)]
     numbers, line = np.unique(pieces.line[is_digit], return_inverse=True)
     lines = ["".join(map(str, labels[line == number])) for number in range(len(numbers))]
     boxes, rejected_boxes = map(page.to_picture, (pieces.boxes[is_digit], pieces.rejected_boxes))
