@@ -88,12 +88,17 @@ def _remove_lines(ink, axis):
     level = np.append(0, ndimage.median(darkest[inside], labels[inside], np.arange(1, n_lines + 1)))[labels]
     lines = np.where(np.append(False, is_line)[labels], lines, 0)
     lines = ndimage.minimum_filter1d(lines, _DRIFT - 2, axis=1 - axis)
-    strokes = np.where((lines > 0) & (ink < 1.25 * np.maximum(lines, level) + 0.1), 0, ink)
+    strokes = np.where((lines > 0) & (ink < darkest_of_line(np.maximum(lines, level))), 0, ink)
     near = ndimage.binary_dilation((lines > 0).any(axis=axis), iterations=_BRIDGE)
     bridges = strokes.copy()
     place = (near, slice(None)) if axis == 1 else (slice(None), near)
     bridges[place] = _close_gaps(strokes[place], axis)
     return np.where(lines > 0, np.minimum(bridges, ink), ink), np.where(lines > 0, level, 0)
+
+
+def darkest_of_line(level):
+    """Return the ink from which something is darker than a line with this median ink, and no part of it."""
+    return 1.25 * level + 0.1
 
 
 def _thin(ink, axis):

@@ -3,6 +3,8 @@
 import numpy as np
 from scipy import ndimage
 
+from .ink import darkest_of_line
+
 _MIN_AREA = 6  # of a part of a digit, in pixels
 _LONG = 20  # length of a line, in units of its width
 _STRONG = 5  # times the noise: the darkest pixel of a part
@@ -77,7 +79,7 @@ def _are_on_lines(ink, lines, labels, boxes, areas):
         top, left, bottom, right = boxes[number] + [-3, -3, 3, 3]
         place = np.s_[max(0, top) : bottom, max(0, left) : right]
         mean = ink[place][labels[place] == number + 1].mean()
-        result[number] = mean < 1.25 * lines[place].max() + 0.1
+        result[number] = mean < darkest_of_line(lines[place].max())
     return result
 
 
