@@ -5,8 +5,6 @@ Run ``python -m tests.draw.measure``; it takes about three minutes. The results 
 """
 
 import statistics
-import subprocess
-import sys
 import time
 from urllib.request import urlopen
 
@@ -17,6 +15,7 @@ from sk_mnist_cnn.draw._recognizer import Recognizer
 from tests.benchmarks import machine
 from tests.benchmarks.options import benchmark_parser
 from tests.benchmarks.saved import save
+from tests.draw.page import drawing_page
 from tests.draw.strokes import DIGITS, NO_DIGITS, VARIANTS, in_a_row, scribble, vary
 
 N = 200  # drawings of a kind
@@ -60,16 +59,10 @@ def main(arguments=None):
 
 def _seconds_to_first_response():
     """Return the seconds from the command until the page has answered a request of a browser."""
-    command = [sys.executable, "-m", "sk_mnist_cnn.draw", "--no-browser", "--port", "0"]
     start = time.perf_counter()
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        try:
-            address = next(word for line in process.stdout for word in line.split() if "://" in word)
-            with urlopen(address, timeout=60) as response:
-                response.read()
-            return time.perf_counter() - start
-        finally:
-            process.terminate()
+    with drawing_page() as (address, _), urlopen(address, timeout=60) as response:
+        response.read()
+        return time.perf_counter() - start
 
 
 def _kinds_of_images(n):

@@ -6,18 +6,11 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def drawing_page(model):
+def drawing_page(model=None):
     """Run the command, and yield the address of its page and the output up to it."""
-    command = [
-        sys.executable,
-        "-m",
-        "sk_mnist_cnn.draw",
-        "--port",
-        "0",
-        "--no-browser",
-        "--model",
-        str(model),
-    ]
+    command = [sys.executable, "-m", "sk_mnist_cnn.draw", "--port", "0", "--no-browser"]
+    if model is not None:
+        command += ["--model", str(model)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     try:
         printed = []
