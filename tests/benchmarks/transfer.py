@@ -54,12 +54,16 @@ def continued(seed, X, y):
     )
 
 
+def on_embeddings(classifier):
+    return make_pipeline(FrozenEstimator(load_pretrained()), classifier)
+
+
 def nearest_embedding(seed, X, y):
-    return make_pipeline(FrozenEstimator(load_pretrained()), KNeighborsClassifier(1)).fit(X, y)
+    return on_embeddings(KNeighborsClassifier(1)).fit(X, y)
 
 
 def logistic_regression(seed, X, y):
-    return make_pipeline(FrozenEstimator(load_pretrained()), LogisticRegression(max_iter=1000)).fit(X, y)
+    return on_embeddings(LogisticRegression(max_iter=1000)).fit(X, y)
 
 
 def from_scratch(seed, X, y):
