@@ -6,6 +6,7 @@ import re
 from dataclasses import replace
 from difflib import SequenceMatcher
 from html import escape
+from itertools import product
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -137,10 +138,11 @@ def test_halves_above_each_other_are_joined_in_a_line(sample):
     assert_array_equal(find_digits(page).boxes, find_digits(digits_in_a_row(sample)).boxes)
 
 
-def test_stains_with_soft_edges_are_no_digits(sample):
+@pytest.mark.parametrize(("darkness", "radius", "softness"), [(120, 24, 4), (230, 70, 2.5)])
+def test_stains_with_soft_edges_are_no_digits(sample, darkness, radius, softness):
     page = digits_in_a_row(sample)
     rows, columns = np.indices((200, page.shape[1]))
-    stain = 120 / (1 + np.exp(np.hypot(rows - 100, columns - 90) / 4 - 6))
+    stain = darkness / (1 + np.exp((np.hypot(rows - 100, columns - 90) - radius) / softness))
     below = np.rint(255 - stain).astype(np.uint8)
     assert_allclose(find_digits(np.vstack([page, below])).boxes, find_digits(page).boxes, atol=1)
 
@@ -152,12 +154,14 @@ def test_frames_are_no_digits(sample):
     assert_array_equal(find_digits(framed).boxes, find_digits(page).boxes + 60)
 
 
-def test_sides_of_cells_between_ruled_lines_are_no_digits(sample):
+@pytest.mark.parametrize(("thickness", "slope"), [(3, 0), (8, 0), (4, 0.4)])
+def test_sides_of_cells_between_ruled_lines_are_no_digits(sample, thickness, slope):
     page = np.pad(digits_in_a_row(sample), [(0, 100), (0, 0)], constant_values=255)
     expected = find_digits(page).boxes
     page[[120, 121, 160, 161]] = 0
-    for left in range(40, 160, 30):
-        page[120:160, left : left + 3] = 0
+    for row, left in product(range(120, 160), range(40, 160, 30)):
+        shift = round(slope * (row - 140))
+        page[row, left + shift : left + shift + thickness] = 0
     assert_array_equal(find_digits(page).boxes, expected)
 
 

@@ -27,6 +27,8 @@ def find_page_ink(gray):
     ink : ndarray of shape (h, w), float32
     lines : ndarray of shape (h, w), float32
         Median ink of the line that was removed.
+    removed : ndarray of shape (h, w), float32
+        Ink of this line.
     noise : float
         Standard deviation of the noise of the paper.
     """
@@ -35,14 +37,15 @@ def find_page_ink(gray):
     noise = 1.4826 * np.median(quiet)
     strong = contrast[contrast > max(0.08, 6 * noise)]
     if strong.size < 5:
-        return np.zeros_like(contrast), np.zeros_like(contrast), 0.0
+        nothing = np.zeros_like(contrast)
+        return nothing, nothing, nothing, 0.0
     full = np.percentile(strong, 90)
-    ink = np.clip(contrast / full, 0, 1)
+    with_lines = ink = np.clip(contrast / full, 0, 1)
     lines = np.zeros_like(ink)
     for axis in (0, 1):
-        ink, removed = _remove_lines(ink, axis)
-        lines = np.maximum(lines, removed)
-    return ink, lines, noise / full
+        ink, along = _remove_lines(ink, axis)
+        lines = np.maximum(lines, along)
+    return ink, lines, with_lines - ink, noise / full
 
 
 def _contrast(gray):

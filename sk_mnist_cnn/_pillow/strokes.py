@@ -7,13 +7,15 @@ from .ink import darkest_of_line
 
 _MIN_AREA = 6  # of a part of a digit, in pixels
 _LONG = 20  # length of a line, in units of its width
+_BAR = 3  # likewise, of a side of a frame
+_AS_DARK = 0.8  # ink of the lines at the ends of this side, in units of its ink
 _STRONG = 5  # times the noise: the darkest pixel of a part
-_SOFT = 0.1  # mean ink around a part, per ink of the part; half of it for parts that are like stains:
+_SOFT = 0.1  # mean ink around a part, per ink of the part, and half of it for faint wide strokes:
 _FAINT = 0.7  # with less ink on average than most digits,
-_WIDE = 8  # and wider strokes than this, in pixels
+_WIDE = 8  # and wider than this, in pixels
 
 
-def are_strokes(ink, lines, noise, labels, boxes, areas):
+def are_strokes(ink, lines, removed, noise, labels, boxes, areas):
     """Return which parts may be strokes of digits.
 
     Parameters
@@ -21,6 +23,8 @@ def are_strokes(ink, lines, noise, labels, boxes, areas):
     ink : ndarray of shape (h, w)
     lines : ndarray of shape (h, w)
         Median ink of the line that was removed, or 0.
+    removed : ndarray of shape (h, w)
+        Ink of this line.
     noise : float
         Standard deviation of the ink where there is none.
     labels : ndarray of shape (h, w)
@@ -36,6 +40,9 @@ def are_strokes(ink, lines, noise, labels, boxes, areas):
     """
     result = _have_shape_of_strokes(boxes, areas, ink.shape)
     result &= ~_are_on_lines(ink, lines, labels, boxes, areas)
+    near = ndimage.maximum_filter(removed, 7)
+    for number in np.flatnonzero(result):
+        result[number] = not _is_between_lines(ink, near, labels, number, boxes[number])
     result &= ndimage.maximum(ink, labels, np.arange(1, len(boxes) + 1)) > _STRONG * noise
     large = np.append(False, areas >= _MIN_AREA)[labels] * labels
     for number in np.flatnonzero(result):
@@ -59,28 +66,43 @@ def _have_shape_of_strokes(boxes, areas, shape):
 
 
 def _are_on_lines(ink, lines, labels, boxes, areas):
-    """Return which parts are remains of lines, or sides of frames, which end at lines on both sides.
-
-    They are not darker than the lines near them.
-    """
+    """Return which parts are remains of lines. They are not darker than the lines near them."""
     near = ndimage.binary_dilation(lines > 0, np.ones((3, 3)))
     n_near = np.bincount(labels[near], minlength=len(boxes) + 1)[1:]
-    height, width = boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1]
-    is_bar = np.maximum(height, width) > 8 * np.minimum(height, width)
-    is_bar &= areas > 0.8 * height * width
-    at_end = ndimage.binary_dilation(near, np.ones((3, 3)), 2)
-    for number in np.flatnonzero(is_bar):
-        top, left, bottom, right = boxes[number]
-        bar = at_end[top:bottom, left:right]
-        first, *_, last = bar if height[number] > width[number] else bar.T
-        is_bar[number] = first.any() and last.any()
-    result = is_bar | (n_near > 0.7 * areas)
+    result = n_near > 0.7 * areas
     for number in np.flatnonzero(result):
         top, left, bottom, right = boxes[number] + [-3, -3, 3, 3]
         place = np.s_[max(0, top) : bottom, max(0, left) : right]
         mean = ink[place][labels[place] == number + 1].mean()
         result[number] = mean < darkest_of_line(lines[place].max())
     return result
+
+
+def _is_between_lines(ink, near, labels, number, box):
+    """Return whether a part is the side of a frame, or a piece of a line that others cross.
+
+    It is straight, and ends on both sides at lines that were removed and are about as dark.
+    """
+    top, left, bottom, right = box
+    if not near[top:bottom, left:right].any():
+        return False
+    is_part = labels[top:bottom, left:right] == number + 1
+    ends = _ends_of_bar(np.argwhere(is_part))
+    if ends is None:
+        return False
+    return near[tuple((ends + box[:2]).T)].min() > _AS_DARK * ink[top:bottom, left:right][is_part].mean()
+
+
+def _ends_of_bar(points):
+    """Return the row and the column of both ends of a straight part, or None if it is not straight."""
+    middle = points.mean(axis=0)
+    _, _, axes = np.linalg.svd(points - middle, full_matrices=False)
+    along, across = axes @ (points - middle).T
+    length, thickness = np.ptp(along) + 1, np.ptp(across) + 1
+    width = len(points) / length
+    if length < _BAR * width or thickness > 1.2 * width + 2:
+        return None
+    return np.rint(middle + np.outer([along.min(), along.max()], axes[0])).astype(int)
 
 
 def _is_sharp(ink, labels, number, box):
@@ -91,13 +113,13 @@ def _is_sharp(ink, labels, number, box):
     place = np.s_[top : box[2] + margin, left : box[3] + margin]
     part_ink, is_part = ink[place], labels[place] == number + 1
     mean = part_ink[is_part].mean()
-    is_stain_like = mean < _FAINT and ndimage.distance_transform_edt(is_part).max() > _WIDE / 2
-    distance = max(3, max(height, width) / (40 if is_stain_like else 20))
+    is_wide = ndimage.distance_transform_edt(is_part).max() > _WIDE / 2
+    distance = max(3, max(height, width) / (60 if is_wide else 20))
     from_part = ndimage.distance_transform_edt(~is_part)
     around = (from_part > distance - 1) & (from_part <= distance)
     others = (labels[place] > 0) & ~is_part
     free = around & ~ndimage.binary_dilation(others, np.ones((3, 3)))
-    soft = _SOFT / 2 if is_stain_like else _SOFT
+    soft = _SOFT / 2 if is_wide and mean < _FAINT else _SOFT
     return free.sum() > 0.2 * around.sum() and part_ink[free].mean() < soft * mean
 
 
