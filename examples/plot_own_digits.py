@@ -62,7 +62,7 @@ mnist = load_mnist_sample()
 
 def continue_training(X, y):
     model = load_pretrained()
-    model[-1].set_params(warm_start=True, learning_rate=0.001, random_state=0)
+    model[-1].set_params(warm_start=True, learning_rate=0.0005, epochs=10, random_state=0)
     return model.fit(
         np.concatenate([np.repeat(X, 5, axis=0), mnist.x_train[:1000]]),
         np.concatenate([np.repeat(y, 5), mnist.y_train[:1000]]),

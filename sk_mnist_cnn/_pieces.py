@@ -16,7 +16,7 @@ from .pretrained import load_pretrained, read_shipped
 _MNIST = MNISTNormalizer()  # the format of the images for which the detector was fitted
 # A piece that is not a digit, by the detector or by the network for pieces.
 _TOO_NOVEL = 1.3
-_TOO_UNLIKELY = 0.1  # probability that it is exactly one digit
+_TOO_UNLIKELY = 0.03  # probability that it is exactly one digit
 
 
 class Pieces(NamedTuple):
@@ -48,36 +48,60 @@ def read_pieces(gray, normalizer, classifier):
     marks = find_marks(gray)
     inks = [cut_out(marks, number) for number in range(len(marks.boxes))]
     are_digits = set(map(str, classifier.classes_)) <= set("0123456789")
-    is_one = _is_one(inks, inks) if are_digits else np.ones(len(inks))
-    candidates = find_candidates(inks, may_be_several(inks, is_one) & are_digits)
-    pieces, mark = [piece.ink for piece in candidates.pieces], candidates.mark
-    parts = slice(len(inks), None)
-    is_one = np.append(is_one, _is_one(pieces[parts], [inks[number] for number in mark[parts]]))
-    images = _normalize(pieces, normalizer)
-    probabilities = predict_proba(classifier, images)
-    chosen = choose(candidates, probabilities, is_one)
-    rejected = np.zeros(0, int)
-    if are_digits:
-        is_mnist = (normalizer.size, normalizer.box) == (_MNIST.size, _MNIST.box)
-        images = images[chosen] if is_mnist else _normalize([pieces[i] for i in chosen], _MNIST)
-        is_other = (_novelty(images) > _TOO_NOVEL) | (is_one[chosen] < _TOO_UNLIKELY)
-        rejected = np.unique(mark[chosen][is_other])
-    mark = mark[chosen]
+    read = _cut_and_read(inks, normalizer, classifier) if are_digits else _read(inks, normalizer, classifier)
+    rejected = np.unique(read.mark[~read.is_digit])
     return Pieces(
-        boxes=_locate([pieces[i] for i in chosen], mark, marks),
-        line=marks.line[mark],
-        probabilities=probabilities[chosen],
-        is_digit=~np.isin(mark, rejected),
+        boxes=_locate(read.inks, read.mark, marks),
+        line=marks.line[read.mark],
+        probabilities=read.probabilities,
+        is_digit=~np.isin(read.mark, rejected),
         rejected_boxes=_locate([inks[i] for i in rejected], rejected, marks),
     )
 
 
-def _is_one(pieces, marks):
-    """Return the probability that a piece of a mark is exactly one digit, for each pair of both."""
+class _Read(NamedTuple):
+    inks: list  # of n ndarrays of shape (h, w): the pieces
+    mark: np.ndarray  # of shape (n,): number of the mark of each piece
+    probabilities: np.ndarray  # of shape (n, n_classes)
+    is_digit: np.ndarray  # of shape (n,)
+
+
+def _read(inks, normalizer, classifier):
+    """Classify marks as they are: the network for pieces and the detector only know digits."""
+    probabilities = predict_proba(classifier, _normalize(inks, normalizer))
+    return _Read(inks, np.arange(len(inks)), probabilities, np.ones(len(inks), bool))
+
+
+def _cut_and_read(inks, normalizer, classifier):
+    """Cut marks into digits, and classify these."""
+    digit_of_mark = _recognize(inks, inks)
+    candidates = find_candidates(inks, may_be_several(inks, digit_of_mark.sum(axis=1)))
+    pieces, mark = [piece.ink for piece in candidates.pieces], candidates.mark
+    parts = slice(len(inks), None)
+    digit_of_part = _recognize(pieces[parts], [inks[number] for number in mark[parts]])
+    digit = np.concatenate([digit_of_mark, digit_of_part])
+    images = _normalize(pieces, normalizer)
+    probabilities = predict_proba(classifier, images)
+    columns = [int(str(label)) for label in classifier.classes_]
+    chosen = choose(candidates, np.sum(probabilities * digit[:, columns], axis=1))
+    inks = [pieces[i] for i in chosen]
+    is_mnist = (normalizer.size, normalizer.box) == (_MNIST.size, _MNIST.box)
+    novelty = _novelty(images[chosen] if is_mnist else _normalize(inks, _MNIST))
+    is_digit = (novelty <= _TOO_NOVEL) & (digit[chosen].sum(axis=1) >= _TOO_UNLIKELY)
+    return _Read(inks, mark[chosen], probabilities[chosen], is_digit)
+
+
+def _recognize(pieces, marks):
+    """Return the probabilities that a piece of a mark is exactly one digit, for each digit.
+
+    Returns
+    -------
+    probabilities : ndarray of shape (n, 10)
+    """
     if not pieces:
-        return np.zeros(0)
+        return np.zeros((0, 10))
     images = np.stack([show_in_mark(*pair) for pair in zip(pieces, marks, strict=True)])
-    return _load_piece_classifier().predict_proba(images / np.float32(255))[:, 1]
+    return _load_piece_classifier().predict_proba(images / np.float32(255))[:, :10]
 
 
 @lru_cache(maxsize=1)

@@ -10,10 +10,9 @@ from ._pillow.cutting import cut, extent, whole
 _SURE = 0.9  # probability that a mark is one digit
 _WIDE = 1.2  # in units of the height
 
-# Weights of the probabilities of the label, and that a piece is not exactly one digit, compared with the
-# probability that it is. They minimize the errors on pages of training digits.
-_PER_LABEL = 4.0
-_AGAINST = 0.2
+# Weight of the probability that a piece is not the digit, compared with the probability that it is. It was
+# chosen on pages of training digits.
+_AGAINST = 0.3
 _SMALLEST = 0.001  # probability, so that one piece does not outweigh all others
 
 
@@ -64,22 +63,20 @@ def find_candidates(inks, may_cut):
     return Candidates(wholes + parts, np.array(marks, int))
 
 
-def choose(candidates, probabilities, is_one):
+def choose(candidates, probability):
     """Return the indices of the pieces of the most probable segmentation, from left to right in each mark.
 
     Parameters
     ----------
     candidates : Candidates
-    probabilities : ndarray of shape (n, n_classes)
-    is_one : ndarray of shape (n,)
-        Probability that a piece is exactly one digit.
+    probability : ndarray of shape (n,)
+        Probability that a piece is exactly one digit, and has the predicted label.
 
     Returns
     -------
     chosen : ndarray of int
     """
-    label = probabilities.max(axis=1, initial=0)
-    cost = _surprise(is_one) - _AGAINST * _surprise(1 - is_one) + _PER_LABEL * _surprise(label)
+    cost = _surprise(probability) - _AGAINST * _surprise(1 - probability)
     by_mark = np.argsort(candidates.mark, kind="stable")
     ends = np.cumsum(np.bincount(candidates.mark))
     chosen = [np.zeros(0, int)]

@@ -68,7 +68,7 @@ class MNISTNormalizer(ImageTransformer):
       common width is more than 80% of their common height. No picture of MNIST's 10,000 test digits does.
     - Stains are removed: marks with less than 3% of the ink of the largest mark, and marks that are nowhere
       half as dark as the digit.
-    - Strokes thinner or thicker than in 90% of MNIST's digits are dilated or eroded. This is not part of
+    - Strokes thinner or thicker than in 96% of MNIST's digits are dilated or eroded. This is not part of
       [1]_, but networks then recognize digits of fine pens and thick brushes better.
     - The center of mass is within half a pixel of the pixel (14, 14), and the brightest pixel is 255, as in
       MNIST [2]_. MNIST's own digits keep their pixels, except for those with unusually wide strokes.

@@ -7,7 +7,7 @@ from scipy import ndimage
 
 from .reading import reduce_gray
 
-_STROKES = (1.6, 3.6)  # range of the mean stroke width of 90% of MNIST's digits, in pixels of its 20x20 box
+_STROKES = (1.5, 4.0)  # range of the mean stroke width of 96% of MNIST's digits, in pixels of its 20x20 box
 
 
 def normalize_digit(gray, size, box, invert):
