@@ -23,14 +23,14 @@ MAX_ENTROPY = 0.9  # in nats; docs/guide/drawing.md says how many digits are dou
 MIN_SIMILARITY = 0.83  # of the edges to those of a corrected drawing, which is not doubted; 1 is the largest
 
 # Training after a correction: rounds of `partial_fit` on the corrected drawings and on known digits.
-_N_ROUNDS = 10
+_N_ROUNDS = 20
 _LEARNED = 0.8  # probability of the true digits that ends it; their entropy is then below MAX_ENTROPY
 _N_KNOWN = 384
 _N_CORRECTED = 32
 _TRAINING = {
     "optimizer": "adam",
     "optimizer_params": None,
-    "learning_rate": 0.0005,
+    "learning_rate": 0.0003,
     "batch_size": 128,
     "augmentation": "affine",
     "class_weight": None,
