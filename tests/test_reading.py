@@ -257,6 +257,13 @@ def test_ruled_lines_of_varying_darkness_are_removed(sample):
     assert_allclose(find_digits(ruled).boxes, find_digits(page).boxes, atol=2)
 
 
+def test_wide_strokes_along_ruled_lines_are_kept():
+    page = np.full((400, 700), 255, np.uint8)
+    page[:, 25::50] = page[25::50] = 190
+    page[150:230, 320:330] = page[150:160, 270:330] = 0  # a 7, whose stem covers a ruled line
+    assert_allclose(find_digits(page).boxes, [[150, 270, 230, 330]], atol=2)
+
+
 def test_wide_strokes_are_no_ruled_lines():
     page = np.full((900, 900), 255, np.uint8)
     page[300:700, 200:250] = page[300:700, 600:650] = 0

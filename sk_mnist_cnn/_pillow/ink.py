@@ -11,6 +11,8 @@ _DRIFT = 5  # pixels across a line by which it may be tilted or bent over an eig
 
 _BESIDE = 12  # pixels from a line at which there is no other on one side, at least
 
+_WIDER = 2  # pixels by which a line can be wider than usual
+
 _BRIDGE = 7  # length of strokes that are kept where they cross a line, in pixels
 
 
@@ -91,12 +93,23 @@ def _remove_lines(ink, axis):
     level = np.append(0, ndimage.median(darkest[inside], labels[inside], np.arange(1, n_lines + 1)))[labels]
     lines = np.where(np.append(False, is_line)[labels], lines, 0)
     lines = ndimage.minimum_filter1d(lines, _DRIFT - 2, axis=1 - axis)
-    strokes = np.where((lines > 0) & (ink < darkest_of_line(np.maximum(lines, level))), 0, ink)
+    darkest = np.where(_are_wide(labels, axis), level, np.maximum(lines, level))
+    strokes = np.where((lines > 0) & (ink < darkest_of_line(darkest)), 0, ink)
     near = ndimage.binary_dilation((lines > 0).any(axis=axis), iterations=_BRIDGE)
     bridges = strokes.copy()
     place = (near, slice(None)) if axis == 1 else (slice(None), near)
     bridges[place] = _close_gaps(strokes[place], axis)
     return np.where(lines > 0, np.minimum(bridges, ink), ink), np.where(lines > 0, level, 0)
+
+
+def _are_wide(labels, axis):
+    """Return where lines along an axis are wider than elsewhere, because strokes run beside them."""
+    length = labels.shape[axis]
+    place = labels * length + np.indices(labels.shape)[axis]  # of a line, and along it
+    width = np.bincount(place.ravel(), minlength=(labels.max() + 1) * length).reshape(-1, length)
+    usual = np.array([np.median(of_line[of_line > 0]) for of_line in width[1:]])
+    is_wide = width > np.append(np.inf, usual + _WIDER)[:, np.newaxis]  # what is no line is not wide
+    return is_wide.ravel()[place]
 
 
 def darkest_of_line(level):
