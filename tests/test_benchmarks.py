@@ -6,6 +6,7 @@ import sys
 import warnings
 from functools import partial
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import pandas as pd
@@ -233,13 +234,12 @@ def test_outcomes_of_estimator_checks_are_saved(tmp_path):
 
 
 @pytest.fixture
-def small_recipes(monkeypatch):
+def small_recipes():
     params = {"filters": (4,), "kernel_size": 3, "dense_units": (), "optimizer": "adam", "batch_size": 32}
-    for name in set(RECIPES) - {"notebook", "best"}:
-        monkeypatch.delitem(RECIPES, name)
-    for name, epochs in (("notebook", 1), ("best", 2)):
-        recipe = RECIPES[name]._replace(params={**params, "epochs": epochs})
-        monkeypatch.setitem(RECIPES, name, recipe)
+    epochs = {"notebook": 1, "best": 2}
+    small = {name: RECIPES[name]._replace(params={**params, "epochs": n}) for name, n in epochs.items()}
+    with patch.dict(RECIPES, small, clear=True):  # and restores the order, unlike monkeypatch
+        yield
 
 
 @pytest.fixture
