@@ -68,7 +68,7 @@ class _Read(NamedTuple):
 
 def _read(inks, normalizer, classifier):
     """Classify marks as they are: the network for pieces and the detector only know digits."""
-    probabilities = predict_proba(classifier, _normalize(inks, normalizer))
+    probabilities = predict_proba(classifier, normalize(inks, normalizer))
     return _Read(inks, np.arange(len(inks)), probabilities, np.ones(len(inks), bool))
 
 
@@ -80,13 +80,13 @@ def _cut_and_read(inks, normalizer, classifier):
     parts = slice(len(inks), None)
     digit_of_part = _recognize(pieces[parts], [inks[number] for number in mark[parts]])
     digit = np.concatenate([digit_of_mark, digit_of_part])
-    images = _normalize(pieces, normalizer)
+    images = normalize(pieces, normalizer)
     probabilities = predict_proba(classifier, images)
     columns = [int(str(label)) for label in classifier.classes_]
     chosen = choose(candidates, np.sum(probabilities * digit[:, columns], axis=1))
     inks = [pieces[i] for i in chosen]
     is_mnist = (normalizer.size, normalizer.box) == (_MNIST.size, _MNIST.box)
-    novelty = _novelty(images[chosen] if is_mnist else _normalize(inks, _MNIST))
+    novelty = _novelty(images[chosen] if is_mnist else normalize(inks, _MNIST))
     is_digit = (novelty <= _TOO_NOVEL) & (digit[chosen].sum(axis=1) >= _TOO_UNLIKELY)
     return _Read(inks, mark[chosen], probabilities[chosen], is_digit)
 
@@ -109,7 +109,7 @@ def _load_piece_classifier():
     return read_shipped("mnist_pieces.skops")
 
 
-def _normalize(inks, normalizer):
+def normalize(inks, normalizer):
     """Return digits in MNIST's format, of shape (n, size, size), uint8."""
     size, box = normalizer.size, normalizer.box
     images = [normalize_ink(ink / ink.max(), size, box) for ink in inks]

@@ -8,6 +8,7 @@ from .ink import darkest_of_line
 _MIN_AREA = 6  # of a part of a digit, in pixels
 _LONG = 20  # length of a line, in units of its width
 _BAR = 3  # likewise, of a side of a frame
+_TOUCHING = 3  # pixels between an end of this side and a line, at most
 _AS_DARK = 0.8  # ink of the lines at the ends of this side, in units of its ink
 _STRONG = 5  # times the noise: the darkest pixel of a part
 _SOFT = 0.1  # mean ink around a part, per ink of the part, and half of it for faint wide strokes:
@@ -40,7 +41,7 @@ def are_strokes(ink, lines, removed, noise, labels, boxes, areas):
     """
     result = _have_shape_of_strokes(boxes, areas, ink.shape)
     result &= ~_are_on_lines(ink, lines, labels, boxes, areas)
-    near = ndimage.maximum_filter(removed, 7)
+    near = ndimage.maximum_filter(removed, 2 * _TOUCHING + 1)
     for number in np.flatnonzero(result):
         result[number] = not _is_between_lines(ink, near, labels, number, boxes[number])
     result &= ndimage.maximum(ink, labels, np.arange(1, len(boxes) + 1)) > _STRONG * noise

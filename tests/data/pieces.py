@@ -10,8 +10,9 @@ import numpy as np
 from joblib import Parallel, delayed
 from scipy import ndimage
 
+from sk_mnist_cnn import MNISTNormalizer
+from sk_mnist_cnn._pieces import normalize
 from sk_mnist_cnn._pillow.cutting import SIDE, cut, show_in_mark
-from sk_mnist_cnn._pillow.mnist_format import normalize_ink
 from sk_mnist_cnn._pillow.page import INK, cut_out, find_marks, window
 from tests.benchmarks.pages import compose_clutter, compose_pages
 
@@ -31,7 +32,11 @@ class Pieces(NamedTuple):
     overlap: np.ndarray  # of shape (n,): intersection over union, in ink, with the digit it overlaps most
     labels: np.ndarray  # of shape (n,): of this digit
     digits: np.ndarray  # of shape (m, 28, 28), uint8: the pieces that are one digit, in MNIST's format
-    digit_labels: np.ndarray  # of shape (m,)
+
+    @property
+    def digit_labels(self):
+        """The labels of `digits`, of shape (m,)."""
+        return self.labels[self.overlap > _WHOLE]
 
 
 def write_and_cut(images, labels):
@@ -88,7 +93,7 @@ def label_pieces(written, turned, clutter):
 
 def _without_digits(images):
     n = len(images)
-    return Pieces(images, np.zeros(n), np.zeros(n, int), np.zeros((0, 28, 28), np.uint8), np.zeros(0, int))
+    return Pieces(images, np.zeros(n), np.zeros(n, int), np.zeros((0, 28, 28), np.uint8))
 
 
 def _of_pages(images, labels, seed):
@@ -105,9 +110,9 @@ def _of_pages(images, labels, seed):
                     overlaps.append(share)
                     owners.append(written[nearest[number]])
                     if share > _WHOLE:
-                        digits.append(normalize_ink(piece / piece.max(), 28, 20))
-    overlaps, owners = np.array(overlaps), np.array(owners)
-    return Pieces(np.array(shown), overlaps, owners, np.array(digits), owners[overlaps > _WHOLE])
+                        digits.append(piece)
+    digits = normalize(digits, MNISTNormalizer())
+    return Pieces(np.array(shown), np.array(overlaps), np.array(owners), digits)
 
 
 def _of_clutter(seed):
