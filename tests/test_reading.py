@@ -130,6 +130,13 @@ def test_thin_strokes_on_noisy_paper_are_found():
     assert len(find_digits(page.clip(0, 255).astype(np.uint8)).boxes) == 2
 
 
+def test_digits_on_very_noisy_paper_are_found(sample):
+    page = 60 + 0.6 * digits_in_a_row(sample, 5)
+    noise = np.random.default_rng(0).normal(0, 25, page.shape)
+    found = find_digits((page + noise).clip(0, 255).astype(np.uint8))
+    assert_allclose(found.boxes, find_digits(page).boxes, atol=3)
+
+
 def test_halves_above_each_other_are_joined_in_a_line(sample):
     page = digits_in_a_row(sample)
     top, left, bottom, right = find_digits(page).boxes[1]
@@ -262,6 +269,13 @@ def test_wide_strokes_along_ruled_lines_are_kept():
     page[:, 25::50] = page[25::50] = 190
     page[150:230, 320:330] = page[150:160, 270:330] = 0  # a 7, whose stem covers a ruled line
     assert_allclose(find_digits(page).boxes, [[150, 270, 230, 330]], atol=2)
+
+
+def test_a_one_that_covers_a_ruled_line_is_found():
+    page = np.full((400, 700), 255, np.uint8)
+    page[:, 25::50] = page[25::50] = 150
+    page[80:118, 323:329] = page[80:118, 350:356] = 0
+    assert_allclose(find_digits(page).boxes, [[80, 323, 118, 329], [80, 350, 118, 356]], atol=3)
 
 
 def test_wide_strokes_are_no_ruled_lines():

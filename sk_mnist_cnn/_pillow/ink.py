@@ -28,26 +28,30 @@ def find_page_ink(gray):
     -------
     ink : ndarray of shape (h, w), float32
     lines : ndarray of shape (h, w), float32
-        Median ink of the line that was removed.
-    removed : ndarray of shape (h, w), float32
-        Ink of this line.
+        Median ink of the line that was removed, or 0.
     noise : float
         Standard deviation of the noise of the paper.
     """
     contrast = _contrast(gray)
     quiet = np.abs(contrast - np.median(contrast))
     noise = 1.4826 * np.median(quiet)
-    strong = contrast[contrast > max(0.08, 6 * noise)]
-    if strong.size < 5:
-        nothing = np.zeros_like(contrast)
-        return nothing, nothing, nothing, 0.0
-    full = np.percentile(strong, 90)
-    with_lines = ink = np.clip(contrast / full, 0, 1)
-    lines = np.zeros_like(ink)
+    visible, lines = max(0.08, 6 * noise), np.zeros_like(contrast)
+    if (contrast > visible).sum() < 5:
+        return lines, lines, 0.0
+    full = _full_ink(contrast, visible)
+    ink = np.maximum(contrast / full, 0)
     for axis in (0, 1):
         ink, along = _remove_lines(ink, axis)
         lines = np.maximum(lines, along)
-    return ink, lines, with_lines - ink, noise / full
+    # If there are few digits, the lines were most of the ink.
+    darker = max(1, _full_ink(ink, visible / full))
+    return np.minimum(ink / darker, 1), lines / darker, noise / full / darker
+
+
+def _full_ink(ink, visible):
+    """Return about the ink of the darkest strokes."""
+    strong = ink[ink > visible]
+    return np.percentile(strong, 90) if strong.size else 0
 
 
 def _contrast(gray):

@@ -24,10 +24,10 @@ class Marks(NamedTuple):
 
 def find_marks(gray):
     """Return the marks of a page."""
-    ink, lines, removed, noise = find_page_ink(gray)
+    ink, lines, noise = find_page_ink(gray)
     labels, n_parts = ndimage.label(ink > max(INK, 3 * noise), np.ones((3, 3)))
     boxes, areas = _measure(labels, n_parts)
-    keep = are_strokes(ink, lines, removed, noise, labels, boxes, areas)
+    keep = are_strokes(ink, lines, noise, labels, boxes, areas)
     group = np.where(keep, np.arange(n_parts), -1)
     group = join_by_faint_ink(ink, max(0.5 * INK, 2 * noise), labels, boxes, group)
     boxes, group = unite(boxes, join_small_parts(labels, boxes, areas, group))

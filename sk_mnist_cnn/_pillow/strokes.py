@@ -5,18 +5,19 @@ from scipy import ndimage
 
 from .ink import darkest_of_line
 
+_DARK = 80  # percentile of the ink of a part that is compared with the lines near it
 _MIN_AREA = 6  # of a part of a digit, in pixels
 _LONG = 20  # length of a line, in units of its width
 _BAR = 3  # likewise, of a side of a frame
 _TOUCHING = 3  # pixels between an end of this side and a line, at most
-_AS_DARK = 0.8  # ink of the lines at the ends of this side, in units of its ink
 _STRONG = 5  # times the noise: the darkest pixel of a part
+_CLIPPED = 0.4  # mean of the ink of blank paper, in units of the noise, because negative ink is 0
 _SOFT = 0.1  # mean ink around a part, per ink of the part, and half of it for faint wide strokes:
 _FAINT = 0.7  # with less ink on average than most digits,
 _WIDE = 8  # and wider than this, in pixels
 
 
-def are_strokes(ink, lines, removed, noise, labels, boxes, areas):
+def are_strokes(ink, lines, noise, labels, boxes, areas):
     """Return which parts may be strokes of digits.
 
     Parameters
@@ -24,8 +25,6 @@ def are_strokes(ink, lines, removed, noise, labels, boxes, areas):
     ink : ndarray of shape (h, w)
     lines : ndarray of shape (h, w)
         Median ink of the line that was removed, or 0.
-    removed : ndarray of shape (h, w)
-        Ink of this line.
     noise : float
         Standard deviation of the ink where there is none.
     labels : ndarray of shape (h, w)
@@ -41,13 +40,13 @@ def are_strokes(ink, lines, removed, noise, labels, boxes, areas):
     """
     result = _have_shape_of_strokes(boxes, areas, ink.shape)
     result &= ~_are_on_lines(ink, lines, labels, boxes, areas)
-    near = ndimage.maximum_filter(removed, 2 * _TOUCHING + 1)
+    near = ndimage.maximum_filter(lines, 2 * _TOUCHING + 1)
     for number in np.flatnonzero(result):
         result[number] = not _is_between_lines(ink, near, labels, number, boxes[number])
     result &= ndimage.maximum(ink, labels, np.arange(1, len(boxes) + 1)) > _STRONG * noise
     large = np.append(False, areas >= _MIN_AREA)[labels] * labels
     for number in np.flatnonzero(result):
-        result[number] = _is_sharp(ink, large, number, boxes[number])
+        result[number] = _is_sharp(ink, noise, large, number, boxes[number])
     for number in np.flatnonzero(result & (areas > 100)):
         top, left, bottom, right = boxes[number]
         result[number] = not _is_frame(labels[top:bottom, left:right] == number + 1)
@@ -67,22 +66,22 @@ def _have_shape_of_strokes(boxes, areas, shape):
 
 
 def _are_on_lines(ink, lines, labels, boxes, areas):
-    """Return which parts are remains of lines. They are not darker than the lines near them."""
+    """Return which parts are remains of lines. Hardly any of their ink is darker than the lines near them."""
     near = ndimage.binary_dilation(lines > 0, np.ones((3, 3)))
     n_near = np.bincount(labels[near], minlength=len(boxes) + 1)[1:]
     result = n_near > 0.7 * areas
     for number in np.flatnonzero(result):
         top, left, bottom, right = boxes[number] + [-3, -3, 3, 3]
         place = np.s_[max(0, top) : bottom, max(0, left) : right]
-        mean = ink[place][labels[place] == number + 1].mean()
-        result[number] = mean < darkest_of_line(lines[place].max())
+        darkest = np.percentile(ink[place][labels[place] == number + 1], _DARK)
+        result[number] = darkest < darkest_of_line(lines[place].max())
     return result
 
 
 def _is_between_lines(ink, near, labels, number, box):
     """Return whether a part is the side of a frame, or a piece of a line that others cross.
 
-    It is straight, and ends on both sides at lines that were removed and are about as dark.
+    It is straight, and ends on both sides at lines that were removed and are as dark.
     """
     top, left, bottom, right = box
     if not near[top:bottom, left:right].any():
@@ -91,7 +90,7 @@ def _is_between_lines(ink, near, labels, number, box):
     ends = _ends_of_bar(np.argwhere(is_part))
     if ends is None:
         return False
-    return near[tuple((ends + box[:2]).T)].min() > _AS_DARK * ink[top:bottom, left:right][is_part].mean()
+    return near[tuple((ends + box[:2]).T)].min() >= ink[top:bottom, left:right][is_part].mean()
 
 
 def _ends_of_bar(points):
@@ -106,7 +105,7 @@ def _ends_of_bar(points):
     return np.rint(middle + np.outer([along.min(), along.max()], axes[0])).astype(int)
 
 
-def _is_sharp(ink, labels, number, box):
+def _is_sharp(ink, noise, labels, number, box):
     """Return whether the ink of a part ends at its outline, unlike that of stains and shadows."""
     height, width = box[2:] - box[:2]
     margin = max(3, max(height, width) // 20) + 2
@@ -121,7 +120,7 @@ def _is_sharp(ink, labels, number, box):
     others = (labels[place] > 0) & ~is_part
     free = around & ~ndimage.binary_dilation(others, np.ones((3, 3)))
     soft = _SOFT / 2 if is_wide and mean < _FAINT else _SOFT
-    return free.sum() > 0.2 * around.sum() and part_ink[free].mean() < soft * mean
+    return free.sum() > 0.2 * around.sum() and part_ink[free].mean() < soft * mean + _CLIPPED * noise
 
 
 def _is_frame(mark):
