@@ -7,8 +7,9 @@ import numpy as np
 
 from ._mnist_models import predict_proba
 from ._pillow.cutting import ends, show_in_mark
+from ._pillow.joining import find_pairs
 from ._pillow.mnist_format import normalize_ink
-from ._pillow.page import cut_out, find_marks, window
+from ._pillow.page import cut_out, find_marks, join, window
 from ._segmentation import choose, find_candidates, may_be_several
 from .normalization import MNISTNormalizer
 from .pretrained import load_pretrained, read_shipped
@@ -17,6 +18,8 @@ _MNIST = MNISTNormalizer()  # the format of the images for which the detector wa
 # A piece that is not a digit, by the detector or by the network for pieces.
 _TOO_NOVEL = 1.3
 _TOO_UNLIKELY = 0.03  # probability that it is exactly one digit
+
+_SURE = 0.95  # probability that two marks are one digit each, from which they are not joined
 
 
 class Pieces(NamedTuple):
@@ -46,9 +49,12 @@ def read_pieces(gray, normalizer, classifier):
     pieces : Pieces
     """
     marks = find_marks(gray)
-    inks = [cut_out(marks, number) for number in range(len(marks.boxes))]
-    are_digits = set(map(str, classifier.classes_)) <= set("0123456789")
-    read = _cut_and_read(inks, normalizer, classifier) if are_digits else _read(inks, normalizer, classifier)
+    inks = _cut_out_all(marks)
+    if set(map(str, classifier.classes_)) <= set("0123456789"):
+        marks, inks, digit_of_mark = _join_broken_digits(marks, inks)
+        read = _cut_and_read(inks, digit_of_mark, normalizer, classifier)
+    else:
+        read = _read(inks, normalizer, classifier)
     rejected = np.unique(read.mark[~read.is_digit])
     return Pieces(
         boxes=_locate(read.inks, read.mark, marks),
@@ -72,9 +78,41 @@ def _read(inks, normalizer, classifier):
     return _Read(inks, np.arange(len(inks)), probabilities, np.ones(len(inks), bool))
 
 
-def _cut_and_read(inks, normalizer, classifier):
-    """Cut marks into digits, and classify these."""
+def _join_broken_digits(marks, inks):
+    """Join the parts of broken digits; return the marks, their ink and the probabilities of `_recognize`."""
     digit_of_mark = _recognize(inks, inks)
+    pairs = _find_broken_digits(marks, digit_of_mark.sum(axis=1))
+    if len(pairs):
+        marks = join(marks, pairs)
+        inks = _cut_out_all(marks)
+        digit_of_mark = _recognize(inks, inks)
+    return marks, inks, digit_of_mark
+
+
+def _find_broken_digits(marks, is_one):
+    """Return pairs of marks and fragments that are more probably one digit together than one each.
+
+    Fragments are no digits, and left out if they are not joined.
+    """
+    pairs = find_pairs(np.concatenate([marks.boxes, marks.fragments]), len(marks.boxes))
+    apart = np.append(is_one, np.ones(len(marks.fragments)))[pairs].prod(axis=1)
+    pairs, apart = pairs[apart < _SURE], apart[apart < _SURE]
+    inks = [cut_out(marks, *pair) for pair in pairs]
+    together = _recognize(inks, inks).sum(axis=1)
+    is_broken = together > np.maximum(apart, 0.5)
+    broken = []
+    for i in np.argsort(-together):
+        if is_broken[i] and not np.isin(pairs[i], broken).any():
+            broken.append(pairs[i])
+    return np.array(broken, int).reshape(-1, 2)
+
+
+def _cut_out_all(marks):
+    return [cut_out(marks, number) for number in range(len(marks.boxes))]
+
+
+def _cut_and_read(inks, digit_of_mark, normalizer, classifier):
+    """Cut marks into digits, and classify these."""
     candidates = find_candidates(inks, may_be_several(inks, digit_of_mark.sum(axis=1)))
     pieces, mark = [piece.ink for piece in candidates.pieces], candidates.mark
     parts = slice(len(inks), None)

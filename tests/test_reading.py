@@ -230,6 +230,19 @@ def test_separates_digits_that_touch(sample, model):
     assert len(find_digits(pages[0].picture).boxes) < 12
 
 
+@pytest.mark.parametrize("index", [1, 38])
+def test_joins_the_parts_of_broken_digits(sample, model, index):
+    page = np.full((100, 100), 255, np.uint8)
+    page[30:58, 36:64] -= sample.x_test[index]
+    ((top, left, bottom, right),) = find_digits(page).boxes
+    middle = (left + right) // 2
+    page[top:bottom, middle - 1 : middle + 1] = 255
+    assert len(find_digits(page).boxes) == 2
+    digits = read_digits(model, page)
+    assert digits.lines == [str(sample.y_test[index])]
+    assert_allclose(digits.boxes, [[top, left, bottom, right]], atol=1)
+
+
 def test_predicts_once(sample, model, monkeypatch):
     calls = []
     original = CNNDigitClassifier.predict_proba

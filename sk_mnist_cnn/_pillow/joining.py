@@ -88,6 +88,32 @@ def _typical_height(boxes):
     return np.maximum.outer(typical, typical)
 
 
+def find_pairs(boxes, n_marks):
+    """Return pairs of a mark and another mark or fragment that are as near as two parts of one digit.
+
+    Together, they are about as high as the marks beside them.
+
+    Parameters
+    ----------
+    boxes : ndarray of shape (n, 4)
+        Of marks, and then of fragments.
+    n_marks : int
+
+    Returns
+    -------
+    pairs : ndarray of shape (n_pairs, 2)
+    """
+    top, left, bottom, right = boxes.T
+    beside, larger, _ = neighbors(boxes)
+    height = np.maximum.outer(bottom, bottom) - np.minimum.outer(top, top)
+    width = np.maximum.outer(right, right) - np.minimum.outer(left, left)
+    highest = np.where(beside, larger, (bottom - top)[:, np.newaxis]).max(axis=1, initial=0)
+    fits = (height < 1.2 * np.maximum.outer(highest, highest)) & (width < 1.4 * height)
+    fits &= np.maximum.outer(left, left) - np.minimum.outer(right, right) < 0.1 * height
+    fits &= np.maximum.outer(top, top) - np.minimum.outer(bottom, bottom) < 0.15 * height
+    return np.argwhere(np.triu(fits, 1)[:n_marks])
+
+
 def unite(boxes, group):
     """Return the boxes of the groups, and the number of the group of each box, -1 for those that are dropped.
 

@@ -17,9 +17,10 @@ class Marks(NamedTuple):
     """Marks in reading order, and their ink."""
 
     ink: np.ndarray  # of shape (h, w), from 0 to 1
-    labels: np.ndarray  # of shape (h, w): the number of the mark to which a pixel belongs, or -1
+    labels: np.ndarray  # of shape (h, w): the number of the mark or fragment to which a pixel belongs, or -1
     boxes: np.ndarray  # of shape (n, 4): top, left, bottom, right
     line: np.ndarray  # of shape (n,): number of the line
+    fragments: np.ndarray  # of shape (n_fragments, 4): boxes of what is too low for a mark, numbered from n
 
 
 def find_marks(gray):
@@ -33,11 +34,26 @@ def find_marks(gray):
     boxes, group = unite(boxes, join_small_parts(labels, boxes, areas, group))
     boxes, joined = unite(boxes, join_halves(boxes))
     group = np.append(joined, -1)[group]
-    line = _find_lines(boxes)
-    order, line = _reading_order(boxes, line, _is_high(boxes))
+    return _in_reading_order(ink, np.append(-1, group)[labels], boxes)
+
+
+def join(marks, pairs):
+    """Return the marks after joining pairs of marks and fragments. No number is in two pairs."""
+    boxes = np.concatenate([marks.boxes, marks.fragments])
+    group = np.arange(len(boxes))
+    group[pairs[:, 1]] = pairs[:, 0]
+    boxes, number = unite(boxes, group)
+    return _in_reading_order(marks.ink, np.append(number, -1)[marks.labels], boxes)
+
+
+def _in_reading_order(ink, labels, boxes):
+    """Return marks and fragments, of which `labels` are the indices in `boxes`."""
+    is_high = _is_high(boxes)
+    order, line = _reading_order(boxes, _find_lines(boxes), is_high)
+    fragments = np.flatnonzero(~is_high)
     number = np.full(len(boxes) + 1, -1)
-    number[order] = np.arange(len(order))
-    return Marks(ink, np.append(-1, number[group])[labels], boxes[order], line)
+    number[np.append(order, fragments)] = np.arange(len(boxes))
+    return Marks(ink, number[labels], boxes[order], line, boxes[fragments])
 
 
 def _measure(labels, n_parts):
@@ -72,15 +88,17 @@ def _reading_order(boxes, line, keep):
     return kept[order], rank[order]
 
 
-def window(marks, number):
-    """Return the rows and the columns of one mark, with a margin of one pixel."""
-    top, left, bottom, right = marks.boxes[number]
-    return np.s_[max(0, top - 1) : bottom + 1, max(0, left - 1) : right + 1]
+def window(marks, *numbers):
+    """Return the rows and columns of a mark, or of several marks and fragments, with a margin of a pixel."""
+    boxes = np.concatenate([marks.boxes, marks.fragments])[list(numbers)]
+    top, left = np.maximum(boxes[:, :2].min(axis=0) - 1, 0)
+    bottom, right = boxes[:, 2:].max(axis=0) + 1
+    return np.s_[top:bottom, left:right]
 
 
-def cut_out(marks, number):
-    """Return the ink of one mark in its window."""
-    place = window(marks, number)
+def cut_out(marks, *numbers):
+    """Return the ink of a mark, or of several marks and fragments, in their window."""
+    place = window(marks, *numbers)
     labels = marks.labels[place]
-    near = ndimage.binary_dilation(labels == number, np.ones((3, 3))) & np.isin(labels, (-1, number))
-    return np.where(near, marks.ink[place], 0)
+    is_near = ndimage.binary_dilation(np.isin(labels, numbers), np.ones((3, 3)))
+    return np.where(is_near & np.isin(labels, (-1, *numbers)), marks.ink[place], 0)
