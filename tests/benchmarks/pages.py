@@ -25,7 +25,9 @@ class Page(NamedTuple):
     owner: np.ndarray  # of shape (h, w): the number of the digit whose ink a pixel shows, or -1
 
 
-def compose_pages(images, labels, *, touching=0.0, length=(1, 8), random_state=0):
+def compose_pages(
+    images, labels, *, touching=0.0, length=(1, 8), n_lines=N_LINES, height=0, random_state=0
+):
     """Yield pages on which every image occurs once.
 
     Parameters
@@ -36,13 +38,17 @@ def compose_pages(images, labels, *, touching=0.0, length=(1, 8), random_state=0
         Share of neighbors that touch.
     length : tuple of int, default=(1, 8)
         Smallest and largest number of digits in a line.
+    n_lines : int, default=6
+        Number of lines on a page.
+    height : int, default=0
+        Smallest height of a page, in pixels.
     random_state : int or numpy.random.Generator, default=0
     """
     random = np.random.default_rng(random_state)
     order = random.permutation(len(images))
     page = 0
     while len(order):
-        lengths = random.integers(length[0], length[1] + 1, N_LINES)
+        lengths = random.integers(length[0], length[1] + 1, n_lines)
         groups = [group for group in np.split(order, lengths.cumsum())[:-1] if len(group)]
         order = order[lengths.sum() :]
         yield compose_page(
@@ -51,18 +57,21 @@ def compose_pages(images, labels, *, touching=0.0, length=(1, 8), random_state=0
             touching,
             PAPERS[page % len(PAPERS)],
             random,
+            height=height,
         )
         page += 1
 
 
-def compose_page(images, labels, touching, paper, random, sizes=_SIZES):
-    """Write each group of digits into a line of one page."""
+def compose_page(images, labels, touching, paper, random, sizes=_SIZES, height=0):
+    """Write each group of digits into a line of one page, which has at least this height."""
     written = [_write_line(group, touching, random, sizes) for group in images]
-    height = sum(ink.shape[0] for ink, *_ in written) + _MARGIN * (len(written) + 1)
+    used = sum(ink.shape[0] for ink, *_ in written) + _MARGIN * (len(written) + 1)
+    height = max(used, height)
     width = max(700, max(ink.shape[1] for ink, *_ in written) + 2 * _MARGIN)
     ink = np.zeros((height, width))
     owner = np.full(ink.shape, -1)
-    top, boxes, line, touches = _MARGIN, [], [], []
+    top = _MARGIN + random.integers(height - used + 1)
+    boxes, line, touches = [], [], []
     for number, (strokes, places, touch, position) in enumerate(written):
         left = random.integers(_MARGIN, width - _MARGIN - strokes.shape[1] + 1)
         place = np.s_[top : top + strokes.shape[0], left : left + strokes.shape[1]]
