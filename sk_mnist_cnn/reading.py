@@ -116,8 +116,8 @@ def read_digits(model: Estimator, picture: object) -> ReadDigits:
     """Read the handwritten digits of a page.
 
     Digits that touch are separated: marks that are unlike a digit are cut in several ways, and the most
-    probable segmentation is kept [1]_. Marks that are not digits are left out of the text. Read more in the
-    :ref:`User Guide <guide-reading>`.
+    probable segmentation is kept [1]_. The parts of broken digits are joined. Marks that are not digits are
+    left out of the text. Read more in the :ref:`User Guide <guide-reading>`.
 
     Parameters
     ----------
@@ -168,8 +168,8 @@ def read_digits(model: Estimator, picture: object) -> ReadDigits:
 
     Notes
     -----
-    If the classes are other than the digits 0 to 9, all marks are read, and none is cut, because the network
-    that separates digits and the detector of ``load_pretrained("mnist_novelty")`` only know digits.
+    If the classes are other than the digits 0 to 9, all marks are read as they are, because the network that
+    separates digits and the detector of ``load_pretrained("mnist_novelty")`` only know digits.
 
     References
     ----------
