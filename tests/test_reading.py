@@ -3,6 +3,7 @@
 import base64
 import io
 import re
+import tracemalloc
 from dataclasses import replace
 from difflib import SequenceMatcher
 from html import escape
@@ -152,6 +153,17 @@ def test_stains_with_soft_edges_are_no_digits(sample, darkness, radius, softness
     stain = darkness / (1 + np.exp((np.hypot(rows - 100, columns - 90) - radius) / softness))
     below = np.rint(255 - stain).astype(np.uint8)
     assert_allclose(find_digits(np.vstack([page, below])).boxes, find_digits(page).boxes, atol=1)
+
+
+def test_thousands_of_dots_take_little_memory():
+    page = np.full((600, 600), 255, np.uint8)
+    for row, column in np.ndindex(3, 3):
+        page[9 + row :: 15, 9 + column :: 15] = 0
+    tracemalloc.start()
+    assert len(find_digits(page).boxes) == 0
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 200 * page.size
 
 
 def test_frames_are_no_digits(sample):

@@ -2,8 +2,9 @@
 
 import numpy as np
 from scipy import ndimage
-from scipy.sparse import csgraph
 from scipy.spatial import KDTree
+
+from .pairs import connect, heights_beside, near
 
 MIN_HEIGHT = 7  # of a digit, in pixels
 
@@ -68,24 +69,17 @@ def _gap(labels, boxes, i, j):
 
 def join_halves(boxes):
     """Join marks that are above each other, and together as high as the marks beside them."""
-    top, left, bottom, right = boxes.T
-    height, width = bottom - top, right - left
-    typical = _typical_height(boxes)
-    common = np.minimum.outer(right, right) - np.maximum.outer(left, left)
-    gap = np.maximum.outer(top, top) - np.minimum.outer(bottom, bottom)
-    total = np.maximum.outer(bottom, bottom) - np.minimum.outer(top, top)
-    fits = (common > 0.5 * np.minimum.outer(width, width)) & (gap < 0.35 * typical)
-    fits &= (np.maximum.outer(height, height) < 0.8 * typical) & (total < 1.3 * typical)
-    _, group = csgraph.connected_components(fits, directed=False)
+    typical = np.array(
+        [np.percentile(heights, 70) if len(heights) > 2 else 0 for heights in heights_beside(boxes)]
+    )
+    pairs = near(boxes, 0.35 * typical.max(initial=0))
+    typical = np.maximum(typical[pairs.first], typical[pairs.second])
+    width = boxes[:, 3] - boxes[:, 1]
+    narrower = np.minimum(width[pairs.first], width[pairs.second])
+    fits = (pairs.above > 0.5 * narrower) & (pairs.beside > -0.35 * typical)
+    fits &= (pairs.larger < 0.8 * typical) & (pairs.height < 1.3 * typical)
+    group = connect(pairs.select(fits), len(boxes))
     return np.unique(group, return_index=True)[1][group]
-
-
-def _typical_height(boxes):
-    """Return the 70% quantile of the heights of the marks beside each pair of marks, 0 if there are few."""
-    beside, _, _ = neighbors(boxes)
-    height = boxes[:, 2] - boxes[:, 0]
-    typical = np.array([np.percentile(height[row], 70) if row.sum() > 2 else 0 for row in beside])
-    return np.maximum.outer(typical, typical)
 
 
 def find_pairs(boxes, n_marks):
@@ -103,15 +97,12 @@ def find_pairs(boxes, n_marks):
     -------
     pairs : ndarray of shape (n_pairs, 2)
     """
-    top, left, bottom, right = boxes.T
-    beside, larger, _ = neighbors(boxes)
-    height = np.maximum.outer(bottom, bottom) - np.minimum.outer(top, top)
-    width = np.maximum.outer(right, right) - np.minimum.outer(left, left)
-    highest = np.where(beside, larger, (bottom - top)[:, np.newaxis]).max(axis=1, initial=0)
-    fits = (height < 1.2 * np.maximum.outer(highest, highest)) & (width < 1.4 * height)
-    fits &= np.maximum.outer(left, left) - np.minimum.outer(right, right) < 0.1 * height
-    fits &= np.maximum.outer(top, top) - np.minimum.outer(bottom, bottom) < 0.15 * height
-    return np.argwhere(np.triu(fits, 1)[:n_marks])
+    highest = np.array([heights.max() for heights in heights_beside(boxes)])
+    pairs = near(boxes, 0.18 * highest.max(initial=0))
+    fits = pairs.height < 1.2 * np.maximum(highest[pairs.first], highest[pairs.second])
+    fits &= (pairs.width < 1.4 * pairs.height) & (pairs.first < n_marks)
+    fits &= (pairs.above > -0.1 * pairs.height) & (pairs.beside > -0.15 * pairs.height)
+    return np.stack(pairs.select(fits)[:2], axis=1)
 
 
 def unite(boxes, group):
@@ -129,13 +120,3 @@ def unite(boxes, group):
     result = np.full(len(group), -1)
     result[kept] = number
     return united, result
-
-
-def neighbors(boxes):
-    """Return which marks are beside each other, and the larger and the smaller height of each pair."""
-    top, left, bottom, right = boxes.T
-    height = bottom - top
-    overlap = np.minimum.outer(bottom, bottom) - np.maximum.outer(top, top)
-    gap = np.maximum.outer(left, left) - np.minimum.outer(right, right)
-    larger, smaller = np.maximum.outer(height, height), np.minimum.outer(height, height)
-    return (overlap >= 0.5 * smaller) & (gap < 4 * larger), larger, smaller

@@ -4,10 +4,10 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy import ndimage
-from scipy.sparse import csgraph
 
 from .ink import find_page_ink
-from .joining import MIN_HEIGHT, join_by_faint_ink, join_halves, join_small_parts, neighbors, unite
+from .joining import MIN_HEIGHT, join_by_faint_ink, join_halves, join_small_parts, unite
+from .pairs import connect, heights_beside, neighbors
 from .strokes import are_strokes
 
 INK = 0.3  # from which a pixel belongs to a stroke
@@ -65,16 +65,16 @@ def _measure(labels, n_parts):
 
 def _find_lines(boxes):
     """Return the line of each mark: neighbors of similar height are in one line."""
-    beside, larger, smaller = neighbors(boxes)
-    return csgraph.connected_components(beside & (larger < 2.5 * smaller), directed=False)[1]
+    pairs = neighbors(boxes)
+    return connect(pairs.select(pairs.larger < 2.5 * pairs.smaller), len(boxes))
 
 
 def _is_high(boxes):
     """Return which marks are high enough, in pixels and compared with the marks beside them."""
-    beside, larger, _ = neighbors(boxes)
     height = boxes[:, 2] - boxes[:, 0]
-    surroundings = [np.median(larger[i][beside[i]]) for i in range(len(boxes))]
-    return (height >= MIN_HEIGHT) & (height >= 0.4 * np.array(surroundings))
+    beside = zip(height, heights_beside(boxes), strict=True)
+    surroundings = np.array([np.median(np.maximum(*heights)) for heights in beside])
+    return (height >= MIN_HEIGHT) & (height >= 0.4 * surroundings)
 
 
 def _reading_order(boxes, line, keep):

@@ -25,9 +25,7 @@ class Page(NamedTuple):
     owner: np.ndarray  # of shape (h, w): the number of the digit whose ink a pixel shows, or -1
 
 
-def compose_pages(
-    images, labels, *, touching=0.0, length=(1, 8), n_lines=N_LINES, height=0, random_state=0
-):
+def compose_pages(images, labels, *, touching=0.0, length=(1, 8), n_lines=N_LINES, height=0, random_state=0):
     """Yield pages on which every image occurs once.
 
     Parameters
