@@ -92,10 +92,12 @@ def _join_broken_digits(marks, inks):
 def _find_broken_digits(marks, is_one):
     """Return pairs of marks and fragments that are more probably one digit together than one each.
 
-    Fragments are no digits, and left out if they are not joined.
+    What is not a digit, such as a fragment, would be left out if it is not joined.
     """
     pairs = find_pairs(np.concatenate([marks.boxes, marks.fragments]), len(marks.boxes))
-    apart = np.append(is_one, np.ones(len(marks.fragments)))[pairs].prod(axis=1)
+    is_one = np.append(is_one, np.zeros(len(marks.fragments)))[pairs]
+    left_out = is_one < _TOO_UNLIKELY
+    apart = np.where(left_out, 1, is_one).prod(axis=1) * ~left_out.all(axis=1)
     pairs, apart = pairs[apart < _SURE], apart[apart < _SURE]
     inks = [cut_out(marks, *pair) for pair in pairs]
     together = _recognize(inks, inks).sum(axis=1)

@@ -173,15 +173,16 @@ def test_frames_are_no_digits(sample):
     assert_array_equal(find_digits(framed).boxes, find_digits(page).boxes + 60)
 
 
-@pytest.mark.parametrize(("thickness", "slope"), [(3, 0), (8, 0), (4, 0.4)])
-def test_sides_of_cells_between_ruled_lines_are_no_digits(sample, thickness, slope):
+@pytest.mark.parametrize(("thickness", "slope", "noise"), [(3, 0, 0), (8, 0, 0), (4, 0.4, 0), (4, 0, 5)])
+def test_sides_of_cells_between_ruled_lines_are_no_digits(sample, thickness, slope, noise):
     page = np.pad(digits_in_a_row(sample), [(0, 100), (0, 0)], constant_values=255)
     expected = find_digits(page).boxes
     page[[120, 121, 160, 161]] = 0
     for row, left in product(range(120, 160), range(40, 160, 30)):
         shift = round(slope * (row - 140))
         page[row, left + shift : left + shift + thickness] = 0
-    assert_array_equal(find_digits(page).boxes, expected)
+    page = 30 + 0.75 * page + np.random.default_rng(0).normal(0, noise, page.shape)
+    assert_allclose(find_digits(page.astype(np.uint8)).boxes, expected, atol=1)
 
 
 @pytest.mark.parametrize("picture", [np.full((300, 200), 255, np.uint8), np.zeros((28, 28))])
@@ -242,7 +243,7 @@ def test_separates_digits_that_touch(sample, model):
     assert len(find_digits(pages[0].picture).boxes) < 12
 
 
-@pytest.mark.parametrize("index", [1, 38])
+@pytest.mark.parametrize("index", [38, 43])
 def test_joins_the_parts_of_broken_digits(sample, model, index):
     page = np.full((100, 100), 255, np.uint8)
     page[30:58, 36:64] -= sample.x_test[index]

@@ -10,6 +10,7 @@ _MIN_AREA = 6  # of a part of a digit, in pixels
 _LONG = 20  # length of a line, in units of its width
 _BAR = 3  # likewise, of a side of a frame
 _TOUCHING = 3  # pixels between an end of this side and a line, at most
+_AS_DARK = 0.9  # ink of the lines at the ends of this side, in units of its ink
 _STRONG = 5  # times the noise: the darkest pixel of a part
 _CLIPPED = 0.4  # mean of the ink of blank paper, in units of the noise, because negative ink is 0
 _SOFT = 0.1  # mean ink around a part, per ink of the part, and half of it for faint wide strokes:
@@ -81,7 +82,7 @@ def _are_on_lines(ink, lines, labels, boxes, areas):
 def _is_between_lines(ink, near, labels, number, box):
     """Return whether a part is the side of a frame, or a piece of a line that others cross.
 
-    It is straight, and ends on both sides at lines that were removed and are as dark.
+    It is straight, and ends on both sides at lines that were removed and are about as dark.
     """
     top, left, bottom, right = box
     if not near[top:bottom, left:right].any():
@@ -90,7 +91,7 @@ def _is_between_lines(ink, near, labels, number, box):
     ends = _ends_of_bar(np.argwhere(is_part))
     if ends is None:
         return False
-    return near[tuple((ends + box[:2]).T)].min() >= ink[top:bottom, left:right][is_part].mean()
+    return near[tuple((ends + box[:2]).T)].min() > _AS_DARK * ink[top:bottom, left:right][is_part].mean()
 
 
 def _ends_of_bar(points):
