@@ -1,4 +1,4 @@
-"""Cut the marks of a page into digits, and classify these. `read_digits` and the drawing page use it."""
+"""Join and cut the marks of a page, and classify the digits. `read_digits` and the drawing page use it."""
 
 from functools import lru_cache
 from typing import NamedTuple
@@ -7,9 +7,9 @@ import numpy as np
 
 from ._mnist_models import predict_proba
 from ._pillow.cutting import ends, show_in_mark
-from ._pillow.joining import find_pairs
+from ._pillow.joining import find_parts_of_one
 from ._pillow.mnist_format import normalize_ink
-from ._pillow.page import cut_out, find_marks, join, window
+from ._pillow.page import cut_out, cut_out_all, find_marks, join, window
 from ._segmentation import choose, find_candidates, may_be_several
 from .normalization import MNISTNormalizer
 from .pretrained import load_pretrained, read_shipped
@@ -49,7 +49,7 @@ def read_pieces(gray, normalizer, classifier):
     pieces : Pieces
     """
     marks = find_marks(gray)
-    inks = _cut_out_all(marks)
+    inks = cut_out_all(marks)
     if set(map(str, classifier.classes_)) <= set("0123456789"):
         marks, inks, digit_of_mark = _join_broken_digits(marks, inks)
         read = _cut_and_read(inks, digit_of_mark, normalizer, classifier)
@@ -84,7 +84,7 @@ def _join_broken_digits(marks, inks):
     pairs = _find_broken_digits(marks, digit_of_mark.sum(axis=1))
     if len(pairs):
         marks = join(marks, pairs)
-        inks = _cut_out_all(marks)
+        inks = cut_out_all(marks)
         digit_of_mark = _recognize(inks, inks)
     return marks, inks, digit_of_mark
 
@@ -92,25 +92,22 @@ def _join_broken_digits(marks, inks):
 def _find_broken_digits(marks, is_one):
     """Return pairs of marks and fragments that are more probably one digit together than one each.
 
-    What is not a digit, such as a fragment, would be left out if it is not joined.
+    A fragment, or a mark that is hardly one digit, does not count if the other one is a digit.
     """
-    pairs = find_pairs(np.concatenate([marks.boxes, marks.fragments]), len(marks.boxes))
-    is_one = np.append(is_one, np.zeros(len(marks.fragments)))[pairs]
-    left_out = is_one < _TOO_UNLIKELY
-    apart = np.where(left_out, 1, is_one).prod(axis=1) * ~left_out.all(axis=1)
+    pairs = find_parts_of_one(marks.boxes, len(marks.line))
+    is_one = np.append(is_one, np.zeros(len(marks.boxes) - len(is_one)))[pairs]
+    is_none = is_one < _TOO_UNLIKELY
+    apart = np.where(is_none, 1, is_one).prod(axis=1) * ~is_none.all(axis=1)
     pairs, apart = pairs[apart < _SURE], apart[apart < _SURE]
     inks = [cut_out(marks, *pair) for pair in pairs]
     together = _recognize(inks, inks).sum(axis=1)
     is_broken = together > np.maximum(apart, 0.5)
-    broken = []
-    for i in np.argsort(-together):
-        if is_broken[i] and not np.isin(pairs[i], broken).any():
-            broken.append(pairs[i])
+    broken, used = [], set()
+    for pair in pairs[is_broken][np.argsort(-together[is_broken])]:
+        if used.isdisjoint(pair):
+            broken.append(pair)
+            used.update(pair)
     return np.array(broken, int).reshape(-1, 2)
-
-
-def _cut_out_all(marks):
-    return [cut_out(marks, number) for number in range(len(marks.boxes))]
 
 
 def _cut_and_read(inks, digit_of_mark, normalizer, classifier):

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from ._fitted import Estimator
 from ._mnist_models import split_normalizer
 from ._pieces import read_pieces
-from ._pillow.page import cut_out, find_marks
+from ._pillow.page import cut_out_all, find_marks
 from ._pillow.reading import Page, read_page
 from .normalization import MNISTNormalizer
 
@@ -57,9 +57,9 @@ class ReadDigits:
 def find_digits(picture: object) -> FoundDigits:
     """Find the handwritten digits of a page, without a classifier.
 
-    Shadows, stains, ruled lines, frames and specks are left out, and broken strokes are joined. Digits that
-    touch are found as one; :func:`read_digits` separates them. Read more in the
-    :ref:`User Guide <guide-reading>`.
+    Shadows, stains, ruled lines, frames and specks are left out. The parts of a broken digit are joined if
+    their position shows that they belong together. Digits that touch are found as one. :func:`read_digits`
+    separates these, and joins more parts. Read more in the :ref:`User Guide <guide-reading>`.
 
     Parameters
     ----------
@@ -108,8 +108,8 @@ def find_digits(picture: object) -> FoundDigits:
     """
     page = read_page(picture, "picture")
     marks = find_marks(page.gray)
-    images = [_on_paper(cut_out(marks, number)) for number in range(len(marks.boxes))]
-    return FoundDigits(page.to_picture(marks.boxes), marks.line, images)
+    images = [_on_paper(ink) for ink in cut_out_all(marks)]
+    return FoundDigits(page.to_picture(marks.boxes[: len(images)]), marks.line, images)
 
 
 def read_digits(model: Estimator, picture: object) -> ReadDigits:

@@ -49,7 +49,7 @@ def find_page_ink(gray):
 
 
 def _full_ink(ink, visible):
-    """Return about the ink of the darkest strokes."""
+    """Return the 90% quantile of the visible ink, or 0 if there is none."""
     strong = ink[ink > visible]
     return np.percentile(strong, 90) if strong.size else 0
 
@@ -94,7 +94,8 @@ def _remove_lines(ink, axis):
     # The edges of wider strokes are nearly as thick as `_BESIDE`.
     is_line = (extent > 0.4 * length) & (extent > 20 * thickness) & (thickness < _BESIDE - _DRIFT)
     inside = labels > 0
-    level = np.append(0, ndimage.median(darkest[inside], labels[inside], np.arange(1, n_lines + 1)))[labels]
+    medians = ndimage.median(darkest[inside], labels[inside], np.arange(1, n_lines + 1))
+    level = np.append(0, medians).astype(ink.dtype)[labels]
     lines = np.where(np.append(False, is_line)[labels], lines, 0)
     lines = ndimage.minimum_filter1d(lines, _DRIFT - 2, axis=1 - axis)
     darkest = np.where(_are_wide(labels, axis), level, np.maximum(lines, level))

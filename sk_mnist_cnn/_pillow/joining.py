@@ -1,12 +1,14 @@
-"""Join the parts of broken strokes: to each part, the index of the part that it belongs to."""
+"""Find the parts of broken strokes, and join them."""
 
 import numpy as np
 from scipy import ndimage
 from scipy.spatial import KDTree
 
-from .pairs import connect, heights_beside, near
+from .pairs import connect, heights_beside, near_vertically
 
 MIN_HEIGHT = 7  # of a digit, in pixels
+_HIGHER = 1.2  # height of two parts of one digit, in units of the highest digit beside them, at most
+_ABOVE = 0.15  # vertical distance of two parts of one digit, in units of their height, at most
 
 
 def join_by_faint_ink(ink, faint, labels, boxes, group):
@@ -72,7 +74,7 @@ def join_halves(boxes):
     typical = np.array(
         [np.percentile(heights, 70) if len(heights) > 2 else 0 for heights in heights_beside(boxes)]
     )
-    pairs = near(boxes, 0.35 * typical.max(initial=0))
+    pairs = near_vertically(boxes, 0.35 * typical.max(initial=0))
     typical = np.maximum(typical[pairs.first], typical[pairs.second])
     width = boxes[:, 3] - boxes[:, 1]
     narrower = np.minimum(width[pairs.first], width[pairs.second])
@@ -82,10 +84,10 @@ def join_halves(boxes):
     return np.unique(group, return_index=True)[1][group]
 
 
-def find_pairs(boxes, n_marks):
+def find_parts_of_one(boxes, n_marks):
     """Return pairs of a mark and another mark or fragment that are as near as two parts of one digit.
 
-    Together, they are about as high as the marks beside them.
+    Together, they are not much higher than the marks beside them.
 
     Parameters
     ----------
@@ -98,10 +100,10 @@ def find_pairs(boxes, n_marks):
     pairs : ndarray of shape (n_pairs, 2)
     """
     highest = np.array([heights.max() for heights in heights_beside(boxes)])
-    pairs = near(boxes, 0.18 * highest.max(initial=0))
-    fits = pairs.height < 1.2 * np.maximum(highest[pairs.first], highest[pairs.second])
+    pairs = near_vertically(boxes, _ABOVE * _HIGHER * highest.max(initial=0))
+    fits = pairs.height < _HIGHER * np.maximum(highest[pairs.first], highest[pairs.second])
     fits &= (pairs.width < 1.4 * pairs.height) & (pairs.first < n_marks)
-    fits &= (pairs.above > -0.1 * pairs.height) & (pairs.beside > -0.15 * pairs.height)
+    fits &= (pairs.above > -0.1 * pairs.height) & (pairs.beside > -_ABOVE * pairs.height)
     return np.stack(pairs.select(fits)[:2], axis=1)
 
 

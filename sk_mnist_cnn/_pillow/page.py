@@ -14,13 +14,12 @@ INK = 0.3  # from which a pixel belongs to a stroke
 
 
 class Marks(NamedTuple):
-    """Marks in reading order, and their ink."""
+    """Marks in reading order, and then fragments, which are too low for a mark."""
 
     ink: np.ndarray  # of shape (h, w), from 0 to 1
     labels: np.ndarray  # of shape (h, w): the number of the mark or fragment to which a pixel belongs, or -1
-    boxes: np.ndarray  # of shape (n, 4): top, left, bottom, right
-    line: np.ndarray  # of shape (n,): number of the line
-    fragments: np.ndarray  # of shape (n_fragments, 4): boxes of what is too low for a mark, numbered from n
+    boxes: np.ndarray  # of shape (n + n_fragments, 4): top, left, bottom, right
+    line: np.ndarray  # of shape (n,): number of the line of each mark
 
 
 def find_marks(gray):
@@ -34,26 +33,25 @@ def find_marks(gray):
     boxes, group = unite(boxes, join_small_parts(labels, boxes, areas, group))
     boxes, joined = unite(boxes, join_halves(boxes))
     group = np.append(joined, -1)[group]
-    return _in_reading_order(ink, np.append(-1, group)[labels], boxes)
+    return _in_reading_order(ink, np.append(-1, group)[labels], boxes, _is_high(boxes))
 
 
 def join(marks, pairs):
     """Return the marks after joining pairs of marks and fragments. No number is in two pairs."""
-    boxes = np.concatenate([marks.boxes, marks.fragments])
-    group = np.arange(len(boxes))
+    group = np.arange(len(marks.boxes))
     group[pairs[:, 1]] = pairs[:, 0]
-    boxes, number = unite(boxes, group)
-    return _in_reading_order(marks.ink, np.append(number, -1)[marks.labels], boxes)
+    boxes, number = unite(marks.boxes, group)
+    is_mark = np.isin(np.arange(len(boxes)), number[: len(marks.line)])
+    return _in_reading_order(marks.ink, np.append(number, -1)[marks.labels], boxes, is_mark)
 
 
-def _in_reading_order(ink, labels, boxes):
+def _in_reading_order(ink, labels, boxes, is_mark):
     """Return marks and fragments, of which `labels` are the indices in `boxes`."""
-    is_high = _is_high(boxes)
-    order, line = _reading_order(boxes, _find_lines(boxes), is_high)
-    fragments = np.flatnonzero(~is_high)
+    order, line = _reading_order(boxes, _find_lines(boxes), is_mark)
+    order = np.append(order, np.flatnonzero(~is_mark))
     number = np.full(len(boxes) + 1, -1)
-    number[np.append(order, fragments)] = np.arange(len(boxes))
-    return Marks(ink, number[labels], boxes[order], line, boxes[fragments])
+    number[order] = np.arange(len(boxes))
+    return Marks(ink, number[labels], boxes[order], line)
 
 
 def _measure(labels, n_parts):
@@ -73,8 +71,8 @@ def _is_high(boxes):
     """Return which marks are high enough, in pixels and compared with the marks beside them."""
     height = boxes[:, 2] - boxes[:, 0]
     beside = zip(height, heights_beside(boxes), strict=True)
-    surroundings = np.array([np.median(np.maximum(*heights)) for heights in beside])
-    return (height >= MIN_HEIGHT) & (height >= 0.4 * surroundings)
+    surroundings = [np.median(np.maximum(own, others)) for own, others in beside]
+    return (height >= MIN_HEIGHT) & (height >= 0.4 * np.array(surroundings))
 
 
 def _reading_order(boxes, line, keep):
@@ -90,7 +88,7 @@ def _reading_order(boxes, line, keep):
 
 def window(marks, *numbers):
     """Return the rows and columns of a mark, or of several marks and fragments, with a margin of a pixel."""
-    boxes = np.concatenate([marks.boxes, marks.fragments])[list(numbers)]
+    boxes = marks.boxes[list(numbers)]
     top, left = np.maximum(boxes[:, :2].min(axis=0) - 1, 0)
     bottom, right = boxes[:, 2:].max(axis=0) + 1
     return np.s_[top:bottom, left:right]
@@ -102,3 +100,8 @@ def cut_out(marks, *numbers):
     labels = marks.labels[place]
     is_near = ndimage.binary_dilation(np.isin(labels, numbers), np.ones((3, 3)))
     return np.where(is_near & np.isin(labels, (-1, *numbers)), marks.ink[place], 0)
+
+
+def cut_out_all(marks):
+    """Return the ink of each mark."""
+    return [cut_out(marks, number) for number in range(len(marks.line))]

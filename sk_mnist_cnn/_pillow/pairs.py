@@ -23,7 +23,7 @@ class Pairs(NamedTuple):
         return Pairs(*(values[is_selected] for values in self))
 
 
-def near(boxes, distance=0):
+def near_vertically(boxes, distance=0):
     """Return all pairs of boxes whose vertical distance is at most `distance` pixels."""
     order = np.argsort(boxes[:, 0], kind="stable")
     top, bottom = boxes[order][:, [0, 2]].T
@@ -45,7 +45,7 @@ def near(boxes, distance=0):
 
 def neighbors(boxes):
     """Return the pairs of boxes that are beside each other in a line of text."""
-    pairs = near(boxes)
+    pairs = near_vertically(boxes)
     return pairs.select((pairs.beside >= 0.5 * pairs.smaller) & (pairs.above > -4 * pairs.larger))
 
 

@@ -12,7 +12,7 @@ _BAR = 3  # likewise, of a side of a frame
 _TOUCHING = 3  # pixels between an end of this side and a line, at most
 _AS_DARK = 0.9  # ink of the lines at the ends of this side, in units of its ink
 _STRONG = 5  # times the noise: the darkest pixel of a part
-_CLIPPED = 0.4  # mean of the ink of blank paper, in units of the noise, because negative ink is 0
+_CLIPPED = 0.4  # mean ink of blank paper, in units of the noise: negative values are set to 0
 _SOFT = 0.1  # mean ink around a part, per ink of the part, and half of it for faint wide strokes:
 _FAINT = 0.7  # with less ink on average than most digits,
 _WIDE = 8  # and wider than this, in pixels
@@ -67,15 +67,15 @@ def _have_shape_of_strokes(boxes, areas, shape):
 
 
 def _are_on_lines(ink, lines, labels, boxes, areas):
-    """Return which parts are remains of lines. Hardly any of their ink is darker than the lines near them."""
+    """Return which parts are remains of lines. At most a fifth of their ink is darker than these lines."""
     near = ndimage.binary_dilation(lines > 0, np.ones((3, 3)))
     n_near = np.bincount(labels[near], minlength=len(boxes) + 1)[1:]
     result = n_near > 0.7 * areas
     for number in np.flatnonzero(result):
         top, left, bottom, right = boxes[number] + [-3, -3, 3, 3]
         place = np.s_[max(0, top) : bottom, max(0, left) : right]
-        darkest = np.percentile(ink[place][labels[place] == number + 1], _DARK)
-        result[number] = darkest < darkest_of_line(lines[place].max())
+        dark = np.percentile(ink[place][labels[place] == number + 1], _DARK)
+        result[number] = dark < darkest_of_line(lines[place].max())
     return result
 
 

@@ -128,7 +128,7 @@ def _of_clutter(seed):
 def _cut_marks(picture, owner):
     """Yield the ink of each mark of a page, the ink of its pieces, and the part of `owner` in its window."""
     marks = find_marks(picture / np.float32(255))
-    for number in range(len(marks.boxes)):
+    for number in range(len(marks.line)):
         mark = cut_out(marks, number)
         yield mark, [piece.ink for piece in cut(mark)], owner[window(marks, number)]
 
