@@ -19,7 +19,7 @@ _MNIST = MNISTNormalizer()  # the format of the images for which the detector wa
 _TOO_NOVEL = 1.3
 _TOO_UNLIKELY = 0.03  # probability that it is exactly one digit
 
-_SURE = 0.95  # probability that two marks are one digit each, from which they are not joined
+_SURE = 0.95  # probability that both marks of a pair are digits, from which they are not joined
 
 
 class Pieces(NamedTuple):
@@ -90,9 +90,9 @@ def _join_broken_digits(marks, inks):
 
 
 def _find_broken_digits(marks, is_one):
-    """Return pairs of marks and fragments that are more probably one digit together than one each.
+    """Return pairs of marks and fragments whose joined ink is more probably one digit than each of them.
 
-    A fragment, or a mark that is hardly one digit, does not count if the other one is a digit.
+    If only one of the two may be a digit, the probability of the other one does not matter.
     """
     pairs = find_parts_of_one(marks.boxes, len(marks.line))
     is_one = np.append(is_one, np.zeros(len(marks.boxes) - len(is_one)))[pairs]

@@ -58,8 +58,9 @@ def find_digits(picture: object) -> FoundDigits:
     """Find the handwritten digits of a page, without a classifier.
 
     Shadows, stains, ruled lines, frames and specks are left out. The parts of a broken digit are joined if
-    their position shows that they belong together. Digits that touch are found as one. :func:`read_digits`
-    separates these, and joins more parts. Read more in the :ref:`User Guide <guide-reading>`.
+    their position shows that they belong together. Digits that touch are returned as one.
+    :func:`read_digits` separates them, and joins more broken digits. Read more in the
+    :ref:`User Guide <guide-reading>`.
 
     Parameters
     ----------
@@ -168,8 +169,8 @@ def read_digits(model: Estimator, picture: object) -> ReadDigits:
 
     Notes
     -----
-    If the classes are other than the digits 0 to 9, all marks are read as they are, because the network that
-    separates digits and the detector of ``load_pretrained("mnist_novelty")`` only know digits.
+    If the classes are other than the digits 0 to 9, marks are not joined, cut or rejected, because the network
+    that recognizes pieces and the detector of ``load_pretrained("mnist_novelty")`` only know digits.
 
     References
     ----------

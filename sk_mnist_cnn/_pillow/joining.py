@@ -7,8 +7,8 @@ from scipy.spatial import KDTree
 from .pairs import connect, heights_beside, near_vertically
 
 MIN_HEIGHT = 7  # of a digit, in pixels
-_HIGHER = 1.2  # height of two parts of one digit, in units of the highest digit beside them, at most
-_ABOVE = 0.15  # vertical distance of two parts of one digit, in units of their height, at most
+_HIGHER = 1.2  # largest height of two parts of one digit, in units of the highest box beside them
+_ABOVE = 0.15  # largest vertical distance of two parts of one digit, in units of their height
 
 
 def join_by_faint_ink(ink, faint, labels, boxes, group):
@@ -87,12 +87,12 @@ def join_halves(boxes):
 def find_parts_of_one(boxes, n_marks):
     """Return pairs of a mark and another mark or fragment that are as near as two parts of one digit.
 
-    Together, they are not much higher than the marks beside them.
+    Joined, they are not much higher than the highest box beside them.
 
     Parameters
     ----------
     boxes : ndarray of shape (n, 4)
-        Of marks, and then of fragments.
+        Boxes of the marks, followed by those of the fragments.
     n_marks : int
 
     Returns

@@ -14,7 +14,7 @@ INK = 0.3  # from which a pixel belongs to a stroke
 
 
 class Marks(NamedTuple):
-    """Marks in reading order, and then fragments, which are too low for a mark."""
+    """Marks in reading order, followed by fragments: ink that is too low to be a mark."""
 
     ink: np.ndarray  # of shape (h, w), from 0 to 1
     labels: np.ndarray  # of shape (h, w): the number of the mark or fragment to which a pixel belongs, or -1
@@ -37,7 +37,7 @@ def find_marks(gray):
 
 
 def join(marks, pairs):
-    """Return the marks after joining pairs of marks and fragments. No number is in two pairs."""
+    """Return the marks after joining pairs of marks and fragments. Each of them may be in one pair only."""
     group = np.arange(len(marks.boxes))
     group[pairs[:, 1]] = pairs[:, 0]
     boxes, number = unite(marks.boxes, group)
@@ -46,7 +46,7 @@ def join(marks, pairs):
 
 
 def _in_reading_order(ink, labels, boxes, is_mark):
-    """Return marks and fragments, of which `labels` are the indices in `boxes`."""
+    """Return marks and fragments. `labels` has the index in `boxes` for each pixel."""
     order, line = _reading_order(boxes, _find_lines(boxes), is_mark)
     order = np.append(order, np.flatnonzero(~is_mark))
     number = np.full(len(boxes) + 1, -1)

@@ -1,4 +1,4 @@
-"""Pairs of boxes that are near each other: few of all pairs, so that a page may have thousands of boxes."""
+"""Pairs of boxes that are near each other. All pairs of thousands of boxes would take much memory."""
 
 from typing import NamedTuple
 
@@ -15,8 +15,8 @@ class Pairs(NamedTuple):
     smaller: np.ndarray
     height: np.ndarray  # of both boxes together
     width: np.ndarray
-    beside: np.ndarray  # number of common rows, or minus the distance
-    above: np.ndarray  # number of common columns, or minus the distance
+    beside: np.ndarray  # number of common rows, or the negative vertical distance
+    above: np.ndarray  # number of common columns, or the negative horizontal distance
 
     def select(self, is_selected):
         """Return some of the pairs."""
@@ -60,6 +60,6 @@ def heights_beside(boxes):
 
 
 def connect(pairs, n_boxes):
-    """Return the number of the group of each box: all boxes that pairs connect are in one group."""
+    """Return the number of the group of each box. Boxes that are connected by pairs are in the same group."""
     graph = sparse.coo_array((np.ones(len(pairs.first)), pairs[:2]), (n_boxes, n_boxes))
     return sparse.csgraph.connected_components(graph, directed=False)[1]
