@@ -169,8 +169,8 @@ def read_digits(model: Estimator, picture: object) -> ReadDigits:
 
     Notes
     -----
-    If the classes are other than the digits 0 to 9, marks are not joined, cut or rejected, because the network
-    that recognizes pieces and the detector of ``load_pretrained("mnist_novelty")`` only know digits.
+    If the classes are other than the digits 0 to 9, marks are not joined, cut or rejected, because the
+    network that recognizes pieces and the detector of ``load_pretrained("mnist_novelty")`` only know digits.
 
     References
     ----------
