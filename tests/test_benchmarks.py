@@ -358,7 +358,7 @@ def test_training_is_continued_as_in_the_guide_and_in_the_example():
 def test_quick_reading(tmp_path):
     run_quick("tests.benchmarks.reading", tmp_path)
     rows = json.loads((tmp_path / "reading.json").read_text())["rows"]
-    assert len(rows) == 12
+    assert len(rows) == 14
     assert all(row["found"] > 0.8 for row in rows if "found" in row)
     assert "five-digit numbers read" in (tmp_path / "reading.rst").read_text()
 
