@@ -23,7 +23,7 @@ _SURE = 0.95  # probability that both marks of a pair are digits, from which the
 
 
 class Pieces(NamedTuple):
-    """All marks of a page in reading order, cut into digits."""
+    """All marks of a page in reading order, joined and cut into digits."""
 
     boxes: np.ndarray  # of shape (n, 4): top, left, bottom, right
     line: np.ndarray  # of shape (n,): number of the line
@@ -33,7 +33,7 @@ class Pieces(NamedTuple):
 
 
 def read_pieces(gray, normalizer, classifier):
-    """Find the marks of a page, cut them into digits, and classify these.
+    """Find the marks of a page, join and cut them into digits, and classify these.
 
     Parameters
     ----------

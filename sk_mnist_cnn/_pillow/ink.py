@@ -35,7 +35,8 @@ def find_page_ink(gray):
     contrast = _contrast(gray)
     quiet = np.abs(contrast - np.median(contrast))
     noise = 1.4826 * np.median(quiet)
-    visible, lines = max(0.08, 6 * noise), np.zeros_like(contrast)
+    visible = max(0.08, 6 * noise)
+    lines = np.zeros_like(contrast)
     if (contrast > visible).sum() < 5:
         return lines, lines, 0.0
     full = _full_ink(contrast, visible)

@@ -13,7 +13,7 @@ from scipy import ndimage
 from sk_mnist_cnn import MNISTNormalizer
 from sk_mnist_cnn._pieces import normalize
 from sk_mnist_cnn._pillow.cutting import SIDE, cut, show_in_mark
-from sk_mnist_cnn._pillow.page import INK, cut_out, find_marks, window
+from sk_mnist_cnn._pillow.page import INK, cut_out_all, find_marks, window
 from tests.benchmarks.pages import compose_clutter, compose_pages
 
 TOUCHING = 0.5  # share of neighbors
@@ -128,8 +128,7 @@ def _of_clutter(seed):
 def _cut_marks(picture, owner):
     """Yield the ink of each mark of a page, the ink of its pieces, and the part of `owner` in its window."""
     marks = find_marks(picture / np.float32(255))
-    for number in range(len(marks.line)):
-        mark = cut_out(marks, number)
+    for number, mark in enumerate(cut_out_all(marks)):
         yield mark, [piece.ink for piece in cut(mark)], owner[window(marks, number)]
 
 
