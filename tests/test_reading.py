@@ -199,6 +199,15 @@ def test_sides_of_cells_on_noisy_paper_are_no_digits(sample):
     assert_allclose(find_digits(cells + noise).boxes, find_digits(page).boxes, atol=1)
 
 
+def test_parts_at_the_edge_of_a_page_are_inside():
+    page = np.full((200, 300), 255, np.uint8)
+    page[100:102] = 0
+    for row, width in enumerate([8, 7, 6, 5, 2, 1], start=104):
+        page[row, -width:] = 0  # next to a ruled line
+    assert find_digits(page).boxes.shape == (0, 4)
+    assert (find_digits(page.T).boxes <= [300, 200, 300, 200]).all()
+
+
 @pytest.mark.parametrize("picture", [np.full((300, 200), 255, np.uint8), np.zeros((28, 28))])
 def test_a_blank_picture_has_no_digits(picture):
     found = find_digits(picture)

@@ -91,7 +91,8 @@ def _is_between_lines(ink, near, labels, number, box):
     ends = _ends_of_bar(np.argwhere(is_part))
     if ends is None:
         return False
-    return near[tuple((ends + box[:2]).T)].min() > _AS_DARK * ink[top:bottom, left:right][is_part].mean()
+    ends = np.clip(ends + box[:2], 0, np.array(near.shape) - 1)  # the axis of a part can leave the page
+    return near[tuple(ends.T)].min() > _AS_DARK * ink[top:bottom, left:right][is_part].mean()
 
 
 def _ends_of_bar(points):
