@@ -83,7 +83,7 @@ def export_onnx(estimator: Estimator, path: str | os.PathLike[str], *, embedding
     outputs = ("probabilities", "embeddings") if embeddings else ("probabilities",)
     model = pipeline_model(preprocessors, classifier, outputs)
     with replacing(target) as file:
-        file.write(model.SerializeToString())
+        file.write(model)
 
 
 def _exportable_steps(estimator):

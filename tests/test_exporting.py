@@ -67,6 +67,7 @@ def run(path, X):
 
 def assert_agrees(estimator, path, X, X_onnx=None, atol=1e-5):
     export_onnx(estimator, path)
+    onnx.checker.check_model(path, full_check=True)
     labels, probabilities = run(path, X if X_onnx is None else X_onnx)
     assert_allclose(probabilities, estimator.predict_proba(X), rtol=0, atol=atol)
     assert_array_equal(labels, estimator.predict(X))

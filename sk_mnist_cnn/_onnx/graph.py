@@ -9,7 +9,8 @@ Predictions run this graph, see `session`. An exported file adds scaling before 
 from importlib.metadata import version
 
 import numpy as np
-from onnx import TensorProto, helper, numpy_helper
+
+from .messages import batch, external_tensor, message, node, tensor
 
 # Of onnx 1.12 (2022): newer runtimes support it, and no activation below needs a later version.
 _OPSET, _IR_VERSION = 17, 8
@@ -79,32 +80,27 @@ class Graph:
         """Append a node, and return its name. An input is a name, or an array or number as a new constant."""
         output = output or f"{operator}_{len(self._nodes)}"
         names = [x if isinstance(x, str) else self.constant(x) for x in inputs]
-        self._nodes.append(helper.make_node(operator, names, [output], name=output, **attributes))
+        self._nodes.append([operator, names, output, attributes])
         return output
 
     def constant(self, value, name=None):
         """Append a constant, and return its name. A Python float is float32."""
         value = np.asarray(np.float32(value) if isinstance(value, float) else value)
         name = name or f"constant_{len(self._constants)}"
-        self._constants.append(
-            numpy_helper.from_array(value.astype(_exported(value.dtype), copy=False), name)
-        )
+        self._constants.append(tensor(name, value))
         return name
 
     def declare_external(self, name, shape):
         """Declare a constant in float32, whose values are not part of the model."""
-        constant = TensorProto(name=name, data_type=TensorProto.FLOAT, dims=shape)
-        constant.data_location = TensorProto.EXTERNAL
-        constant.external_data.add(key="location", value=name)
-        self._constants.append(constant)
+        self._constants.append(external_tensor(name, np.float32, shape))
 
     def declare_input(self, name, dtype, shape):
         """Declare an input of the model: a batch of any size, of arrays of this shape."""
-        self._inputs.append(_batch(name, dtype, shape))
+        self._inputs.append(batch(name, dtype, shape))
 
     def declare_output(self, name, dtype, shape):
         """Declare the output of any node as an output of the model."""
-        self._outputs.append(_batch(name, dtype, shape))
+        self._outputs.append(batch(name, dtype, shape))
 
     def add_embeddings(self, images, architecture, weights):
         """Append the layers of `architecture` except the last one and dropout.
@@ -128,7 +124,7 @@ class Graph:
                 x = self.add("Flatten", x, output=name)
             elif layer.kind == "dense":
                 x = activate(self, self.add("Gemm", x, next(weights), next(weights), output=name))
-        self._nodes[-1].name = self._nodes[-1].output[0] = "embeddings"
+        self._nodes[-1][2] = "embeddings"
 
     def add_probabilities(self, weights):
         """Append the last layer, from "embeddings" to "probabilities"."""
@@ -136,29 +132,23 @@ class Graph:
         self.add("Softmax", logits, axis=-1, output="probabilities")
 
     def model(self):
-        """Return the onnx.ModelProto of the graph."""
-        return helper.make_model(
-            helper.make_graph(self._nodes, "cnn", self._inputs, self._outputs, self._constants),
-            opset_imports=[helper.make_opsetid("", _OPSET)],
+        """Return the content of an ONNX file with this graph."""
+        graph = message(
+            "GraphProto",
+            node=[node(*arguments) for arguments in self._nodes],
+            name="cnn",
+            initializer=self._constants,
+            input=self._inputs,
+            output=self._outputs,
+        )
+        return message(
+            "ModelProto",
             ir_version=_IR_VERSION,
             producer_name="sk_mnist_cnn",
             producer_version=version("sk_mnist_cnn"),
+            graph=graph,
+            opset_import=message("OperatorSetIdProto", domain="", version=_OPSET),
         )
-
-
-def element_type(dtype):
-    """Return the ONNX element type of a NumPy dtype; strings have dtype object."""
-    return helper.np_dtype_to_tensor_dtype(_exported(np.dtype(dtype)))
-
-
-def _exported(dtype):
-    """Return the dtype of exported values: in native byte order, and float64 for longdouble."""
-    is_longdouble = dtype.kind == "f" and dtype.itemsize > 8
-    return np.dtype(np.float64) if is_longdouble else dtype.newbyteorder("=")
-
-
-def _batch(name, dtype, shape):
-    return helper.make_tensor_value_info(name, element_type(dtype), ["n", *shape])
 
 
 def _activation(name):

@@ -140,36 +140,43 @@ def _make_room(n_bytes):
 
 
 def _create(architecture, weights, output, drop):
-    """Create a session that computes in the thread that calls it, and logs errors only."""
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.enable_mem_pattern = False  # costs memory for every size of a batch
-    options.log_severity_level = 3
-    options.add_session_config_entry("session.disable_quant_qdq", "1")  # no graph is quantized
-    options.add_session_config_entry("session.use_env_allocators", str(int(_shares_arena)))
-    options.add_session_config_entry("session.use_device_allocator_for_initializers", "1")  # not the arena
     names = graph.external_names(architecture, output)
     used = weights[: len(names)]
     arrays = [np.require(array, requirements="CA") for array in graph.in_onnx_layout(used)]
     copies = [
         array for array, given in zip(arrays, used, strict=True) if not np.may_share_memory(array, given)
     ]
-    # The session reads the arrays where they are, but holds no references to them.
-    values = [onnxruntime.OrtValue.ortvalue_from_numpy(array) for array in arrays]
-    options.add_external_initializers(names, values)
-    model = _model(architecture, output)
     return _Session(
-        onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"]),
+        load(_model(architecture, output), dict(zip(names, arrays, strict=True))),
         copies,
         references=[weakref.ref(array, drop) for array in weights],
         n_bytes=OVERHEAD + sum(array.nbytes for array in arrays + copies),
     )
 
 
+def load(model, external=None):
+    """Return a session for the content of an ONNX file, which computes in the thread that calls it.
+
+    `external` has its external constants, by name. The session reads these arrays where they are, but holds
+    no references to them.
+    """
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.enable_mem_pattern = False  # costs memory for every size of a batch
+    options.log_severity_level = 3  # errors only
+    options.add_session_config_entry("session.disable_quant_qdq", "1")  # no graph is quantized
+    options.add_session_config_entry("session.use_env_allocators", str(int(_shares_arena)))
+    options.add_session_config_entry("session.use_device_allocator_for_initializers", "1")  # not the arena
+    external = external or {}
+    values = [onnxruntime.OrtValue.ortvalue_from_numpy(array) for array in external.values()]
+    options.add_external_initializers([*external], values)
+    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+
+
 @functools.lru_cache(maxsize=64)
 def _model(architecture, output):
-    """Return the serialized graph of all networks with an architecture."""
-    return graph.network(architecture, output=output).model().SerializeToString()
+    """Return the graph of all networks with an architecture."""
+    return graph.network(architecture, output=output).model()
 
 
 def _drop(key, pop=_sessions.pop):

@@ -30,7 +30,7 @@ def architecture(image_shape=(8, 8, 1), n_classes=4, **params):
 
 
 def run(model, X, output="probabilities"):
-    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
     return session.run([output], {"X": X})[0]
 
 
