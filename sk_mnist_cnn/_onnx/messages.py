@@ -77,9 +77,7 @@ def tensor(name, value):
     value = value.astype(_exported(value.dtype), copy=False)
     strings = value.dtype == object
     values = {"string_data": value.ravel().tolist()} if strings else {"raw_data": value.tobytes()}
-    return message(
-        "TensorProto", name=name, data_type=element_type(value.dtype), dims=value.shape, **values
-    )
+    return message("TensorProto", name=name, data_type=element_type(value.dtype), dims=value.shape, **values)
 
 
 def external_tensor(name, dtype, shape):
@@ -96,10 +94,10 @@ def external_tensor(name, dtype, shape):
 
 
 def batch(name, dtype, shape):
-    """Return the ValueInfoProto of a batch of any size, of arrays of this shape."""
+    """Return the ValueInfoProto of a batch of any size, of arrays of this shape; a str names any size."""
     dims = [
-        message("TensorShapeProto.Dimension", dim_param="n"),
-        *(message("TensorShapeProto.Dimension", dim_value=size) for size in shape),
+        message("TensorShapeProto.Dimension", **{"dim_param" if isinstance(size, str) else "dim_value": size})
+        for size in ("n", *shape)
     ]
     shape = message("TensorShapeProto", dim=dims)
     tensor_type = message("TypeProto.Tensor", elem_type=element_type(dtype), shape=shape)

@@ -154,14 +154,14 @@ def _create(architecture, weights, output, drop):
     )
 
 
-def load(model, external=None):
-    """Return a session for the content of an ONNX file, which computes in the thread that calls it.
+def load(model, external=None, n_threads=1):
+    """Return a session for the content of an ONNX file, which by default computes in the thread that calls it.
 
     `external` has its external constants, by name. The session reads these arrays where they are, but holds
     no references to them.
     """
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.intra_op_num_threads, options.inter_op_num_threads = n_threads, 1
     options.enable_mem_pattern = False  # costs memory for every size of a batch
     options.log_severity_level = 3  # errors only
     options.add_session_config_entry("session.disable_quant_qdq", "1")  # no graph is quantized
