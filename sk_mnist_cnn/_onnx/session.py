@@ -155,7 +155,7 @@ def _create(architecture, weights, output, drop):
 
 
 def load(model, external=None, n_threads=1):
-    """Return a session for the content of an ONNX file, which by default computes in the thread that calls it.
+    """Return a session for the content of an ONNX file, which computes in `n_threads`, or in its caller's.
 
     `external` has its external constants, by name. The session reads these arrays where they are, but holds
     no references to them.

@@ -1,7 +1,7 @@
 """Find digits and other marks with the page network, at every scale, and cut out each digit.
 
-The network predicts two maps. `centers` has a channel for each of `KINDS`, the probability that the center of
-such a mark is here; and the logarithms of its height and width, and the offset of its center. `ink` has the
+The network predicts two maps. `centers` has a channel for each of `KINDS`, the probability that the center
+of such a mark is here; and the logarithms of its height and width, and the offset of its center. `ink` has the
 probabilities that a pixel is ink of a digit and a part of a ruled line, and the way to the center of its digit.
 """
 
@@ -175,7 +175,7 @@ def _cut_out(level, box, middles):
 
 def _darkness(gray, own, any_ink):
     """Return the ink of a digit from 0 to 1: how far it is from the paper, where it is probable."""
-    mask = np.clip(own / _INK / 2, 0, 1)
+    mask = np.clip(own / max(min(2 * _INK, own.max()), 1e-6), 0, 1)
     is_paper, is_core = any_ink < _INK / 2, own > min(0.6, 0.8 * own.max())
     if not is_paper.any() or not is_core.any():
         return mask

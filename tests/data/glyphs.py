@@ -115,7 +115,7 @@ def font_glyphs(files, characters):
 _LOOP = [(0.5 - 0.5 * np.cos(a), 0.5 - 0.4 * np.sin(a)) for a in np.linspace(0, 6.4, 9)]
 _TOP = [(0.25 + 0.25 * np.sin(a), 0.45 + 0.33 * np.cos(a)) for a in np.linspace(-0.5, -6.3, 8)]
 _DRAWN = {
-    0: [[_LOOP], [*_LOOP[1:], (0.15, 0.75)], [[(0.1, 0.6), *_LOOP, (0.08, 0.4)]]],
+    0: [[_LOOP], [[*_LOOP[1:], (0.15, 0.75)]], [[(0.1, 0.6), *_LOOP, (0.08, 0.4)]]],
     1: [
         [[None, (0.35, 0.0), (0, 0.4), (1, 0.4)]],
         [[None, (0.6, -0.1), (0, 0.4), (1, 0.35)]],

@@ -1,12 +1,13 @@
 """Fit the networks and the novelty detector that ship with the package, and write their files.
 
-Run ``make pretrained`` in a checkout, or ``python -m tests.data.make_pretrained``. MNIST is read from the
-file whose path is in ``SK_MNIST_CNN_DATA``; if it is not set, Keras downloads MNIST. The command takes about
-half an hour on two cores. It prints the SHA-256 of each file, which `pretrained.py` verifies, and the scores
-in the documentation.
+Run ``make pretrained`` in a checkout, or ``python -m tests.data.make_pretrained FOLDER``, which installs the
+fonts in the folder with npm. MNIST is read from the file whose path is in ``SK_MNIST_CNN_DATA``. The command
+takes about half an hour on two cores. It prints the SHA-256 of each file, which `pretrained.py` verifies, and
+the scores in the documentation. `make_page_network` trains the network that finds digits on pages.
 """
 
 import os
+import sys
 from hashlib import sha256
 from pathlib import Path
 
@@ -23,34 +24,22 @@ from sk_mnist_cnn import (
     load_mnist,
     save_model,
 )
-from tests.data.pieces import draw_clutter, label_pieces, turn_and_cut, write_and_cut
+from tests.data.compose import load_composer
+from tests.data.glyphs import install_fonts
+from tests.data.hands import draw_digits
 
 DATA = Path(__file__).parents[2] / "sk_mnist_cnn" / "data"
-PIECE_PARAMS = {
-    "filters": (32, 64, 96),
-    "kernel_size": 3,
-    "pool_size": (2, 2, 1),
-    "conv_dropout": 0.05,
-    "dense_units": (96,),
-    "dense_dropout": 0.1,
-    "optimizer": "adam",
-    "learning_rate": 0.003,
-    "learning_rate_schedule": "one_cycle",
-    "epochs": 6,
-    "random_state": 0,
-}
-N_WRITTEN = 48_000  # training images on the pages; the rules of `read_digits` were chosen on the others
-N_TURNED = 9_000  # of these images that are also written on their side
-N_CLUTTER = 800  # pages without digits
+N_DRAWN = 60_000  # digits of many hands and pens
 
 
 def main():
-    """Fit what ships with the package on MNIST's training images."""
-    mnist = load_mnist(os.environ.get("SK_MNIST_CNN_DATA"))
-    written = write_and_cut(mnist.x_train[:N_WRITTEN], mnist.y_train[:N_WRITTEN])
-    make_piece_classifier(mnist, written, DATA / "mnist_pieces.skops")
+    """Fit what ships with the package on MNIST's training images, and on digits that are composed of them."""
+    (folder,) = sys.argv[1:]
+    path = os.environ["SK_MNIST_CNN_DATA"]
+    mnist = load_mnist(path)
     make_detector(mnist, DATA / "mnist_novelty.skops")
-    make_network(mnist, written, DATA / "mnist.skops")
+    install_fonts(folder)
+    make_network(mnist, draw_digits(load_composer(folder, path), N_DRAWN, 0), DATA / "mnist.skops")
 
 
 def make_detector(mnist, path):
@@ -60,18 +49,9 @@ def make_detector(mnist, path):
     print(f"outliers among the test images: {np.mean(detector.predict(mnist.x_test) < 0):.2%}")
 
 
-def make_piece_classifier(mnist, written, path):
-    """Train the network that recognizes pieces of marks which are exactly one digit, and write its file."""
-    turned = turn_and_cut(mnist.x_train[:N_TURNED], mnist.y_train[:N_TURNED])
-    X, y, sample_weight = label_pieces(written, turned, draw_clutter(N_CLUTTER))
-    classifier = CNNDigitClassifier(**PIECE_PARAMS, dtype="mixed_bfloat16", verbose=1)
-    write(classifier.fit(X, y, sample_weight=sample_weight), path)
-
-
-def make_network(mnist, written, path):
-    """Train the network on MNIST and on the same digits as `read_digits` cuts them, and write its file."""
-    X = np.concatenate([mnist.x_train, written.digits])
-    y = np.concatenate([mnist.y_train, written.digit_labels])
+def make_network(mnist, drawn, path):
+    """Train the network on MNIST and on drawn digits, and write its file."""
+    X, y = (np.concatenate(parts) for parts in zip((mnist.x_train, mnist.y_train), drawn, strict=True))
     # Half precision is faster on processors that support it.
     classifier = CNNDigitClassifier.from_recipe("best", random_state=0, dtype="mixed_bfloat16", verbose=1)
     model = make_pipeline(ImagePreprocessor(), classifier).fit(X, y)
