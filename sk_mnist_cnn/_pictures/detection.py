@@ -35,6 +35,7 @@ _BEST_HEIGHT = (
 _OVERLAP = 0.35  # intersection over union of two boxes of the same mark
 _INSIDE = 0.65  # share of a box that is inside of another one, for a part of a digit
 _INK = 0.35  # probability of ink in the image of a digit
+_FULL = 85  # percentile of the contrast of a digit's ink that becomes black
 
 
 class Detections(NamedTuple):
@@ -179,10 +180,10 @@ def _darkness(gray, own, any_ink):
     is_paper, is_core = any_ink < _INK / 2, own > min(0.6, 0.8 * own.max())
     if not is_paper.any() or not is_core.any():
         return mask
-    paper, full = np.median(gray[is_paper]), np.median(gray[is_core])
-    if abs(full - paper) < 2:
-        return mask
-    return np.clip((gray - paper) / (full - paper), 0, 1) * mask
+    paper = np.median(gray[is_paper])
+    contrast = gray - paper if np.median(gray[is_core]) > paper else paper - gray
+    full = np.percentile(contrast[is_core], _FULL)
+    return np.clip(contrast / full, 0, 1) * mask if full > 2 else mask
 
 
 def _enlarge(values, shape):

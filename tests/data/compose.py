@@ -1,8 +1,8 @@
 """Compose tiles of pages: digits on paper, and what else stands on paper.
 
 The training and the validation tiles of the page network. Every range is much wider than in most pictures,
-because a network that only saw neat pages finds digits on neat pages only. `photograph` adds the light and the
-camera.
+because a network that only saw neat pages finds digits on neat pages only. `photograph` adds the light and
+the camera.
 """
 
 from dataclasses import dataclass, field

@@ -1,6 +1,7 @@
 """Train the network that finds digits on pages: ``python -m tests.data.make_page_network --help``.
 
-The tiles are composed of the first 50,000 training images of MNIST, drawn digits, and fonts from npm. An interrupted run continues where it stopped: with the tiles that are in the folder, and the last epoch.
+The tiles are composed of the first 50,000 training images of MNIST, drawn digits, and fonts from npm. An
+interrupted run continues where it stopped: with the tiles that are in the folder, and the last epoch.
 """
 
 import argparse
