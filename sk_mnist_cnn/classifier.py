@@ -19,6 +19,7 @@ from ._checkpoint import open_checkpoint
 from ._fitting import prepare_fit, prepare_partial_fit, warn_if_not_converged
 from ._images import validate_images
 from ._pixels import warn_of_raw_pixels
+from ._process import refuse_fork
 from ._recipes import RECIPES, RecipeName
 from ._sklearn_callbacks import observed_fit
 from ._targets import is_number
@@ -412,7 +413,8 @@ class CNNDigitClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Trans
         OSError
             If the file of `checkpoint` can no longer be written, for instance on a full disk.
         RuntimeError
-            If TensorFlow does not execute eagerly: inside a `tf.Graph` or a `tf.function`.
+            In a process forked after TensorFlow was loaded, where TensorFlow's threads do not exist; or if
+            TensorFlow does not execute eagerly: inside a `tf.Graph` or a `tf.function`.
         TypeError
             If `X` is sparse, or the labels cannot be sorted, such as a mix of numbers and strings.
         ValueError
@@ -497,7 +499,7 @@ class CNNDigitClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Trans
         ImportError
             If TensorFlow is not installed, or Keras was imported with another backend.
         RuntimeError
-            If TensorFlow does not execute eagerly: inside a `tf.Graph` or a `tf.function`.
+            As in `fit`.
         TypeError
             If `X` is sparse.
         ValueError
@@ -553,6 +555,8 @@ class CNNDigitClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Trans
             ``activation="sparsemax"``. The others predict without TensorFlow.
         NotFittedError
             If the classifier is not fitted.
+        RuntimeError
+            For classifiers with ``dtype="float64"``, as in `fit`.
         TypeError
             If `X` is sparse.
         ValueError
@@ -713,8 +717,7 @@ class CNNDigitClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Trans
         NotFittedError
             If the classifier is not fitted.
         RuntimeError
-            In a process forked after TensorFlow was used, where TensorFlow's threads do not exist; or if
-            TensorFlow does not execute eagerly.
+            As in `fit`.
 
         See Also
         --------
@@ -839,6 +842,7 @@ def compute_output(
 
 def _engine():
     """Return the engine, imported at its first use, because importing TensorFlow takes seconds."""
+    refuse_fork()
     from ._keras import engine
 
     return engine

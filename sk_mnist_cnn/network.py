@@ -74,7 +74,7 @@ def build_cnn(
     ImportError
         If TensorFlow is not installed, or Keras was imported with another backend.
     RuntimeError
-        In a process forked after TensorFlow was used, where TensorFlow's threads do not exist.
+        In a process forked after TensorFlow was loaded, where TensorFlow's threads do not exist.
     TypeError
         If `dtype` is not a str.
     ValueError
@@ -109,7 +109,7 @@ def build_cnn(
         activation=activation,
         dtype=dtype,
     )
-    refuse_fork("A Keras model")
+    refuse_fork()
     from ._keras.network import build_network
 
     return build_network(architecture, conv_dropout=conv_dropout, dense_dropout=dense_dropout, seed=seed)

@@ -3,7 +3,6 @@
 import errno
 import io
 import json
-import multiprocessing
 import os
 import pickle
 import random
@@ -805,17 +804,6 @@ def test_digest_depends_on_content_shape_and_dtype():
     changed = rows.copy()
     changed[4999, 1] = 0
     assert digest(rows) != digest(changed)
-
-
-@pytest.mark.slow
-@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
-def test_resumes_in_a_forked_process(digits, path):
-    X, y = digits[0][:200], digits[1][:200]
-    clf = interrupt_fit(small_classifier(checkpoint=path), X, y, after=1)
-    with multiprocessing.get_context("fork").Pool(1) as pool:
-        resumed = pool.apply_async(clf.fit, (X, y)).get(timeout=120)
-    assert_same_training(resumed, small_classifier().fit(X, y))
-    assert list(path.parent.iterdir()) == []
 
 
 QUOTA = """

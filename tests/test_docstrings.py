@@ -146,6 +146,8 @@ def test_not_fitted_error_is_documented_where_it_is_raised(path, tmp_path, monke
 @pytest.mark.parametrize(
     ("path", "call"),
     [
+        ("CNNDigitClassifier.fit", lambda clf, X: small_classifier().fit(X, [0, 1])),
+        ("CNNDigitClassifier.partial_fit", lambda clf, X: small_classifier().partial_fit(X, [0, 1], [0, 1])),
         ("CNNDigitClassifier.model_", lambda clf, X: clf.model_),
         (
             "SaliencyDisplay.from_estimator",

@@ -10,7 +10,6 @@ from dataclasses import replace
 
 import numpy as np
 
-from .._process import in_worker_if_forked, refuse_fork
 from .._training import schedule_rates
 from .augmentation import Augmentation
 from .backend import keras, tf
@@ -44,7 +43,6 @@ def _eager(function):
     return run
 
 
-@in_worker_if_forked
 @_eager
 def train(run, checkpoint=None, observer=None):
     """Train a network for all epochs of a run, or until early stopping.
@@ -153,13 +151,11 @@ def _refuse_overflow(run, weights):
 @_eager
 def keras_model(architecture, config, weights):
     """Return a new compiled Keras model with the given weights."""
-    refuse_fork("A Keras model")
     optimizer = Optimizer.of_config(replace(config, learning_rate_schedule="constant")).build()
     rates = {"conv_dropout": config.conv_dropout, "dense_dropout": config.dense_dropout}
     return compiled_model(architecture, weights, optimizer, **rates)
 
 
-@in_worker_if_forked
 @_eager
 def predict(architecture, weights, rows, output="probabilities"):
     """Return an output of a network that ONNX Runtime does not support, as `_onnx.session.predict` does."""
