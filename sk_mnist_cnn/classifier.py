@@ -146,8 +146,9 @@ class CNNDigitClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Trans
         Path of a file in which `fit` saves the training state after every epoch. If the file exists, a `fit`
         with the same data and parameters resumes after the last saved epoch, and reaches the same weights as
         an uninterrupted fit; any other `fit` raises an error. The file is removed when `fit` succeeds. Fits
-        that run at the same time need different files. For searches, pass an existing directory, in which
-        each run has its own file; `random_state` must then be an integer.
+        that run at the same time need different files, since the last one to write replaces the file of the
+        others. For searches, pass an existing directory, in which each run has its own file; `random_state`
+        must then be an integer.
     dtype : {"float32", "float64", "mixed_bfloat16", "mixed_float16"}, default="float32"
         Keras dtype policy. Input of any dtype is cast to it a few batches at a time. Mixed precision is only
         used for training: ONNX Runtime predicts in float32. It is faster than "float32" only on processors
@@ -419,7 +420,7 @@ class CNNDigitClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Trans
             If `X` is sparse, or the labels cannot be sorted, such as a mix of numbers and strings.
         ValueError
             If the data or a parameter is not valid, the loss becomes infinite or NaN, or the file of
-            `checkpoint` is in use, is damaged or was saved by another run.
+            `checkpoint` is damaged or was saved by another run.
 
         Warns
         -----
@@ -454,7 +455,8 @@ class CNNDigitClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Trans
         """
         run = prepare_fit(self, X, y, sample_weight, (X_val, y_val, sample_weight_val))
         weights = None if is_number(sample_weight) else sample_weight  # scorers take one per sample
-        with open_checkpoint(run) as checkpoint, observed_fit(self, X, y, weights, run) as observer:
+        checkpoint = open_checkpoint(run)
+        with observed_fit(self, X, y, weights, run) as observer:
             state = _engine().train(run, checkpoint, observer)
             self._store(run, state, keep_optimizer=run.params["warm_start"])
             if checkpoint:

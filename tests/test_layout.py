@@ -43,7 +43,6 @@ LAYERS = (
         "_base",
         "_files",
         "_fingerprint",
-        "_lock",
         "_mnist_files",
         "_process",
         "_recipes",
