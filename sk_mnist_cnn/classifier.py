@@ -415,7 +415,8 @@ class CNNDigitClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Trans
             If the file of `checkpoint` can no longer be written, for instance on a full disk.
         RuntimeError
             In a process forked after TensorFlow was loaded, where TensorFlow's threads do not exist; or if
-            TensorFlow does not execute eagerly: inside a `tf.Graph` or a `tf.function`.
+            TensorFlow does not execute as by default: inside a `tf.Graph` or a `tf.function`, in the scope of
+            a `tf.distribute` strategy, or after ``tf.config.run_functions_eagerly(True)``.
         TypeError
             If `X` is sparse, or the labels cannot be sorted, such as a mix of numbers and strings.
         ValueError
