@@ -75,9 +75,9 @@ class CNNDigitClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Trans
         are no hidden dense layers: the softmax layer follows the blocks, and `dense_dropout` has no effect.
     dense_dropout : float in [0, 1), default=0.5
         Dropout rate after the first dense layer.
-    activation : str, default="relu"
-        Name of a Keras activation for all layers but the last. With "sparsemax", TensorFlow predicts instead
-        of ONNX Runtime.
+    activation : {"elu", "gelu", "leaky_relu", "linear", "mish", "relu", "relu6", "selu", "sigmoid", "silu", \
+            "softplus", "tanh"}, default="relu"
+        Name of a Keras activation for all layers but the last.
     optimizer : {"adadelta", "adam", "adamw", "rmsprop", "sgd"} or keras.optimizers.Optimizer, \
             default="adadelta"
         The optimizer: Adadelta [2]_, Adam [3]_, AdamW [4]_, RMSprop or stochastic gradient descent. An
@@ -554,8 +554,8 @@ class CNNDigitClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Trans
         Raises
         ------
         ImportError
-            If TensorFlow is not installed, for classifiers with ``dtype="float64"`` or
-            ``activation="sparsemax"``. The others predict without TensorFlow.
+            If TensorFlow is not installed, for classifiers with ``dtype="float64"``. The others predict
+            without TensorFlow.
         NotFittedError
             If the classifier is not fitted.
         RuntimeError
@@ -813,7 +813,7 @@ def compute_output(
     rows: NDArray[Any],
     output: Literal["probabilities", "embeddings"],
 ) -> NDArray[np.floating[Any]]:
-    """Return an output of a network for validated images, by ONNX Runtime if possible, or by TensorFlow.
+    """Return an output of a network for validated images, by ONNX Runtime or, in float64, by TensorFlow.
 
     Parameters
     ----------
@@ -831,9 +831,9 @@ def compute_output(
     ValueError
         If pixels are so large that the output is not finite.
     """
-    from ._onnx import graph, session
+    from ._onnx import session
 
-    predictor = session if graph.supports(architecture) else _engine()
+    predictor = _engine() if architecture.dtype == "float64" else session
     values = predictor.predict(architecture, weights, rows, output)
     if not np.isfinite(values).all():
         raise ValueError(

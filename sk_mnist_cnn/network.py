@@ -56,7 +56,8 @@ def build_cnn(
         are no hidden dense layers: the softmax layer follows the blocks, and `dense_dropout` has no effect.
     dense_dropout : float in [0, 1), default=0.5
         Dropout rate after the first dense layer.
-    activation : str, default="relu"
+    activation : {"elu", "gelu", "leaky_relu", "linear", "mish", "relu", "relu6", "selu", "sigmoid", "silu", \
+            "softplus", "tanh"}, default="relu"
         Name of a Keras activation for all layers but the last.
     dtype : {"float32", "float64", "mixed_float16", "mixed_bfloat16"}, default="float32"
         Keras dtype policy.
@@ -75,8 +76,6 @@ def build_cnn(
         If TensorFlow is not installed, or Keras was imported with another backend.
     RuntimeError
         In a process forked after TensorFlow was loaded, where TensorFlow's threads do not exist.
-    TypeError
-        If `dtype` is not a str.
     ValueError
         If a size is not an integer >= 1, a dropout rate is not in [0, 1), a sequence does not have one entry
         per block, or `activation` or `dtype` is not one of the names.

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from numpy.testing import assert_allclose, assert_array_equal
+from numpy.testing import assert_allclose
 
 from sk_mnist_cnn._keras import engine
 from sk_mnist_cnn._keras.backend import keras
@@ -148,18 +148,3 @@ def test_threads_can_predict_during_fits(digits):
         assert all(pool.map(predicts_the_same, range(8)))
     for thread in fits:
         thread.join()
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("output", ["predict_proba", "transform"])
-def test_sparsemax_predicts_in_full_precision_after_mixed_training(digits, output):
-    X, y = digits[0][:100], digits[1][:100]
-    mixed = small_classifier(activation="sparsemax", dtype="mixed_bfloat16", epochs=1).fit(X, y)
-    full = small_classifier(activation="sparsemax", epochs=1).fit(X, y)
-    full._weights = mixed._weights
-    assert_array_equal(getattr(mixed, output)(X), getattr(full, output)(X))
-
-
-def test_raises_for_sparsemax_in_half_precision(digits):
-    with pytest.raises(ValueError, match=r'dtype must not be "mixed_float16" with activation="sparsemax"'):
-        small_classifier(activation="sparsemax", dtype="mixed_float16").fit(*digits)
