@@ -121,9 +121,10 @@ class CNNDigitClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Trans
         to 1/14 of the image size, rounded: 2 pixels for 28x28 images. "affine" translates by up to 1/14,
         rotates by up to 10 degrees and zooms by up to 10%. "elastic" also displaces every pixel by a smooth
         random field [7]_, whose root mean square along each axis is 2% of the image size: 0.56 pixels for
-        28x28 images. Pixels from outside the image are 0. Keras preprocessing layers are copied and seeded;
-        they must keep the shape of the images, must not mix the images of a batch, and must not draw from
-        the global generators of Python or NumPy, as AugMix does.
+        28x28 images. Pixels from outside the image are 0. Keras preprocessing layers are copied and seeded.
+        They must keep the shape of the images. Layers that mix the images of a batch, such as MixUp, give
+        images that do not fit their labels, and layers that draw from the global generators of Python or
+        NumPy, such as AugMix, are not reproducible. Neither is checked.
     label_smoothing : float in [0, 1), default=0.0
         Fraction of the target probability that is spread evenly over all classes [8]_, in training and in
         `val_loss`. It usually raises the accuracy. With many training images, the probabilities become

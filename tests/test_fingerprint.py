@@ -265,14 +265,3 @@ def test_redefined_classes_do_not_share_a_graph():
     (optimizer, layer), (other_optimizer, other_layer) = define(), define()
     assert optimizer != other_optimizer
     assert layer != other_layer
-
-
-def test_variables_without_weight_decay_are_part_of_an_optimizer():
-    def optimizer(*names):
-        adam = keras.optimizers.AdamW()
-        adam.exclude_from_weight_decay(var_names=names)
-        return adam
-
-    assert fingerprint(optimizer()) == fingerprint(keras.optimizers.AdamW())
-    assert fingerprint(optimizer("bias")) not in (fingerprint(optimizer()), fingerprint(optimizer("kernel")))
-    assert fingerprint(optimizer("bias", "kernel")) == fingerprint(optimizer("kernel", "bias"))
