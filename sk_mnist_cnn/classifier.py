@@ -15,15 +15,13 @@ from sklearn.utils.validation import check_is_fitted
 
 from ._architecture import DTYPES, ActivationName, Architecture, DtypeName, Integers, WindowSizes
 from ._base import ImageEstimator, keep_types, snapshot
-from ._checkpoint import open_checkpoint
-from ._fitting import prepare_fit, prepare_partial_fit, warn_if_not_converged
 from ._images import validate_images
 from ._pixels import warn_of_raw_pixels
 from ._process import refuse_fork
 from ._recipes import RECIPES, RecipeName
 from ._sklearn_callbacks import observed_fit
-from ._targets import is_number
-from ._training import (
+from ._training.checkpoint import open_checkpoint
+from ._training.config import (
     AUGMENTATIONS,
     OPTIMIZERS,
     AugmentationName,
@@ -32,6 +30,8 @@ from ._training import (
     TrainingConfig,
     TrainingState,
 )
+from ._training.preparation import prepare_fit, prepare_partial_fit, warn_if_not_converged
+from ._training.targets import is_number
 
 if TYPE_CHECKING:
     import keras

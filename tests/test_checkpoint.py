@@ -21,13 +21,14 @@ from sklearn.base import clone
 from sklearn.datasets import load_digits
 from sklearn.model_selection import GridSearchCV
 
-from sk_mnist_cnn import CNNDigitClassifier, _checkpoint
+from sk_mnist_cnn import CNNDigitClassifier
 from sk_mnist_cnn._architecture import Architecture
-from sk_mnist_cnn._checkpoint import Checkpoint, open_checkpoint, saved_seed
-from sk_mnist_cnn._fingerprint import digest
 from sk_mnist_cnn._keras.backend import keras
-from sk_mnist_cnn._targets import ImageDataset
-from sk_mnist_cnn._training import TrainingConfig, TrainingRun, TrainingState
+from sk_mnist_cnn._training import checkpoint as checkpoint_module
+from sk_mnist_cnn._training.checkpoint import Checkpoint, open_checkpoint, saved_seed
+from sk_mnist_cnn._training.config import TrainingConfig, TrainingRun, TrainingState
+from sk_mnist_cnn._training.fingerprint import digest
+from sk_mnist_cnn._training.targets import ImageDataset
 from tests.estimators import same_training, small_classifier
 from tests.interrupting import interrupt_fit
 
@@ -602,7 +603,7 @@ def test_nothing_is_hashed_before_the_path_and_the_network_are_checked(digits, p
     def fail(*arrays):
         raise AssertionError("hashed")
 
-    monkeypatch.setattr(_checkpoint, "digest", fail)
+    monkeypatch.setattr(checkpoint_module, "digest", fail)
     with pytest.raises(ValueError, match="checkpoint must be a directory, or a file in an existing one"):
         small_classifier(checkpoint=path / "run.ckpt").fit(*digits)
     with pytest.raises(ValueError, match="kernel_size"):
@@ -687,7 +688,7 @@ def test_errors_of_the_machine_are_not_those_of_the_file(checkpoint, monkeypatch
     def fail(file):
         raise error
 
-    monkeypatch.setattr(_checkpoint, "read_members", fail)
+    monkeypatch.setattr(checkpoint_module, "read_members", fail)
     with pytest.raises(type(error)) as raised:
         checkpoint.load()
     assert raised.value is error

@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sk_mnist_cnn._fingerprint import fingerprint
 from sk_mnist_cnn._keras.augmentation import Augmentation
 from sk_mnist_cnn._keras.backend import keras
 from sk_mnist_cnn._keras.optimizers import Optimizer
+from sk_mnist_cnn._training.fingerprint import fingerprint
 
 layers = keras.layers
 schedules = keras.optimizers.schedules
@@ -183,7 +183,7 @@ def test_undetermined_content_has_no_fingerprint(value):
 
 SCRIPT = """
 import sys
-from sk_mnist_cnn._fingerprint import fingerprint
+from sk_mnist_cnn._training.fingerprint import fingerprint
 print(fingerprint([{"one", "two", "three"}, {"b": 1.5, "a": (True, None)}]))
 assert not {"keras", "tensorflow"} & sys.modules.keys()
 import keras

@@ -6,8 +6,8 @@ from functools import partial
 
 import numpy as np
 
-from .._fingerprint import fingerprint
-from .._training import AUGMENTATIONS
+from .._training.config import AUGMENTATIONS
+from .._training.fingerprint import fingerprint
 from .backend import keras, tf
 from .distortion import random_affine, random_elastic
 

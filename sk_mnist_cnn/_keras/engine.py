@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from .._training import schedule_rates
+from .._training.config import schedule_rates
 from .augmentation import Augmentation
 from .backend import keras, tf
 from .callbacks import EarlyStopping, copy_callbacks, training_callbacks

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .._fingerprint import fingerprint
+from .._training.fingerprint import fingerprint
 from .backend import default_floatx, keras, tf
 
 # The published method has no learning rate, which is the same as a learning rate of 1 (Zeiler, 2012,

@@ -11,7 +11,7 @@ import contextlib
 from dataclasses import replace
 from numbers import Real
 
-from .._training import TrainingState
+from .._training.config import TrainingState
 from .augmentation import Augmentation, reseed
 from .backend import BaseWrapper, default_floatx, keras, tf
 from .callbacks import has_batch_hooks

@@ -12,7 +12,7 @@ from functools import cached_property
 from numbers import Integral
 from pathlib import Path
 
-from ._files import (
+from .._files import (
     array_from_bytes,
     array_to_bytes,
     as_path,
@@ -22,8 +22,8 @@ from ._files import (
     replacing,
     write_members,
 )
-from ._fingerprint import digest, fingerprint
-from ._training import TrainingState, learning_rates
+from .config import TrainingState, learning_rates
+from .fingerprint import digest, fingerprint
 
 _WITHOUT_EFFECT = {"checkpoint", "verbose", "callbacks", "random_state"}
 

@@ -13,7 +13,7 @@ from sklearn.utils import check_consistent_length, column_or_1d
 
 from .._attribution import occlusion_saliency
 from .._fitted import Estimator, to_images
-from .._targets import encode_labels
+from .._training.targets import encode_labels
 from ._image_grid import imshow_params, labels_with_proba, plot_image_grid, rescale_pixels
 
 # Blue and orange of the color-blind safe palette of M. Okabe and K. Ito.

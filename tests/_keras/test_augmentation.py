@@ -8,7 +8,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from sk_mnist_cnn._keras.augmentation import Augmentation
 from sk_mnist_cnn._keras.backend import keras, tf
-from sk_mnist_cnn._training import AUGMENTATIONS
+from sk_mnist_cnn._training.config import AUGMENTATIONS
 from tests.estimators import same_training, small_classifier, tiny_classifier
 
 SHAPES = [(28, 28, 1), (8, 8, 1), (12, 20, 3), (1, 9, 1)]
