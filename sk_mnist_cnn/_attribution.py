@@ -1,44 +1,9 @@
-"""Gradient and occlusion saliency, which `SaliencyDisplay` and the drawing page show."""
+"""Occlusion saliency, which `SaliencyDisplay` and the drawing page show."""
 
 from numbers import Integral
 
 import numpy as np
 import pandas as pd
-
-
-def gradient_saliency(model, images, class_indices, background):
-    """Return the gradient of the log-odds of a class times the difference of each pixel from the background.
-
-    The log-odds are computed from the logits, since the gradient of the softmax vanishes where it saturates.
-
-    Parameters
-    ----------
-    model : keras.Model
-        A network whose last layer is dense with a softmax.
-    images : ndarray of shape (n, h, w, c)
-        Images in the form that the network accepts.
-    class_indices : ndarray of int of shape (n,)
-        Index of the class, for each image.
-    background : float
-        Pixel value that carries no information.
-
-    Returns
-    -------
-    saliency : ndarray of shape (n, h, w)
-        Sum over the channels.
-    """
-    from ._keras.backend import keras, tf
-
-    last = model.layers[-1]
-    features = keras.Model(model.inputs[0], last.input)
-    pixels = tf.constant(images, dtype=last.kernel.dtype)
-    is_class = tf.one_hot(class_indices, model.output_shape[-1], on_value=True, off_value=False)
-    with tf.GradientTape() as tape:
-        tape.watch(pixels)
-        logits = tf.cast(features(pixels), last.kernel.dtype) @ last.kernel + last.bias
-        other_logits = tf.where(is_class, -np.inf, logits)
-        log_odds = logits[is_class] - tf.reduce_logsumexp(other_logits, axis=1)
-    return np.sum(tape.gradient(log_odds, pixels) * (pixels - background), axis=-1)
 
 
 def occlusion_saliency(estimator, X, images, class_indices, background, patch_size):

@@ -5,7 +5,7 @@ from scipy import linalg
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, column_or_1d
 
-from ._targets import as_labels
+from ._training.targets import as_labels
 
 _IMAGES_PER_COMPONENT = 20
 _LEVELS = 127  # by which coordinates in [-1, 1] are multiplied to store them as int8

@@ -21,8 +21,7 @@ from zipfile import ZIP_STORED, BadZipFile, ZipFile
 
 import numpy as np
 
-# Longer names leave no room for the suffixes of temporary directories and locks: most file systems allow 255
-# bytes.
+# Longer names leave no room for the suffix of a temporary directory: most file systems allow 255 bytes.
 _MAX_NAME = 200
 
 _HEADER_READERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
@@ -93,17 +92,18 @@ def is_destination(path):
 def replacing(path):
     """Open a file that replaces `path` when the block succeeds, and is deleted when it fails.
 
-    Each writer has its own temporary directory, `path` with a random suffix and ".part" (see `name_stem`), so
-    that several can write to one path: the last one to finish replaces the others' file. A process that is
-    killed leaves its directory behind. The permissions of an existing file are kept, and symbolic links are
-    followed.
+    Each writer has its own temporary directory, `path` with a random suffix and ".part", so that several can
+    write to one path: the last one to finish replaces the others' file. A process that is killed leaves its
+    directory behind. The permissions of an existing file are kept, and symbolic links are followed.
 
     Yields
     ------
     file : binary file
     """
     path = Path(os.path.realpath(path))
-    with tempfile.TemporaryDirectory(".part", f"{name_stem(path)}.", path.parent) as directory:
+    with tempfile.TemporaryDirectory(
+        ".part", f"{_name_stem(path)}.", path.parent, ignore_cleanup_errors=True
+    ) as directory:
         complete = Path(directory, path.name)
         with complete.open("wb") as file:
             yield file
@@ -114,17 +114,8 @@ def replacing(path):
         os.replace(complete, path)
 
 
-def remove_leftovers(path):
-    """Delete the temporary directories of killed writers of `path`. No other writer may be running."""
-    path = Path(os.path.realpath(path))
-    pattern = re.escape(name_stem(path)) + r"\.[a-z0-9_]{8}\.part"  # as tempfile names them
-    for directory in path.parent.iterdir():
-        if re.fullmatch(pattern, directory.name) and directory.is_dir():
-            shutil.rmtree(directory, ignore_errors=True)
-
-
-def name_stem(path):
-    """Return the name to which suffixes are added for files next to `path`. A long name is hashed."""
+def _name_stem(path):
+    """Return the name to which a suffix is added for a directory next to `path`. A long name is hashed."""
     name = os.fsencode(path.name)
     return path.name if len(name) <= _MAX_NAME else hashlib.sha256(name).hexdigest()
 

@@ -10,7 +10,7 @@ from sklearn.utils import check_array, column_or_1d
 from sklearn.utils.validation import check_is_fitted
 
 from ._images import as_flat_rows, resolve_image_shape, to_array
-from ._targets import encode_labels
+from ._training.targets import encode_labels
 from .classifier import CNNDigitClassifier
 
 

@@ -15,13 +15,12 @@ from sklearn.utils.validation import check_is_fitted
 
 from ._architecture import DTYPES, ActivationName, Architecture, DtypeName, Integers, WindowSizes
 from ._base import ImageEstimator, keep_types, snapshot
-from ._checkpoint import open_checkpoint
-from ._fitting import prepare_fit, prepare_partial_fit, warn_if_not_converged
 from ._images import validate_images, warn_of_raw_pixels
+from ._process import refuse_fork
 from ._recipes import RECIPES, RecipeName
 from ._sklearn_callbacks import observed_fit
-from ._targets import is_number
-from ._training import (
+from ._training.checkpoint import open_checkpoint
+from ._training.config import (
     AUGMENTATIONS,
     OPTIMIZERS,
     AugmentationName,
@@ -30,6 +29,8 @@ from ._training import (
     TrainingConfig,
     TrainingState,
 )
+from ._training.preparation import prepare_fit, prepare_partial_fit, warn_if_not_converged
+from ._training.targets import is_number
 
 if TYPE_CHECKING:
     import keras
@@ -73,9 +74,9 @@ class CNNDigitClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Trans
         are no hidden dense layers: the softmax layer follows the blocks, and `dense_dropout` has no effect.
     dense_dropout : float in [0, 1), default=0.5
         Dropout rate after the first dense layer.
-    activation : str, default="relu"
-        Name of a Keras activation for all layers but the last. With "sparsemax", TensorFlow predicts instead
-        of ONNX Runtime.
+    activation : {"elu", "gelu", "leaky_relu", "linear", "mish", "relu", "relu6", "selu", "sigmoid", "silu", \
+            "softplus", "tanh"}, default="relu"
+        Name of a Keras activation for all layers but the last.
     optimizer : {"adadelta", "adam", "adamw", "rmsprop", "sgd"} or keras.optimizers.Optimizer, \
             default="adadelta"
         The optimizer: Adadelta [2]_, Adam [3]_, AdamW [4]_, RMSprop or stochastic gradient descent. An
@@ -119,9 +120,10 @@ class CNNDigitClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Trans
         to 1/14 of the image size, rounded: 2 pixels for 28x28 images. "affine" translates by up to 1/14,
         rotates by up to 10 degrees and zooms by up to 10%. "elastic" also displaces every pixel by a smooth
         random field [7]_, whose root mean square along each axis is 2% of the image size: 0.56 pixels for
-        28x28 images. Pixels from outside the image are 0. Keras preprocessing layers are copied and seeded;
-        they must keep the shape of the images, must not mix the images of a batch, and must not draw from
-        the global generators of Python or NumPy, as AugMix does.
+        28x28 images. Pixels from outside the image are 0. Keras preprocessing layers are copied and seeded.
+        They must keep the shape of the images. Layers that mix the images of a batch, such as MixUp, give
+        images that do not fit their labels, and layers that draw from the global generators of Python or
+        NumPy, such as AugMix, are not reproducible. Neither is checked.
     label_smoothing : float in [0, 1), default=0.0
         Fraction of the target probability that is spread evenly over all classes [8]_, in training and in
         `val_loss`. It usually raises the accuracy. With many training images, the probabilities become
@@ -144,8 +146,9 @@ class CNNDigitClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Trans
         Path of a file in which `fit` saves the training state after every epoch. If the file exists, a `fit`
         with the same data and parameters resumes after the last saved epoch, and reaches the same weights as
         an uninterrupted fit; any other `fit` raises an error. The file is removed when `fit` succeeds. Fits
-        that run at the same time need different files. For searches, pass an existing directory, in which
-        each run has its own file; `random_state` must then be an integer.
+        that run at the same time need different files, since the last one to write replaces the file of the
+        others. For searches, pass an existing directory, in which each run has its own file; `random_state`
+        must then be an integer.
     dtype : {"float32", "float64", "mixed_bfloat16", "mixed_float16"}, default="float32"
         Keras dtype policy. Input of any dtype is cast to it a few batches at a time. Mixed precision is only
         used for training: ONNX Runtime predicts in float32. It is faster than "float32" only on processors
@@ -411,12 +414,14 @@ class CNNDigitClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Trans
         OSError
             If the file of `checkpoint` can no longer be written, for instance on a full disk.
         RuntimeError
-            If TensorFlow does not execute eagerly: inside a `tf.Graph` or a `tf.function`.
+            In a process forked after TensorFlow was loaded, where TensorFlow's threads do not exist; or if
+            TensorFlow does not execute as by default: inside a `tf.Graph` or a `tf.function`, in the scope of
+            a `tf.distribute` strategy, or after ``tf.config.run_functions_eagerly(True)``.
         TypeError
             If `X` is sparse, or the labels cannot be sorted, such as a mix of numbers and strings.
         ValueError
             If the data or a parameter is not valid, the loss becomes infinite or NaN, or the file of
-            `checkpoint` is in use, is damaged or was saved by another run.
+            `checkpoint` is damaged or was saved by another run.
 
         Warns
         -----
@@ -451,7 +456,8 @@ class CNNDigitClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Trans
         """
         run = prepare_fit(self, X, y, sample_weight, (X_val, y_val, sample_weight_val))
         weights = None if is_number(sample_weight) else sample_weight  # scorers take one per sample
-        with open_checkpoint(run) as checkpoint, observed_fit(self, X, y, weights, run) as observer:
+        checkpoint = open_checkpoint(run)
+        with observed_fit(self, X, y, weights, run) as observer:
             state = _engine().train(run, checkpoint, observer)
             self._store(run, state, keep_optimizer=run.params["warm_start"])
             if checkpoint:
@@ -496,7 +502,7 @@ class CNNDigitClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Trans
         ImportError
             If TensorFlow is not installed, or Keras was imported with another backend.
         RuntimeError
-            If TensorFlow does not execute eagerly: inside a `tf.Graph` or a `tf.function`.
+            As in `fit`.
         TypeError
             If `X` is sparse.
         ValueError
@@ -548,10 +554,12 @@ class CNNDigitClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Trans
         Raises
         ------
         ImportError
-            If TensorFlow is not installed, for classifiers with ``dtype="float64"`` or
-            ``activation="sparsemax"``. The others predict without TensorFlow.
+            If TensorFlow is not installed, for classifiers with ``dtype="float64"``. The others predict
+            without TensorFlow.
         NotFittedError
             If the classifier is not fitted.
+        RuntimeError
+            For classifiers with ``dtype="float64"``, as in `fit`.
         TypeError
             If `X` is sparse.
         ValueError
@@ -712,8 +720,7 @@ class CNNDigitClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Trans
         NotFittedError
             If the classifier is not fitted.
         RuntimeError
-            In a process forked after TensorFlow was used, where TensorFlow's threads do not exist; or if
-            TensorFlow does not execute eagerly.
+            As in `fit`.
 
         See Also
         --------
@@ -806,7 +813,7 @@ def compute_output(
     rows: NDArray[Any],
     output: Literal["probabilities", "embeddings"],
 ) -> NDArray[np.floating[Any]]:
-    """Return an output of a network for validated images, by ONNX Runtime if possible, or by TensorFlow.
+    """Return an output of a network for validated images, by ONNX Runtime or, in float64, by TensorFlow.
 
     Parameters
     ----------
@@ -824,9 +831,9 @@ def compute_output(
     ValueError
         If pixels are so large that the output is not finite.
     """
-    from ._onnx import graph, session
+    from ._onnx import session
 
-    predictor = session if graph.supports(architecture) else _engine()
+    predictor = _engine() if architecture.dtype == "float64" else session
     values = predictor.predict(architecture, weights, rows, output)
     if not np.isfinite(values).all():
         raise ValueError(
@@ -838,6 +845,7 @@ def compute_output(
 
 def _engine():
     """Return the engine, imported at its first use, because importing TensorFlow takes seconds."""
+    refuse_fork()
     from ._keras import engine
 
     return engine

@@ -43,7 +43,7 @@ def export_onnx(estimator: Estimator, path: str | os.PathLike[str], *, embedding
     TypeError
         If `estimator` does not end in a CNNDigitClassifier, or `path` is neither a str nor a PathLike.
     ValueError
-        If the pipeline has another step, the activation is "sparsemax", or the labels are not numbers,
+        If the pipeline has another step, or the labels are not numbers,
         booleans or strings.
 
     See Also

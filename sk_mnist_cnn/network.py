@@ -56,7 +56,8 @@ def build_cnn(
         are no hidden dense layers: the softmax layer follows the blocks, and `dense_dropout` has no effect.
     dense_dropout : float in [0, 1), default=0.5
         Dropout rate after the first dense layer.
-    activation : str, default="relu"
+    activation : {"elu", "gelu", "leaky_relu", "linear", "mish", "relu", "relu6", "selu", "sigmoid", "silu", \
+            "softplus", "tanh"}, default="relu"
         Name of a Keras activation for all layers but the last.
     dtype : {"float32", "float64", "mixed_float16", "mixed_bfloat16"}, default="float32"
         Keras dtype policy.
@@ -74,9 +75,7 @@ def build_cnn(
     ImportError
         If TensorFlow is not installed, or Keras was imported with another backend.
     RuntimeError
-        In a process forked after TensorFlow was used, where TensorFlow's threads do not exist.
-    TypeError
-        If `dtype` is not a str.
+        In a process forked after TensorFlow was loaded, where TensorFlow's threads do not exist.
     ValueError
         If a size is not an integer >= 1, a dropout rate is not in [0, 1), a sequence does not have one entry
         per block, or `activation` or `dtype` is not one of the names.
@@ -109,7 +108,7 @@ def build_cnn(
         activation=activation,
         dtype=dtype,
     )
-    refuse_fork("A Keras model")
+    refuse_fork()
     from ._keras.network import build_network
 
     return build_network(architecture, conv_dropout=conv_dropout, dense_dropout=dense_dropout, seed=seed)

@@ -10,7 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 from ._base import installed_versions
 from ._fitted import Estimator, find_images, fitted_steps, predict_labels_and_proba
 from ._report.report import EvaluationReport
-from ._targets import encode_labels
+from ._training.targets import encode_labels
 from .classifier import CNNDigitClassifier
 
 __all__ = ["EvaluationReport", "evaluation_report"]

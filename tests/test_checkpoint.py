@@ -3,14 +3,12 @@
 import errno
 import io
 import json
-import multiprocessing
 import os
 import pickle
 import random
 import subprocess
 import sys
 import textwrap
-import threading
 import time
 from functools import partial
 from pathlib import Path
@@ -23,13 +21,14 @@ from sklearn.base import clone
 from sklearn.datasets import load_digits
 from sklearn.model_selection import GridSearchCV
 
-from sk_mnist_cnn import CNNDigitClassifier, _checkpoint
+from sk_mnist_cnn import CNNDigitClassifier
 from sk_mnist_cnn._architecture import Architecture
-from sk_mnist_cnn._checkpoint import Checkpoint, open_checkpoint, saved_seed
-from sk_mnist_cnn._fingerprint import digest
 from sk_mnist_cnn._keras.backend import keras
-from sk_mnist_cnn._targets import ImageDataset
-from sk_mnist_cnn._training import TrainingConfig, TrainingRun, TrainingState
+from sk_mnist_cnn._training import checkpoint as checkpoint_module
+from sk_mnist_cnn._training.checkpoint import Checkpoint, open_checkpoint, saved_seed
+from sk_mnist_cnn._training.config import TrainingConfig, TrainingRun, TrainingState
+from sk_mnist_cnn._training.fingerprint import digest
+from sk_mnist_cnn._training.targets import ImageDataset
 from tests.estimators import same_training, small_classifier
 from tests.interrupting import interrupt_fit
 
@@ -404,20 +403,17 @@ def test_returns_none_without_a_file(path):
 
 
 def test_an_open_checkpoint_holds_the_state_that_was_saved_before(checkpoint):
-    with open_checkpoint(tiny_run(checkpoint.path)) as opened:
-        opened.save(state(best_epoch=2))
+    opened = open_checkpoint(tiny_run(checkpoint.path))
+    opened.save(state(best_epoch=2))
     assert repr(opened.resumed) == repr(state())
     checkpoint.remove()
-    with open_checkpoint(tiny_run(checkpoint.path)) as opened:
-        assert opened.resumed is None
+    assert open_checkpoint(tiny_run(checkpoint.path)).resumed is None
 
 
 def test_symbolic_links_are_followed(checkpoint, tmp_path):
     link = tmp_path / "link.ckpt"
     link.symlink_to(checkpoint.path)
-    message = pytest.raises(ValueError, match="one fit at a time")
-    with open_checkpoint(tiny_run(checkpoint.path)), message, open_checkpoint(tiny_run(link)):
-        pass
+    assert repr(Checkpoint(tiny_run(link)).load()) == repr(state())
     Checkpoint(tiny_run(link)).remove()
     assert checkpoint.load() is None
 
@@ -600,14 +596,14 @@ def test_fit_raises_for_a_forged_state(digits, path, changes):
         clf.fit(*digits)
 
 
-# Paths and locks
+# Paths
 
 
 def test_nothing_is_hashed_before_the_path_and_the_network_are_checked(digits, path, monkeypatch):
     def fail(*arrays):
         raise AssertionError("hashed")
 
-    monkeypatch.setattr(_checkpoint, "digest", fail)
+    monkeypatch.setattr(checkpoint_module, "digest", fail)
     with pytest.raises(ValueError, match="checkpoint must be a directory, or a file in an existing one"):
         small_classifier(checkpoint=path / "run.ckpt").fit(*digits)
     with pytest.raises(ValueError, match="kernel_size"):
@@ -616,76 +612,33 @@ def test_nothing_is_hashed_before_the_path_and_the_network_are_checked(digits, p
         small_classifier(checkpoint=path).fit(*digits)
 
 
-def test_raises_if_another_fit_uses_the_file(digits, path):
+@pytest.mark.parametrize("after", [None, 1])
+def test_fit_changes_no_other_file(digits, path, after):
+    names = "run.ckpt.lock", "run.ckpt.part", "run.ckpt.bak", "run.lock"
+    others = {path.with_name(name) for name in names} | {path.with_name("run.ckpt.abcdefgh.part") / "file"}
+    path.with_name("run.ckpt.abcdefgh.part").mkdir()
+    for other in others:
+        other.write_bytes(b"mine")
+    clf = small_classifier(checkpoint=path)
+    if after:
+        interrupt_fit(clf, *digits, after=after)
+    clf.fit(*digits)
+    assert {file for file in path.parent.rglob("*") if file.is_file()} == others
+    assert {other.read_bytes() for other in others} == {b"mine"}
+
+
+def test_the_last_of_two_fits_at_one_time_wins(digits, path):
+    """The inner fit saves to the same file, and removes it; then the outer one saves again."""
+
     class FitAnother(keras.callbacks.Callback):
-        def on_train_begin(self, logs=None):
-            small_classifier(checkpoint=path).fit(*digits)
+        def on_epoch_begin(self, epoch, logs=None):
+            if epoch == 1:
+                path.unlink()  # otherwise the inner fit would resume the outer one
+                small_classifier(checkpoint=path, epochs=1).fit(*digits)
 
-    clf = small_classifier(checkpoint=path, callbacks=[FitAnother()])
-    with pytest.raises(ValueError, match=r"used by one fit at a time, got '.*run\.ckpt', .* Wait"):
-        clf.fit(*digits)
+    clf = small_classifier(checkpoint=path, epochs=2, callbacks=[FitAnother()]).fit(*digits)
+    assert_same_training(clf, small_classifier(epochs=2).fit(*digits))
     assert list(path.parent.iterdir()) == []
-    clf.set_params(callbacks=None).fit(*digits)
-
-
-HOLDER = """
-import sys, time
-from unittest import mock
-from sk_mnist_cnn import _checkpoint
-run = mock.Mock(params={"checkpoint": sys.argv[1]})
-with mock.patch.object(_checkpoint, "describe_run"), _checkpoint.open_checkpoint(run):
-    print("locked", flush=True)
-    time.sleep(600)
-"""
-
-
-def test_killed_process_releases_its_lock(path):
-    run = tiny_run(path)
-    with subprocess.Popen([sys.executable, "-c", HOLDER, path], stdout=subprocess.PIPE) as holder:
-        assert holder.stdout.readline() == b"locked\n"
-        with pytest.raises(ValueError, match="one fit at a time"), open_checkpoint(run):
-            pass
-        holder.kill()
-    with open_checkpoint(run):
-        pass
-    assert list(path.parent.iterdir()) == []
-
-
-def test_threads_hold_the_lock_one_at_a_time(path):
-    holders, n_locked, failures = [], [0] * 4, []
-
-    def work(i):
-        run = tiny_run(path)
-        while n_locked[i] < 200:
-            try:
-                with open_checkpoint(run):
-                    holders.append(i)
-                    if holders != [i]:
-                        failures.append(list(holders))
-                    time.sleep(0)
-                    holders.remove(i)
-                n_locked[i] += 1
-            except ValueError:
-                time.sleep(0)
-
-    threads = [threading.Thread(target=work, args=(i,)) for i in range(len(n_locked))]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert not failures
-    assert list(path.parent.iterdir()) == []
-
-
-def test_file_systems_without_locks_are_not_refused(path, monkeypatch):
-    fcntl = pytest.importorskip("fcntl")
-
-    def unsupported(*args):
-        raise OSError(38, "Function not implemented")
-
-    monkeypatch.setattr(fcntl, "flock", unsupported)
-    with open_checkpoint(tiny_run(path)):
-        pass
 
 
 def test_partial_fit_ignores_the_checkpoint(digits, path):
@@ -735,7 +688,7 @@ def test_errors_of_the_machine_are_not_those_of_the_file(checkpoint, monkeypatch
     def fail(file):
         raise error
 
-    monkeypatch.setattr(_checkpoint, "read_members", fail)
+    monkeypatch.setattr(checkpoint_module, "read_members", fail)
     with pytest.raises(type(error)) as raised:
         checkpoint.load()
     assert raised.value is error
@@ -807,17 +760,6 @@ def test_digest_depends_on_content_shape_and_dtype():
     assert digest(rows) != digest(changed)
 
 
-@pytest.mark.slow
-@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
-def test_resumes_in_a_forked_process(digits, path):
-    X, y = digits[0][:200], digits[1][:200]
-    clf = interrupt_fit(small_classifier(checkpoint=path), X, y, after=1)
-    with multiprocessing.get_context("fork").Pool(1) as pool:
-        resumed = pool.apply_async(clf.fit, (X, y)).get(timeout=120)
-    assert_same_training(resumed, small_classifier().fit(X, y))
-    assert list(path.parent.iterdir()) == []
-
-
 QUOTA = """
     import resource, sys
     sys.path.insert(0, {root!r})
@@ -887,7 +829,7 @@ def test_resumes_after_each_of_several_kills(tmp_path, path):
     with np.load(result) as weights:
         for a, b in zip(weights.values(), whole._weights, strict=True):
             np.testing.assert_array_equal(a, b)
-    assert os.listdir(tmp_path) == ["weights.npz"]
+    assert [path.name for path in tmp_path.iterdir() if path.suffix != ".part"] == ["weights.npz"]
 
 
 def epochs_in(path):

@@ -7,9 +7,9 @@ import pytest
 from sklearn.exceptions import ConvergenceWarning
 
 from sk_mnist_cnn import CNNDigitClassifier
-from sk_mnist_cnn._fitting import warn_if_not_converged
-from sk_mnist_cnn._targets import ImageDataset
-from sk_mnist_cnn._training import TrainingConfig, TrainingRun, TrainingState
+from sk_mnist_cnn._training.config import TrainingConfig, TrainingRun, TrainingState
+from sk_mnist_cnn._training.preparation import warn_if_not_converged
+from sk_mnist_cnn._training.targets import ImageDataset
 from tests.estimators import quick_classifier, small_classifier
 
 pytestmark = pytest.mark.filterwarnings("error::sklearn.exceptions.ConvergenceWarning")

@@ -9,7 +9,7 @@ import pytest
 from sklearn.utils import Bunch
 
 import sk_mnist_cnn
-from sk_mnist_cnn import _training
+from sk_mnist_cnn._training import config
 from sk_mnist_cnn.datasets import load_mnist_sample
 
 ROOT = Path(__file__).parents[1]
@@ -118,7 +118,7 @@ def test_code_of_page_runs(page, tmp_path, monkeypatch, capsys):
     They train on a part of the shipped digits, for fewer epochs where the number of epochs is "auto".
     """
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(_training, "AUTO_BATCHES", 200)
+    monkeypatch.setattr(config, "AUTO_BATCHES", 200)
     monkeypatch.setattr(sk_mnist_cnn, "load_mnist_sample", load_part_of_sample)
     namespace = {}
     for snippet in PYTHON.findall(page.read_text(encoding="utf-8")):

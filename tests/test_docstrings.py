@@ -15,7 +15,7 @@ from sklearn.base import BaseEstimator
 from sklearn.exceptions import NotFittedError
 
 import sk_mnist_cnn
-from sk_mnist_cnn import CNNDigitClassifier, SaliencyDisplay, build_cnn, load_mnist
+from sk_mnist_cnn import CNNDigitClassifier, build_cnn, load_mnist
 from tests.estimators import small_classifier
 
 GUIDE = Path(__file__).parents[1] / "docs" / "guide"
@@ -146,11 +146,9 @@ def test_not_fitted_error_is_documented_where_it_is_raised(path, tmp_path, monke
 @pytest.mark.parametrize(
     ("path", "call"),
     [
+        ("CNNDigitClassifier.fit", lambda clf, X: small_classifier().fit(X, [0, 1])),
+        ("CNNDigitClassifier.partial_fit", lambda clf, X: small_classifier().partial_fit(X, [0, 1], [0, 1])),
         ("CNNDigitClassifier.model_", lambda clf, X: clf.model_),
-        (
-            "SaliencyDisplay.from_estimator",
-            lambda clf, X: SaliencyDisplay.from_estimator(clf, X),
-        ),
         ("build_cnn", lambda clf, X: build_cnn((8, 8, 1), 2)),
     ],
 )
@@ -167,7 +165,6 @@ def test_error_of_forked_process_is_documented(path, call, fitted, digits, monke
         ("CNNDigitClassifier.fit", lambda clf, X: small_classifier().fit(X, [0, 1])),
         ("CNNDigitClassifier.partial_fit", lambda clf, X: small_classifier().partial_fit(X, [0, 1], [0, 1])),
         ("CNNDigitClassifier.model_", lambda clf, X: clf.model_),
-        ("SaliencyDisplay.from_estimator", lambda clf, X: SaliencyDisplay.from_estimator(clf, X)),
         ("build_cnn", lambda clf, X: build_cnn((8, 8, 1), 2)),
         ("load_mnist", lambda clf, X: load_mnist()),
     ],

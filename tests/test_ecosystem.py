@@ -666,14 +666,7 @@ def test_search_in_threads_gives_same_scores(data):
 
 
 @pytest.mark.slow
-# os.fork warns in a process with threads since Python 3.12, and joblib's multiprocessing backend forks.
-@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
-@pytest.mark.parametrize(
-    ("backend", "options"),
-    [("loky", {"inner_max_num_threads": os.cpu_count()}), ("multiprocessing", {})],
-    ids=["loky", "multiprocessing"],
-)
-def test_search_in_processes_gives_same_scores(data, backend, options):
+def test_search_in_processes_gives_same_scores(data):
     alone = search_scores(data, n_jobs=1)
-    with joblib.parallel_config(backend, **options):
+    with joblib.parallel_config("loky", inner_max_num_threads=os.cpu_count()):
         assert_array_equal(search_scores(data, n_jobs=2), alone)

@@ -202,14 +202,6 @@ def test_other_dtypes_are_computed_in_float32(dtype, raw, path):
     assert probabilities.dtype == np.float32
 
 
-def test_raises_for_unsupported_activation(raw, path):
-    model = make_pipeline(ImagePreprocessor(), quick_classifier(filters=(), activation="sparsemax"))
-    model.fit(raw, labels_of())
-    with pytest.raises(ValueError, match=r"got 'sparsemax'. Fit with one of celu, elu, .*tanh"):
-        export_onnx(model, path)
-    assert not list(path.parent.iterdir())
-
-
 def test_metadata_of_the_file(pipeline, path):
     export_onnx(pipeline, path)
     model = onnx.load(path)

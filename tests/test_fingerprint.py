@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sk_mnist_cnn._fingerprint import fingerprint
 from sk_mnist_cnn._keras.augmentation import Augmentation
 from sk_mnist_cnn._keras.backend import keras
 from sk_mnist_cnn._keras.optimizers import Optimizer
+from sk_mnist_cnn._training.fingerprint import fingerprint
 
 layers = keras.layers
 schedules = keras.optimizers.schedules
@@ -183,7 +183,7 @@ def test_undetermined_content_has_no_fingerprint(value):
 
 SCRIPT = """
 import sys
-from sk_mnist_cnn._fingerprint import fingerprint
+from sk_mnist_cnn._training.fingerprint import fingerprint
 print(fingerprint([{"one", "two", "three"}, {"b": 1.5, "a": (True, None)}]))
 assert not {"keras", "tensorflow"} & sys.modules.keys()
 import keras
@@ -265,14 +265,3 @@ def test_redefined_classes_do_not_share_a_graph():
     (optimizer, layer), (other_optimizer, other_layer) = define(), define()
     assert optimizer != other_optimizer
     assert layer != other_layer
-
-
-def test_variables_without_weight_decay_are_part_of_an_optimizer():
-    def optimizer(*names):
-        adam = keras.optimizers.AdamW()
-        adam.exclude_from_weight_decay(var_names=names)
-        return adam
-
-    assert fingerprint(optimizer()) == fingerprint(keras.optimizers.AdamW())
-    assert fingerprint(optimizer("bias")) not in (fingerprint(optimizer()), fingerprint(optimizer("kernel")))
-    assert fingerprint(optimizer("bias", "kernel")) == fingerprint(optimizer("kernel", "bias"))

@@ -36,6 +36,7 @@ for code in sys.argv[3:]:
     except ImportError as error:
         print(error.name, error)
 assert clf.predict_proba(X).tolist() == before
+assert SaliencyDisplay.from_estimator(clf, X[:2]).saliency.shape == (2, 8, 8)
 """
 NEEDS_KERAS = [
     "clf.fit(X, y)",
@@ -43,7 +44,6 @@ NEEDS_KERAS = [
     "clf.model_",
     "build_cnn((8, 8, 1), 3)",
     "load_mnist()",
-    "SaliencyDisplay.from_estimator(clf, X, y)",
 ]
 
 PREDICT = """

@@ -398,7 +398,11 @@ def test_mixed_precision_is_close_to_full_precision():
         ("pool_size", (2,), "(2,)"),
         ("pool_size", ((2, 2, 2), 2), "(2, 2, 2)"),
         ("pool_size", (2, 1.5), "1.5"),
-        ("activation", "nope", "nope"),
+        ("activation", "nope", "'nope'"),
+        ("activation", "sparsemax", "'sparsemax'"),
+        ("activation", {"class_name": "Lambda"}, "'Lambda'"),
+        ("dtype", "float16", "'float16'"),
+        ("dtype", None, "None"),
     ],
     ids=repr,
 )

@@ -450,7 +450,7 @@ def with_attributes(model, **changes):
         ({"blocks": ((8, (3, 3)),)}, "not enough values"),
         ({"blocks": 5}, "intact file"),
         ({"dtype": "float64"}, "the weights must have the shapes and dtypes"),
-        ({"dtype": "complex64"}, "impossible network"),
+        ({"dtype": "complex64"}, "dtype must be one of"),
         ({"activation": {"class_name": "Lambda"}}, "activation"),
         ({"surprise": 1}, "surprise"),
     ],

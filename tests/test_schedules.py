@@ -8,7 +8,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from sk_mnist_cnn._keras.backend import keras
-from sk_mnist_cnn._training import SCHEDULES, ScheduleName, learning_rates, schedule_rates
+from sk_mnist_cnn._training.config import SCHEDULES, ScheduleName, learning_rates, schedule_rates
 from tests.estimators import small_classifier
 
 

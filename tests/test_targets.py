@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from sk_mnist_cnn._targets import (
+from sk_mnist_cnn._training.targets import (
     ImageDataset,
     check_classes,
     check_sample_weight,

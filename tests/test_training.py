@@ -6,8 +6,8 @@ from numpy.testing import assert_array_equal
 
 from sk_mnist_cnn import CNNDigitClassifier
 from sk_mnist_cnn._architecture import Architecture
-from sk_mnist_cnn._targets import ImageDataset
-from sk_mnist_cnn._training import TrainingConfig, TrainingState
+from sk_mnist_cnn._training.config import TrainingConfig, TrainingState
+from sk_mnist_cnn._training.targets import ImageDataset
 
 SIZES = {"filters": (), "kernel_size": 1, "pool_size": 1, "dense_units": ()}
 NETWORK = Architecture.resolve((1, 2, 1), 3, **SIZES, activation="relu", dtype="float32")

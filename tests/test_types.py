@@ -100,7 +100,7 @@ display = MisclassifiedDisplay.from_estimator(search, mnist.x_test, mnist.y_test
 assert_type(display, MisclassifiedDisplay)
 assert_type(display.ax_, Axes)
 assert_type(display.figure_, Figure)
-SaliencyDisplay.from_estimator(model, mnist.x_test[:4], method="occlusion").figure_.savefig("saliency.png")
+SaliencyDisplay.from_estimator(model, mnist.x_test[:4], patch_size="auto").figure_.savefig("saliency.png")
 FilterDisplay.from_estimator(model).plot(im_kw={"cmap": "gray"})
 TrainingHistoryDisplay.from_estimators({"first": model, "second": model})
 
@@ -122,7 +122,7 @@ from sk_mnist_cnn import CNNDigitClassifier as C3; C3(epoch=3)
 from sk_mnist_cnn import build_cnn as b; b((28, 28, 1), 10, activation="rleu")
 from sk_mnist_cnn import evaluation_report as e; e(3, [[0]], [0])
 from sk_mnist_cnn import load_mnist_sample as load; load().x_trian
-from sk_mnist_cnn import SaliencyDisplay as S; S.from_estimator(C3(), [[0]], method="lime")
+from sk_mnist_cnn import SaliencyDisplay as S; S.from_estimator(C3(), [[0]], patch_size="all")
 from sk_mnist_cnn import CNNDigitClassifier as C4; C4("32")
 C4(dense_units="84")
 C4(kernel_size="5")

@@ -232,7 +232,6 @@ SECTIONS = {
                 [
                     "networks_of_different_shapes",
                     "other_dtypes_are_computed_in_float32",
-                    "raises_for_unsupported_activation",
                     "shipped_digits",
                 ],
             ),

@@ -11,8 +11,8 @@ if _missing:
         if requirement.startswith((*_missing,))
     )
     raise ImportError(
-        'Training, Keras models, downloads of MNIST, and predictions with dtype="float64" or '
-        'activation="sparsemax" need TensorFlow, Keras, scikeras and tqdm, got an installation without '
-        f"{', '.join(_missing)}. Run: pip install {_supported}",
+        'Training, Keras models, downloads of MNIST, and predictions with dtype="float64" need TensorFlow, '
+        f"Keras, scikeras and tqdm, got an installation without {', '.join(_missing)}. "
+        f"Run: pip install {_supported}",
         name=_missing[0],
     )

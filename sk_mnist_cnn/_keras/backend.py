@@ -1,106 +1,27 @@
-"""Import TensorFlow, Keras and scikeras without their log messages, and configure them once per process.
+"""Import TensorFlow, Keras and scikeras, and configure them once per process.
 
 All other modules import them from here. The import has effects on the whole process: it sets the backend of
-Keras (``KERAS_BACKEND``), the growth of GPU memory and, if OMP_NUM_THREADS is set, the numbers of
-TensorFlow's threads. The log level of TensorFlow is set during the import only. Set the environment variable
-``TF_CPP_MIN_LOG_LEVEL`` to 0 to see all log messages.
+Keras (``KERAS_BACKEND``), TensorFlow's log level (``TF_CPP_MIN_LOG_LEVEL``), the growth of GPU memory and, if
+OMP_NUM_THREADS is set, the numbers of TensorFlow's threads. Variables that are set already are kept.
 """
 
 import contextlib
-import gc
 import os
 import random
-import re
 import sys
-import tempfile
 import threading
-from pathlib import Path
 
 from .._process import allowed_threads
 
-_CHATTER = re.compile(
-    r"WARNING: All log messages before absl"
-    r"|[IW]\d{4} [\d:. ]+\d+ \S+:\d+\]"
-    r"|\d{4}-\d\d-\d\d [\d:. ]+: [IW] "
-    r"|To enable the following instructions"
-)
-
-
-@contextlib.contextmanager
-def _same_random_state():
-    """Restore the state of Python's random generator, which older TensorFlow versions use while imported."""
-    state = random.getstate()
-    yield
-    random.setstate(state)
-
-
-@contextlib.contextmanager
-def _no_garbage_collection():
-    """Disable garbage collection during the import (about 20% faster)."""
-    if not gc.isenabled():
-        yield
-        return
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()
-
-
-@contextlib.contextmanager
-def _log_level():
-    """Set the log level that TensorFlow reads when it is imported, unless the user has set one.
-
-    Errors are shown on machines with an NVIDIA GPU. On other machines, they only say that CUDA is missing.
-    """
-    if "TF_CPP_MIN_LOG_LEVEL" in os.environ:
-        yield
-        return
-    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2" if _has_nvidia_gpu() else "3"
-    try:
-        yield
-    finally:
-        os.environ.pop("TF_CPP_MIN_LOG_LEVEL", None)
-
-
-def _has_nvidia_gpu():
-    drivers = map(Path, ("/dev/nvidiactl", "/dev/dxg"))
-    vendors = Path("/sys/bus/pci/devices").glob("*/vendor")
-    return any(driver.exists() for driver in drivers) or any(
-        vendor.read_text().strip() == "0x10de" for vendor in vendors
-    )
-
-
-@contextlib.contextmanager
-def _no_chatter():
-    """Remove TensorFlow's messages from standard error during its import; write all others afterwards.
-
-    Its libraries write to file descriptor 2 before they read their log level.
-    """
-    if os.environ["TF_CPP_MIN_LOG_LEVEL"] < "2" or sys.stderr is None or "tensorflow" in sys.modules:
-        yield
-        return
-    sys.stderr.flush()
-    with tempfile.TemporaryFile("w+", errors="replace") as held_back:
-        terminal = os.dup(2)
-        os.dup2(held_back.fileno(), 2)
-        try:
-            yield
-        finally:
-            sys.stderr.flush()
-            os.dup2(terminal, 2)
-            os.close(terminal)
-            held_back.seek(0)
-            for line in held_back:
-                if not _CHATTER.match(line):
-                    sys.stderr.write(line)
-
-
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-with _log_level(), _no_chatter(), _same_random_state(), _no_garbage_collection():
-    import keras
-    import tensorflow as tf
-    from scikeras.wrappers import BaseWrapper
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # set it to 0 to see all messages
+
+_random_state = random.getstate()  # older versions of TensorFlow draw while they are imported
+import keras  # noqa: E402
+import tensorflow as tf  # noqa: E402
+from scikeras.wrappers import BaseWrapper  # noqa: E402
+
+random.setstate(_random_state)
 
 if keras.backend.backend() != "tensorflow":
     raise ImportError(

@@ -10,8 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from .._process import in_worker_if_forked, refuse_fork
-from .._training import schedule_rates
+from .._training.config import schedule_rates
 from .augmentation import Augmentation
 from .backend import keras, tf
 from .callbacks import EarlyStopping, copy_callbacks, training_callbacks
@@ -29,23 +28,19 @@ _LARGE_WEIGHT = 1e3
 _trainers = TrainerPool(16)
 
 
-def _eager(function):
-    """Raise where TensorFlow does not execute eagerly."""
-
-    @functools.wraps(function)
-    def run(*args, **kwargs):
-        if not tf.executing_eagerly():
-            raise RuntimeError(
-                "CNNDigitClassifier must be fitted where TensorFlow executes eagerly, got a call inside a "
-                "tf.Graph or tf.function. Call it outside."
-            )
-        return function(*args, **kwargs)
-
-    return run
+def _refuse_mode(is_set, where, remedy="Call it outside"):
+    """Raise if TensorFlow executes in a mode that the package does not support."""
+    if is_set:
+        raise RuntimeError(
+            f"CNNDigitClassifier must be fitted where TensorFlow executes as by default, got a call {where}. "
+            f"{remedy}."
+        )
 
 
-@in_worker_if_forked
-@_eager
+def _refuse_graph():
+    _refuse_mode(not tf.executing_eagerly(), "inside a tf.Graph or tf.function")
+
+
 def train(run, checkpoint=None, observer=None):
     """Train a network for all epochs of a run, or until early stopping.
 
@@ -65,11 +60,18 @@ def train(run, checkpoint=None, observer=None):
 
     Raises
     ------
+    RuntimeError
+        If TensorFlow does not execute as by default: in a graph, in the scope of a strategy, or if all of its
+        functions run eagerly.
     ValueError
         If the optimizer, the augmentation, a callback or the schedule cannot be used, which is checked before
         the training. Also if the state of the checkpoint does not fit the optimizer, or if the training
         diverges.
     """
+    _refuse_graph()
+    _refuse_mode(tf.distribute.has_strategy(), "in the scope of a tf.distribute strategy")
+    eager = "tf.config.run_functions_eagerly"
+    _refuse_mode(tf.config.functions_run_eagerly(), f"after {eager}(True)", f"Call {eager}(False) before")
     config = run.config
     optimizer = Optimizer.of_config(config)
     callbacks = copy_callbacks(config.callbacks)
@@ -106,36 +108,13 @@ def _trainer_for(run, optimizer, callbacks):
 
     The key contains everything that is built into the graph.
     """
-    devices = tf.distribute.get_strategy() if tf.distribute.has_strategy() else None
-    if devices:
-        _check_devices(run, optimizer, devices.num_replicas_in_sync)
     augmentation = run.config.augmentation
     augmentation_key, layer_classes = Augmentation.identity(augmentation)
-    key = run.architecture, optimizer.key, augmentation_key, devices, keras.config.epsilon()
+    key = run.architecture, optimizer.key, augmentation_key, keras.config.epsilon()
     create = functools.partial(Trainer.create, run.architecture, optimizer, augmentation)
     classes = optimizer.kind, *layer_classes
     calls_user_code = bool(callbacks) or not all(kind.__module__.startswith("keras.") for kind in classes)
     return key, create, calls_user_code
-
-
-def _check_devices(run, optimizer, n_devices):
-    """Raise an error for a training that Keras cannot distribute over several devices."""
-    if optimizer.config.get("gradient_accumulation_steps") and n_devices > 1:
-        raise ValueError(
-            "optimizer must not accumulate gradients in the scope of a strategy of several devices, got "
-            f"gradient_accumulation_steps={optimizer.config['gradient_accumulation_steps']}. Raise "
-            "batch_size instead."
-        )
-    batch_size = run.config.batch_size
-    for images in filter(None, (run.training, run.validation)):
-        for size in (min(batch_size, len(images)), len(images) % batch_size or batch_size):
-            per_device = -(-size // n_devices)
-            if per_device * (n_devices - 1) >= size:
-                raise ValueError(
-                    f"batch_size must leave an image of every batch for each of the {n_devices} devices of "
-                    f"the strategy, got batch_size={batch_size} for {len(images)} images, with a batch of "
-                    f"{size}. Pass another batch_size, or omit a few images."
-                )
 
 
 def _refuse_overflow(run, weights):
@@ -150,19 +129,17 @@ def _refuse_overflow(run, weights):
         )
 
 
-@_eager
 def keras_model(architecture, config, weights):
     """Return a new compiled Keras model with the given weights."""
-    refuse_fork("A Keras model")
+    _refuse_graph()
     optimizer = Optimizer.of_config(replace(config, learning_rate_schedule="constant")).build()
     rates = {"conv_dropout": config.conv_dropout, "dense_dropout": config.dense_dropout}
     return compiled_model(architecture, weights, optimizer, **rates)
 
 
-@in_worker_if_forked
-@_eager
 def predict(architecture, weights, rows, output="probabilities"):
     """Return an output of a network that ONNX Runtime does not support, as `_onnx.session.predict` does."""
+    _refuse_graph()
     with _tracing_lock:
         compute = _prediction_function(replace(architecture, dtype=architecture.input_dtype))
     tensors = [tf.constant(array) for array in weights]

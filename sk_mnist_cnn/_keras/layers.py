@@ -16,9 +16,7 @@ class ScheduledModel(keras.Model):
         super().__init__(*args, **kwargs)
         self.batch_size = tf.Variable(1, trainable=False)
         self._rates = tf.Variable(np.empty(0, np.float32), shape=(None,), trainable=False)
-        self._batch = tf.Variable(
-            0, dtype=tf.int64, trainable=False, aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA
-        )
+        self._batch = tf.Variable(0, dtype=tf.int64, trainable=False)
 
     def schedule(self, rates):
         """Set the learning rates of the following batches; empty keeps the optimizer's rate."""
@@ -47,9 +45,6 @@ class ScheduledModel(keras.Model):
 
     def _for_each_batch(self, chunk, step):
         """Call a step with each batch of a chunk, and return the metrics after the last one."""
-        if tf.distribute.has_strategy():  # its chunks are single batches, each split among the devices
-            with default_floatx:
-                return step(chunk)
 
         def take(start):
             stop = start + self.batch_size

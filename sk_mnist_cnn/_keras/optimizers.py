@@ -4,19 +4,15 @@ import functools
 import inspect
 import secrets
 from dataclasses import dataclass
-from numbers import Integral, Real
 
 import numpy as np
 
-from .._fingerprint import fingerprint
-from .backend import keras
+from .._training.fingerprint import fingerprint
+from .backend import default_floatx, keras, tf
 
 # The published method has no learning rate, which is the same as a learning rate of 1 (Zeiler, 2012,
 # "ADADELTA: an adaptive learning rate method"). With Keras 3's default of 0.001, this network hardly learns.
 ADADELTA_RATE = 1.0
-
-# A setting that Keras omits from `get_config`: a pattern for the names of variables without weight decay.
-_WITHOUT_DECAY = "exclude_from_weight_decay"
 
 
 @dataclass(frozen=True)
@@ -34,29 +30,23 @@ class Optimizer:
         Raises
         ------
         ValueError
-            If the optimizer is of another type or is not supported, if `params` are not arguments of the
-            named optimizer, or if the optimizer has a schedule and `schedule` is not "constant".
+            If the optimizer is of another type or is not supported, if Keras raises an error for `params`, or
+            if the optimizer has a schedule and `schedule` is not "constant".
         """
         if isinstance(optimizer, str):
-            kind, config = _class_named(optimizer), dict(params or {})
-            _check_params(optimizer, kind, config)
-            default_rate = inspect.signature(kind).parameters["learning_rate"].default
-            own_rate = ADADELTA_RATE if optimizer == "adadelta" else default_rate
-        else:
-            _check(optimizer)
-            if params is not None:
-                raise ValueError(
-                    f"optimizer_params must be None with an instance of an optimizer, got {params!r}. Pass "
-                    'the name of the optimizer, such as "adam", or set the arguments in the instance.'
-                )
-            kind, config = type(optimizer), optimizer.get_config()
-            _check_copy(optimizer, config)
-            del config["name"]
-            if pattern := getattr(optimizer, "_exclude_from_weight_decay_pattern", None):
-                config[_WITHOUT_DECAY] = "|".join(sorted(pattern.pattern.split("|")))
-            own_rate = config.pop("learning_rate")
-            if not isinstance(own_rate, float):
-                config["learning_rate"], own_rate = own_rate, None
+            optimizer = _named(optimizer, params or {})
+        elif params is not None:
+            raise ValueError(
+                f"optimizer_params must be None with an instance of an optimizer, got {params!r}. Pass the "
+                'name of the optimizer, such as "adam", or set the arguments in the instance.'
+            )
+        _check(optimizer)
+        kind, config = type(optimizer), optimizer.get_config()
+        _check_copy(optimizer, config)
+        del config["name"]
+        own_rate = config.pop("learning_rate")
+        if not isinstance(own_rate, float):
+            config["learning_rate"], own_rate = own_rate, None
         if learning_rate != "auto":
             config.pop("learning_rate", None)
             own_rate = float(learning_rate)
@@ -100,11 +90,7 @@ class Optimizer:
 
     def build(self, *, scale_loss=False):
         """Create the Keras optimizer. Half precision needs `scale_loss`, so that gradients do not vanish."""
-        config = dict(self.config)
-        without_decay = config.pop(_WITHOUT_DECAY, None)
-        optimizer = self.kind.from_config(config)
-        if without_decay is not None:
-            optimizer.exclude_from_weight_decay(var_names=[without_decay])
+        optimizer = self.kind.from_config(dict(self.config))
         if self.learning_rate is not None:
             optimizer.learning_rate = self.learning_rate
         return keras.optimizers.LossScaleOptimizer(optimizer) if scale_loss else optimizer
@@ -125,70 +111,33 @@ def _without_defaults(kind, config):
     }
 
 
-# Arguments of the named optimizers that optimizer_params does not accept, because other parameters of the
-# classifier set them, or because they average weights, which only `keras.Model.fit` applies at the end.
-_NO_PARAMS = (
-    "name",
-    "learning_rate",
-    "use_ema",
-    "ema_momentum",
-    "ema_overwrite_frequency",
-    "loss_scale_factor",
-)
-_FRACTIONS = ("beta_1", "beta_2", "momentum", "rho")
-
-
-def _check_params(optimizer, kind, params):
-    """Raise unless all `params` are arguments of the optimizer's class, with possible values."""
-    arguments = inspect.signature(kind).parameters.values()
-    defaults = {
-        argument.name: argument.default
-        for argument in arguments
-        if argument.default is not argument.empty and argument.name not in _NO_PARAMS
-    }
-    if unknown := [name for name in params if name not in defaults]:
-        remedy = " Set the rate with the parameter learning_rate." if "learning_rate" in unknown else ""
+def _named(name, params):
+    """Return the named optimizer with `params`; errors of Keras are raised with the name of the parameter."""
+    if "learning_rate" in params:
         raise ValueError(
-            f"optimizer_params must hold arguments of {optimizer!r}, which are {sorted(defaults)}, got "
-            f"{unknown}. Correct the names.{remedy}"
+            f"optimizer_params must not contain the learning rate, got {params!r}. Set the parameter "
+            "learning_rate."
         )
-    for name, value in params.items():
-        if rule := _broken_rule(name, value, defaults[name]):
-            raise ValueError(f"optimizer_params[{name!r}] must be {rule}, got {value!r}. Pass such a value.")
     try:
-        _try_params(kind, tuple(params.items()))
-    except (TypeError, ValueError) as error:
+        return _create(name, tuple(params.items()))
+    except (TypeError, ValueError, tf.errors.OpError) as error:
         raise ValueError(
-            f"optimizer_params must be arguments that {optimizer!r} accepts together, got {params!r}: "
-            f"{error}. Change them."
+            f"optimizer_params must be arguments with which {name!r} can train, got {params!r}: "
+            f"{' '.join(str(error).split())} Correct them, as the documentation of Keras describes them."
         ) from error
 
 
-def _broken_rule(name, value, default):
-    """Return the rule for the value of an argument, or None if the value obeys it."""
-    if isinstance(default, bool):
-        return None if isinstance(value, bool | np.bool_) else "True or False"
-    if value is None and default is None:
-        return None
-    if name == "gradient_accumulation_steps":
-        return None if isinstance(value, Integral) and value >= 2 else "an integer >= 2 or None"
-    is_number = isinstance(value, Real) and not isinstance(value, bool) and np.isfinite(value)
-    if name in _FRACTIONS:
-        return None if is_number and 0 <= value < 1 else "a number in [0, 1)"
-    allowed = "a finite number >= 0" + (" or None" if default is None else "")
-    return None if is_number and value >= 0 else allowed
-
-
 @functools.lru_cache(64)
-def _try_params(kind, items):
-    """Create an optimizer, because Keras raises errors for invalid combinations. Cached to save memory."""
-    kind(**dict(items))
-
-
-@functools.cache
-def _class_named(name):
-    """Return the class of a named optimizer. Keras creates one, which takes memory that is never freed."""
-    return type(keras.optimizers.get(name))
+def _create(name, items):
+    """Create an optimizer and take a step, so that Keras raises its errors. Cached to save memory."""
+    rate = {"learning_rate": ADADELTA_RATE} if name == "adadelta" else {}
+    with default_floatx:
+        optimizer = type(keras.optimizers.get(name))(**rate, **dict(items))
+        weight = keras.Variable([1.0])
+        optimizer.apply([tf.ones(1)], [weight])
+    if not np.isfinite(weight.numpy()).all():
+        raise ValueError("A weight is not finite after one step.")
+    return optimizer
 
 
 def _check(optimizer):
@@ -208,11 +157,10 @@ def _check(optimizer):
             f"optimizer must have a learning_rate in its get_config, got a {type(optimizer).__name__}. Pass "
             "an optimizer that updates all weights."
         )
-    if getattr(optimizer, "_exclude_from_weight_decay", None):
+    if any(getattr(optimizer, f"_exclude_from_weight_decay{kind}", None) for kind in ("", "_pattern")):
         raise ValueError(
-            "optimizer must exclude variables from weight decay by their names, got a "
-            f"{type(optimizer).__name__} with a var_list of another model. Call "
-            'exclude_from_weight_decay(var_names=["bias"]).'
+            "optimizer must not exclude variables from weight decay, which Keras does not copy, got a "
+            f"{type(optimizer).__name__} with exclude_from_weight_decay. Omit this call."
         )
     # Keras uses averaged weights only at the end of `keras.Model.fit`, or never, so that validation, early
     # stopping and checkpoints would use other weights.

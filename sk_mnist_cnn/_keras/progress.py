@@ -7,12 +7,12 @@ per epoch.
 not show the remaining time of the run, needs ipywidgets in notebooks, and prints no lines in other outputs.
 """
 
+import multiprocessing
 import sys
 from time import monotonic
 
 from tqdm import tqdm
 
-from .._process import is_worker_process
 from .backend import keras
 
 _METRICS = "loss", "accuracy", "val_loss", "val_accuracy"
@@ -133,7 +133,7 @@ class _NotebookOutput:
 
 def _in_terminal():
     # The bars of several processes would overwrite each other.
-    return sys.stdout is not None and sys.stdout.isatty() and not is_worker_process()
+    return sys.stdout is not None and sys.stdout.isatty() and multiprocessing.parent_process() is None
 
 
 def _in_notebook():

@@ -11,7 +11,7 @@ import contextlib
 from dataclasses import replace
 from numbers import Real
 
-from .._training import TrainingState
+from .._training.config import TrainingState
 from .augmentation import Augmentation, reseed
 from .backend import BaseWrapper, default_floatx, keras, tf
 from .callbacks import has_batch_hooks
@@ -99,7 +99,7 @@ class Trainer(BaseWrapper):
         config, n_before = run.config, self.n_epochs
         n_epochs = run.previous.n_epochs + config.epochs - n_before
         # Keras counts chunks, and calls callbacks for every chunk.
-        by_batch = config.verbose > 1 or tf.distribute.has_strategy() or any(map(has_batch_hooks, callbacks))
+        by_batch = config.verbose > 1 or any(map(has_batch_hooks, callbacks))
         largest = max(map(len, filter(None, (run.training, run.validation))))
         loading = {"batch_size": min(config.batch_size, largest), "by_batch": by_batch}
         data, n_chunks = self._pipeline.load(run.training, **loading, n_epochs=n_epochs, seed=config.seed)

@@ -19,11 +19,6 @@ _OPSET, _IR_VERSION = 17, 8
 _KERNEL_AXES = 3, 2, 0, 1
 
 
-def supports(architecture):
-    """Return whether ONNX Runtime supports a network. It has no convolution in float64."""
-    return architecture.dtype != "float64" and architecture.activation in ACTIVATIONS
-
-
 def network(architecture, weights=None, output="probabilities"):
     """Return the graph of a network, from images "X" to one output in float32.
 
@@ -108,7 +103,7 @@ class Graph:
         The weights are arrays from `in_onnx_layout`, or names of constants. Convolutions have images of shape
         (n, c, h, w), as in ONNX. The last node becomes "embeddings".
         """
-        x, activate, weights = images, _activation(architecture.activation), iter(weights)
+        x, activate, weights = images, ACTIVATIONS[architecture.activation], iter(weights)
         if architecture.blocks:
             x = self.add("Transpose", x, perm=[0, 3, 1, 2])
         for layer in architecture.layers[:-1]:
@@ -151,13 +146,6 @@ class Graph:
         )
 
 
-def _activation(name):
-    if name not in ACTIVATIONS:
-        raise ValueError(
-            f"activation must be one that can be exported to ONNX, got {name!r}. Fit with one of "
-            f"{', '.join(sorted(ACTIVATIONS))}."
-        )
-    return ACTIVATIONS[name]
 
 
 def _gelu(graph, x):
@@ -165,53 +153,18 @@ def _gelu(graph, x):
     return graph.add("Mul", graph.add("Mul", x, 0.5), tail)
 
 
-def _silu(graph, x):
-    return graph.add("Mul", x, graph.add("Sigmoid", x))
-
-
-def _sparse_plus(graph, x):
-    """``max(x - 1, 0) + clip(x + 1, 0, 2) ** 2 / 4``: 0 up to -1, x from 1 on, and a parabola between."""
-    linear = graph.add("Relu", graph.add("Sub", x, 1.0))
-    curved = graph.add("Clip", graph.add("Add", x, 1.0), 0.0, 2.0)
-    return graph.add("Add", linear, graph.add("Mul", graph.add("Mul", curved, curved), 0.25))
-
-
-def _squareplus(graph, x):
-    root = graph.add("Sqrt", graph.add("Add", graph.add("Mul", x, x), 4.0))
-    return graph.add("Mul", graph.add("Add", x, root), 0.5)
-
-
-# Names, slopes and thresholds are those of Keras. The channels are axis 1 of both (n, c, h, w) and (n, c).
-# Of the activations that a network can be trained with, only "sparsemax" is missing: Keras' implementation
-# differs from the published function.
+# Names, slopes and thresholds are those of Keras.
 ACTIVATIONS = {
-    "celu": lambda graph, x: graph.add("Celu", x),
     "elu": lambda graph, x: graph.add("Elu", x),
-    "exponential": lambda graph, x: graph.add("Exp", x),
     "gelu": _gelu,
-    "hard_shrink": lambda graph, x: graph.add("Shrink", x, lambd=0.5),
-    "hard_sigmoid": lambda graph, x: graph.add("HardSigmoid", x, alpha=1 / 6, beta=0.5),
-    "hard_silu": lambda graph, x: graph.add("HardSwish", x),
-    "hard_swish": lambda graph, x: graph.add("HardSwish", x),
-    "hard_tanh": lambda graph, x: graph.add("Clip", x, -1.0, 1.0),
     "leaky_relu": lambda graph, x: graph.add("LeakyRelu", x, alpha=0.2),
     "linear": lambda graph, x: x,
-    "log_sigmoid": lambda graph, x: graph.add("Neg", graph.add("Softplus", graph.add("Neg", x))),
-    "log_softmax": lambda graph, x: graph.add("LogSoftmax", x, axis=1),
     "mish": lambda graph, x: graph.add("Mul", x, graph.add("Tanh", graph.add("Softplus", x))),
     "relu": lambda graph, x: graph.add("Relu", x),
     "relu6": lambda graph, x: graph.add("Clip", x, 0.0, 6.0),
     "selu": lambda graph, x: graph.add("Selu", x),
     "sigmoid": lambda graph, x: graph.add("Sigmoid", x),
-    "silu": _silu,
-    "soft_shrink": lambda graph, x: graph.add("Shrink", x, lambd=0.5, bias=0.5),
-    "softmax": lambda graph, x: graph.add("Softmax", x, axis=1),
+    "silu": lambda graph, x: graph.add("Mul", x, graph.add("Sigmoid", x)),
     "softplus": lambda graph, x: graph.add("Softplus", x),
-    "softsign": lambda graph, x: graph.add("Softsign", x),
-    "sparse_plus": _sparse_plus,
-    "sparse_sigmoid": lambda graph, x: graph.add("HardSigmoid", x, alpha=0.5, beta=0.5),
-    "squareplus": _squareplus,
-    "swish": _silu,
     "tanh": lambda graph, x: graph.add("Tanh", x),
-    "tanh_shrink": lambda graph, x: graph.add("Sub", x, graph.add("Tanh", x)),
 }

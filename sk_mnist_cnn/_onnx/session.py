@@ -39,7 +39,7 @@ def predict(architecture, weights, rows, output="probabilities"):
     Parameters
     ----------
     architecture : Architecture
-        One that `graph.supports`.
+        Without float64, in which ONNX Runtime has no convolution.
     weights : tuple of ndarray
         Not to be changed in place, since a session reads some of them and has copies of others.
     rows : ndarray of shape (n, h * w * c)

@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from .._files import as_destination, replacing
-from .._targets import encode_labels
+from .._training.targets import encode_labels
 from .metrics import compute_scores
 from .text import to_plain_data, write_text
 

@@ -2,7 +2,7 @@
 
 from sklearn.metrics import classification_report
 
-from .._targets import encode_labels
+from .._training.targets import encode_labels
 from .metrics import select_coverages
 
 _N_PAIRS = 5

@@ -6,7 +6,7 @@ from types import FunctionType, ModuleType
 
 import numpy as np
 
-from .._architecture import DTYPES, Architecture
+from .._architecture import Architecture
 from ..classifier import CNNDigitClassifier
 
 
@@ -73,7 +73,7 @@ def _check_fitted(classifier):
     resolved = Architecture.resolve(
         architecture.image_shape, architecture.n_classes, **architecture.parameters
     )
-    if resolved != architecture or architecture.dtype not in DTYPES:
+    if resolved != architecture:
         raise ValueError(f"it holds an impossible network, {architecture}")
     classifier._training_state.check(architecture)
     if classifier.classes_.shape != (architecture.n_classes,):

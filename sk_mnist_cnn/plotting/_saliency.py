@@ -11,9 +11,9 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_consistent_length, column_or_1d
 
-from .._attribution import gradient_saliency, occlusion_saliency
-from .._fitted import Estimator, network_attribute, to_images, transform_before_network
-from .._targets import encode_labels
+from .._attribution import occlusion_saliency
+from .._fitted import Estimator, to_images
+from .._training.targets import encode_labels
 from ._image_grid import imshow_params, labels_with_proba, plot_image_grid, rescale_pixels
 
 # Blue and orange of the color-blind safe palette of M. Okabe and K. Ito.
@@ -31,8 +31,8 @@ class SaliencyDisplay:
     images : ndarray of shape (n, h, w) or (n, h, w, 3)
         Gray or RGB images, with pixels in [0, 1].
     saliency : ndarray of shape (n, h, w)
-        Contribution of each pixel: positive for the class, negative against it. The unit is that of the
-        method, see `from_estimator`.
+        Contribution of each pixel to the probability of the class: positive for the class, negative against
+        it.
     labels : ndarray of shape (n,)
         The class, for each image.
     y_proba : ndarray of shape (n,) or None, default=None
@@ -65,7 +65,7 @@ class SaliencyDisplay:
     >>> from sklearn.naive_bayes import GaussianNB
     >>> from sk_mnist_cnn import SaliencyDisplay
     >>> X, y = load_digits(return_X_y=True)
-    >>> display = SaliencyDisplay.from_estimator(GaussianNB().fit(X, y), X[:4], method="occlusion")
+    >>> display = SaliencyDisplay.from_estimator(GaussianNB().fit(X, y), X[:4])
     >>> display.saliency.shape
     (4, 8, 8)
     """
@@ -160,7 +160,6 @@ class SaliencyDisplay:
         X: ArrayLike,
         y: ArrayLike | None = None,
         *,
-        method: Literal["gradient", "occlusion"] = "gradient",
         patch_size: int | Literal["auto"] = "auto",
         background: float = 0,
         image_shape: Sequence[int] | None = None,
@@ -168,29 +167,25 @@ class SaliencyDisplay:
     ) -> Self:
         """Compute and draw the contribution of each pixel to the prediction of a classifier.
 
+        It is the decrease of the probability of the class when a patch covers the pixel, averaged over all
+        such patches [1]_.
+
         Parameters
         ----------
         estimator : estimator
-            A fitted classifier with `predict_proba`, or a Pipeline or search that ends in one. The gradient
-            needs a `CNNDigitClassifier`.
+            A fitted classifier with `predict_proba`, or a Pipeline or search that ends in one.
         X : array-like of shape (n, h, w, c), (n, h, w) or (n, h * w * c)
             A few images in a form that `estimator` accepts.
         y : label or array-like of shape (n,) or None, default=None
             The class, for all images or for each. None is the predicted class.
-        method : {"gradient", "occlusion"}, default="gradient"
-            "gradient" is the gradient of the log-odds of the class (natural logarithm) times the pixel [1]_,
-            computed with TensorFlow for the images that enter the network. "occlusion" is the decrease of the
-            probability of the class when a patch covers the pixel, averaged over all such patches [2]_.
         patch_size : int or "auto", default="auto"
-            Height and width of a patch in pixels, for occlusion. "auto" is a seventh of the smaller side of
-            the image, and at least 2.
+            Height and width of a patch in pixels. "auto" is a seventh of the smaller side of the image, and
+            at least 2.
         background : float, default=0
-            Pixel value of the background, which carries no information. For "gradient", it is in the unit of
-            the images that enter the network, after the other steps of a Pipeline: usually 0 to 1. The
-            gradient is multiplied by the difference of each pixel from it. For "occlusion", it is in the unit
-            of `X`, and patches have this value.
+            Pixel value of the patches, in the unit of `X`: that of the background, which carries no
+            information.
         image_shape : tuple of int, (h, w) or (h, w, c), or None, default=None
-            Shape of one image in pixels, for occlusion. None is the shape that `estimator` was fitted on, if
+            Shape of one image in pixels. None is the shape that `estimator` was fitted on, if
             known; otherwise a square number of features is read as a square gray image.
         **plot_params : dict
             Parameters of `plot`.
@@ -202,21 +197,14 @@ class SaliencyDisplay:
 
         Raises
         ------
-        ImportError
-            For "gradient", if TensorFlow is not installed, or Keras was imported with another backend.
         NotFittedError
             If `estimator` is not fitted.
-        RuntimeError
-            For "gradient", in a process forked after TensorFlow was used.
         ValueError
-            If `method` or `patch_size` is not valid, `estimator` does not support the method, or `y` has
-            unknown labels.
+            If `patch_size` is not valid, `estimator` has no probabilities, or `y` has unknown labels.
 
         References
         ----------
-        .. [1] Shrikumar, A. et al. (2016). "Not just a black box: learning important features through
-           propagating activation differences". arXiv:1605.01713.
-        .. [2] Zeiler, M. D. and Fergus, R. (2014). "Visualizing and understanding convolutional networks".
+        .. [1] Zeiler, M. D. and Fergus, R. (2014). "Visualizing and understanding convolutional networks".
            ECCV. arXiv:1311.2901.
 
         Examples
@@ -226,11 +214,6 @@ class SaliencyDisplay:
         >>> SaliencyDisplay.from_estimator(load_pretrained(), images, y=8).labels
         array([8, 8])
         """
-        if method not in ("gradient", "occlusion"):
-            raise ValueError(
-                f'method must be "gradient" or "occlusion", got {method!r}. Pass "occlusion" for classifiers '
-                "that are not a CNNDigitClassifier."
-            )
         if not hasattr(estimator, "predict_proba"):
             raise ValueError(
                 f"estimator must have predict_proba, got {estimator!r}. Use a classifier with probabilities."
@@ -241,13 +224,8 @@ class SaliencyDisplay:
             y = np.full(len(probabilities), y) if np.ndim(y) == 0 else column_or_1d(y)
             check_consistent_length(probabilities, y)
             class_indices = encode_labels(y, classes, "y")
-        if method == "gradient":
-            model = network_attribute(estimator, "model_")
-            images = to_images(transform_before_network(estimator, X), model.input_shape[1:])
-            saliency = gradient_saliency(model, images, class_indices, background)
-        else:
-            images = to_images(X, image_shape, estimator)
-            saliency = occlusion_saliency(estimator, X, images, class_indices, background, patch_size)
+        images = to_images(X, image_shape, estimator)
+        saliency = occlusion_saliency(estimator, X, images, class_indices, background, patch_size)
         return cls(
             rescale_pixels(images),
             saliency,

@@ -1,7 +1,6 @@
-"""`augmentation`: distortions by name, and Keras layers, which must not mix the images of a batch."""
+"""`augmentation`: distortions by name, and Keras layers."""
 
 import inspect
-import random
 
 import numpy as np
 import pytest
@@ -9,7 +8,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from sk_mnist_cnn._keras.augmentation import Augmentation
 from sk_mnist_cnn._keras.backend import keras, tf
-from sk_mnist_cnn._training import AUGMENTATIONS
+from sk_mnist_cnn._training.config import AUGMENTATIONS
 from tests.estimators import same_training, small_classifier, tiny_classifier
 
 SHAPES = [(28, 28, 1), (8, 8, 1), (12, 20, 3), (1, 9, 1)]
@@ -64,8 +63,7 @@ def test_named_augmentations_differ(data):
     assert len({fitted.history_["loss"][0] for fitted in fits}) == len(AUGMENTATIONS)
 
 
-MIXING = {"CutMix", "Equalization", "MixUp", "RandomElasticTransform"}
-LAYERS = sorted(name for name in dir(keras.layers) if name in MIXING or name.startswith("Random"))
+LAYERS = sorted(name for name in dir(keras.layers) if name.startswith("Random"))
 ARGUMENTS = {
     "value_range": (0, 1),
     "factor": 0.2,
@@ -90,59 +88,11 @@ def create_layer(name):
     return kind(**{**arguments, **SPECIAL_ARGUMENTS.get(name, {})})
 
 
-@pytest.mark.parametrize("name", [name for name in LAYERS if name not in MIXING])
-def test_accepts_layers_that_change_each_image_alone(name):
+@pytest.mark.parametrize("name", LAYERS)
+def test_accepts_preprocessing_layers_of_keras(name):
     augmentation = Augmentation(create_layer(name), SHAPE)
     augmentation.reseed(0, 1)
     assert augmentation(keras.ops.ones((2, *SHAPE)), None).shape == (2, *SHAPE)
-
-
-@pytest.mark.parametrize("name", [name for name in LAYERS if name in MIXING])
-def test_raises_for_layers_that_mix_images(name):
-    with pytest.raises(ValueError, match=rf"augmentation must change each image .*\['{name}'\]"):
-        Augmentation([create_layer(name)], SHAPE)
-
-
-class SubtractMeanOfBatch(keras.Layer):
-    def call(self, images, training=False):
-        return images - keras.ops.mean(images, axis=0)
-
-
-def test_fit_raises_for_layer_that_mixes_images(digits):
-    with pytest.raises(ValueError, match=r"augmentation must change each image .*SubtractMeanOfBatch"):
-        small_classifier(augmentation=SubtractMeanOfBatch()).fit(digits[0][:100], digits[1][:100])
-
-
-class DrawAtTracing(keras.layers.Layer):
-    """Shift images by a number that is drawn while TensorFlow traces the layer."""
-
-    draws = {
-        "random": random.random,
-        "numpy": np.random.random,
-        "new generator": lambda: np.random.default_rng().random(),
-    }
-
-    def __init__(self, source="random", **kwargs):
-        super().__init__(**kwargs)
-        self.source = source
-
-    def call(self, images, training=False):
-        return images + self.draws[self.source]()
-
-    def get_config(self):
-        return {**super().get_config(), "source": self.source}
-
-
-@pytest.mark.parametrize("source", DrawAtTracing.draws)
-def test_raises_for_layers_that_draw_while_they_are_traced(source):
-    with pytest.raises(ValueError, match=r"with a keras\.random\.SeedGenerator .* \['DrawAtTracing'\]"):
-        Augmentation(DrawAtTracing(source), SHAPE)
-
-
-@pytest.mark.skipif(not hasattr(keras.layers, "AugMix"), reason="this version of Keras has no AugMix")
-def test_raises_for_augmix():
-    with pytest.raises(ValueError, match=r"with a keras\.random\.SeedGenerator .* \['AugMix'\]"):
-        Augmentation(keras.layers.AugMix(value_range=(0, 1)), SHAPE)
 
 
 class Opaque(keras.layers.Layer):

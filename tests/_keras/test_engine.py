@@ -1,15 +1,11 @@
 """Sharing of traced graphs, caches, errors of training, and threads."""
 
-import subprocess
-import sys
-import textwrap
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import numpy as np
 import pytest
-from numpy.testing import assert_allclose, assert_array_equal
+from numpy.testing import assert_allclose
 
 from sk_mnist_cnn._keras import engine
 from sk_mnist_cnn._keras.backend import keras
@@ -152,56 +148,3 @@ def test_threads_can_predict_during_fits(digits):
         assert all(pool.map(predicts_the_same, range(8)))
     for thread in fits:
         thread.join()
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("output", ["predict_proba", "transform"])
-def test_sparsemax_predicts_in_full_precision_after_mixed_training(digits, output):
-    X, y = digits[0][:100], digits[1][:100]
-    mixed = small_classifier(activation="sparsemax", dtype="mixed_bfloat16", epochs=1).fit(X, y)
-    full = small_classifier(activation="sparsemax", epochs=1).fit(X, y)
-    full._weights = mixed._weights
-    assert_array_equal(getattr(mixed, output)(X), getattr(full, output)(X))
-
-
-def test_raises_for_sparsemax_in_half_precision(digits):
-    with pytest.raises(ValueError, match=r'dtype must not be "mixed_float16" with activation="sparsemax"'):
-        small_classifier(activation="sparsemax", dtype="mixed_float16").fit(*digits)
-
-
-SEVERAL_DEVICES = """
-    import numpy as np
-    from sk_mnist_cnn._keras.backend import keras, tf
-    from tests.estimators import small_classifier
-
-    (cpu,) = tf.config.list_physical_devices("CPU")
-    tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
-    X, y = np.random.default_rng(0).random((66, 8, 8)), np.arange(66) % 2
-    adam = keras.optimizers.Adam(gradient_accumulation_steps=2)
-    with tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]).scope():
-        for params, n_images, n_validation in (
-            ({}, 66, 2),
-            ({}, 65, 2),
-            ({}, 66, 1),
-            ({"optimizer": adam, "learning_rate": "auto"}, 66, 2),
-        ):
-            validation = {"X_val": X[:n_validation], "y_val": y[:n_validation]}
-            try:
-                small_classifier(epochs=1, **params).fit(X[:n_images], y[:n_images], **validation)
-            except ValueError as error:
-                print(error)
-            else:
-                print("fitted")
-"""
-
-
-@pytest.mark.slow
-def test_raises_for_what_several_devices_cannot_share():
-    command = [sys.executable, "-c", textwrap.dedent(SEVERAL_DEVICES)]
-    root = Path(__file__).parents[2]
-    shown = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, timeout=300, cwd=root)
-    fitted, training, validation, accumulation = shown.stdout.splitlines()
-    assert fitted == "fitted"
-    assert "got batch_size=64 for 65 images, with a batch of 1." in training
-    assert "got batch_size=64 for 1 images, with a batch of 1." in validation
-    assert accumulation.startswith("optimizer must not accumulate gradients")

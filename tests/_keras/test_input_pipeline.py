@@ -15,7 +15,7 @@ from numpy.testing import assert_array_equal
 from sk_mnist_cnn._architecture import Architecture
 from sk_mnist_cnn._keras.backend import tf
 from sk_mnist_cnn._keras.input_pipeline import InputPipeline
-from sk_mnist_cnn._targets import ImageDataset
+from sk_mnist_cnn._training.targets import ImageDataset
 from tests.estimators import small_classifier
 
 SIZES = {"filters": (2,), "kernel_size": 3, "pool_size": 2, "dense_units": (4,)}

@@ -149,10 +149,8 @@ def _fit_as_in_terminal(*data):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("method", ["fork", "spawn"])
-@pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")
-def test_worker_processes_print_lines(few, capfd, method):
-    process = multiprocessing.get_context(method).Process(target=_fit_as_in_terminal, args=few)
+def test_worker_processes_print_lines(few, capfd):
+    process = multiprocessing.get_context("spawn").Process(target=_fit_as_in_terminal, args=few)
     process.start()
     process.join()
     assert not process.exitcode

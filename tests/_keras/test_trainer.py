@@ -3,9 +3,6 @@
 import inspect
 import random
 import re
-import subprocess
-import sys
-import textwrap
 from importlib.metadata import requires, version
 from pathlib import Path
 
@@ -56,29 +53,6 @@ def test_does_not_change_global_random_state(digits):
     assert (random.getstate(), np.random.get_state()[1].tolist()) == before  # noqa: NPY002
     assert_array_equal(tf.random.uniform((3,)).numpy(), expected)
     assert not is_op_determinism_enabled()
-
-
-TWO_DEVICES = """
-    import numpy as np, tensorflow as tf
-    cpu = tf.config.list_physical_devices("CPU")[0]
-    tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
-    from sklearn.datasets import load_digits
-    from tests.estimators import small_classifier
-    X, y = load_digits(return_X_y=True)
-    params = dict(optimizer="sgd", learning_rate=0.05, conv_dropout=0, dense_dropout=0, epochs=2)
-    params.update(batch_size=100, validation_split=0.2)
-    one = small_classifier(**params).fit(X / 16, y)
-    with tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]).scope():
-        two = small_classifier(**params).fit(X / 16, y)
-    for a, b in zip(one._weights, two._weights):
-        np.testing.assert_allclose(a, b, atol=2e-3)
-    np.testing.assert_allclose(one.history_["val_loss"], two.history_["val_loss"], rtol=1e-3)
-"""
-
-
-@pytest.mark.slow
-def test_two_devices_give_same_training_as_one():
-    subprocess.run([sys.executable, "-c", textwrap.dedent(TWO_DEVICES)], cwd=ROOT, check=True)
 
 
 def test_scikeras_is_bounded_to_releases_with_the_private_methods_used():

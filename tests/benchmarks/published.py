@@ -12,7 +12,7 @@ from pandas import DataFrame
 
 from sk_mnist_cnn import CNNDigitClassifier
 from sk_mnist_cnn._recipes import RECIPES
-from sk_mnist_cnn._training import TrainingConfig
+from sk_mnist_cnn._training.config import TrainingConfig
 
 from . import probabilities_report, scaling, scaling_report
 from .saved import load

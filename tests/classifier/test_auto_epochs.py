@@ -5,7 +5,7 @@ from unittest import mock
 import numpy as np
 import pytest
 
-from sk_mnist_cnn import _training
+from sk_mnist_cnn._training import config
 from tests.estimators import same_training
 from tests.interrupting import interrupt_fit
 
@@ -15,9 +15,9 @@ from .conftest import classifier
 @pytest.fixture(autouse=True)
 def twenty_batches(monkeypatch):
     """Let "auto" be about twenty batches in 2 to 6 epochs: 4 epochs of all 300 images."""
-    monkeypatch.setattr(_training, "AUTO_BATCHES", 20)
-    monkeypatch.setattr(_training, "AUTO_FEWEST_EPOCHS", 2)
-    monkeypatch.setattr(_training, "AUTO_MOST_EPOCHS", 6)
+    monkeypatch.setattr(config, "AUTO_BATCHES", 20)
+    monkeypatch.setattr(config, "AUTO_FEWEST_EPOCHS", 2)
+    monkeypatch.setattr(config, "AUTO_MOST_EPOCHS", 6)
 
 
 def test_trains_as_with_the_number(data):

@@ -85,6 +85,25 @@ def test_raises_inside_graph(data, reference):
     assert same_training(classifier().fit(X, y), reference)
 
 
+def test_raises_in_the_scope_of_a_strategy(data, reference):
+    scope = tf.distribute.OneDeviceStrategy("CPU:0").scope()
+    with scope, pytest.raises(RuntimeError, match=r"got a call in the scope of a .* Call it outside"):
+        classifier().fit(*data)
+    assert same_training(classifier().fit(*data), reference)
+
+
+def test_raises_if_all_functions_run_eagerly(data, reference):
+    fitted = classifier().fit(*data)
+    tf.config.run_functions_eagerly(True)
+    try:
+        with pytest.raises(RuntimeError, match=r"Call tf\.config\.run_functions_eagerly\(False\) before"):
+            fitted.fit(*data)
+        assert_array_equal(fitted.predict_proba(data[0]), reference.predict_proba(data[0]))
+    finally:
+        tf.config.run_functions_eagerly(False)
+    assert same_training(classifier().fit(*data), reference)
+
+
 NUMPY_BEHAVIOR = """
     import tensorflow as tf
     from sklearn.datasets import load_digits

@@ -25,8 +25,6 @@ EVERY_FORM = {
     "no blocks": {"filters": (), "kernel_size": 3},
     "pixels": {"filters": (), "dense_units": ()},
     "float64": {"dtype": "float64"},
-    "sparsemax": {"activation": "sparsemax", "epochs": 1},
-    "sparsemax in half precision": {"activation": "sparsemax", "epochs": 1, "dtype": "mixed_bfloat16"},
 }
 
 

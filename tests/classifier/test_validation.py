@@ -8,7 +8,7 @@ from sklearn.datasets import load_digits
 from sklearn.pipeline import make_pipeline
 
 from sk_mnist_cnn import ImagePreprocessor
-from sk_mnist_cnn._targets import labeled_images, stratified_split
+from sk_mnist_cnn._training.targets import labeled_images, stratified_split
 from tests.estimators import same_training
 
 from .conftest import classifier

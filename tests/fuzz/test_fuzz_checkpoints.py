@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from sk_mnist_cnn import CNNDigitClassifier
-from sk_mnist_cnn._checkpoint import Checkpoint, saved_seed
-from sk_mnist_cnn._fitting import prepare_fit
 from sk_mnist_cnn._keras.backend import keras
+from sk_mnist_cnn._training.checkpoint import Checkpoint, saved_seed
+from sk_mnist_cnn._training.preparation import prepare_fit
 from tests.fuzz import n_examples
 from tests.fuzz.guard import error_message, linux_only, run_guarded
 from tests.fuzz.json_mutations import json_mutations

@@ -34,36 +34,6 @@ class OnePixel(ClassifierMixin, BaseEstimator):
         return np.column_stack([1 - on, on])
 
 
-def log_odds(clf, images, class_indices):
-    probabilities = clf.predict_proba(images).astype(float)
-    own = probabilities[np.arange(len(images)), class_indices]
-    return np.log(own / (probabilities.sum(axis=1) - own))
-
-
-class TestGradient:
-    def test_gradient_is_the_slope_of_the_log_odds(self, fitted, digits):
-        images, labels = digits[0][:6], np.array([3, 4, 3, 4, 3, 5])
-        display = SaliencyDisplay.from_estimator(fitted, images, labels)
-        brighter, darker = images * np.float32(1.002), images * np.float32(0.998)
-        slope = log_odds(fitted, brighter, labels) - log_odds(fitted, darker, labels)
-        assert_allclose(display.saliency.sum(axis=(1, 2)), slope / 0.004, rtol=0.1, atol=0.1)
-
-    def test_images_are_transformed_by_the_pipeline(self, fitted_pipeline, digits):
-        images = digits[0][:3]
-        display = SaliencyDisplay.from_estimator(fitted_pipeline, images * 16)
-        direct = SaliencyDisplay.from_estimator(fitted_pipeline[-1], images)
-        assert_allclose(display.saliency, direct.saliency, rtol=1e-4, atol=1e-5)
-        assert_allclose(display.images, direct.images, atol=1e-6)
-
-    def test_saliency_is_zero_for_background_pixels(self, fitted, digits):
-        display = SaliencyDisplay.from_estimator(fitted, digits[0][:2], background=1)
-        assert np.all(display.saliency[digits[0][:2, ..., 0] == 1] == 0)
-
-    def test_raises_without_network(self):
-        with pytest.raises(ValueError, match=r"estimator must .* model_, got OnePixel"):
-            SaliencyDisplay.from_estimator(OnePixel(), np.ones((1, 6, 6)), method="gradient")
-
-
 class TestOcclusion:
     @pytest.mark.parametrize(
         "convert",
@@ -79,9 +49,7 @@ class TestOcclusion:
     )
     def test_finds_the_only_pixel_used(self, convert):
         X = np.full((2, 6, 6), 0.8)
-        display = SaliencyDisplay.from_estimator(
-            OnePixel(), convert(X), ["on", "off"], method="occlusion", patch_size=1
-        )
+        display = SaliencyDisplay.from_estimator(OnePixel(), convert(X), ["on", "off"], patch_size=1)
         expected = np.zeros((6, 6))
         expected[2, 3] = 0.8
         assert_allclose(display.saliency, [expected, -expected], atol=1e-12)
@@ -89,7 +57,7 @@ class TestOcclusion:
 
     def test_occlusion_is_the_mean_drop_over_the_patches(self, fitted, digits):
         image = digits[0][:1]
-        display = SaliencyDisplay.from_estimator(fitted, image, method="occlusion", patch_size=3)
+        display = SaliencyDisplay.from_estimator(fitted, image, patch_size=3)
         label = fitted.predict(image)[0]
         drops = []
         for row in range(3):  # the patches that cover the pixel in row 2, column 0
@@ -101,26 +69,24 @@ class TestOcclusion:
 
     @pytest.mark.parametrize("patch_size", range(1, 9))
     def test_patches_cover_every_pixel(self, patch_size):
-        display = SaliencyDisplay.from_estimator(
-            OnePixel(), np.ones((1, 6, 6)), method="occlusion", patch_size=patch_size
-        )
+        display = SaliencyDisplay.from_estimator(OnePixel(), np.ones((1, 6, 6)), patch_size=patch_size)
         assert np.all(np.isfinite(display.saliency))
         assert display.saliency[0, 2, 3] == pytest.approx(1)
 
     def test_saliency_is_zero_for_background_pixels(self):
         X = np.full((1, 6, 6), 0.8)
-        display = SaliencyDisplay.from_estimator(OnePixel(), X, method="occlusion", background=0.8)
+        display = SaliencyDisplay.from_estimator(OnePixel(), X, background=0.8)
         assert_array_equal(display.saliency, np.zeros((1, 6, 6)))
         display.figure_.canvas.draw()
 
     def test_keeps_column_names(self, digits):
         X = pd.DataFrame(digits[0][:300].reshape(-1, 64)).add_prefix("pixel")
         clf = GaussianNB().fit(X, digits[1][:300])
-        display = SaliencyDisplay.from_estimator(clf, X[:2], method="occlusion")
+        display = SaliencyDisplay.from_estimator(clf, X[:2])
         assert_array_equal(display.labels, clf.predict(X[:2]))
 
     def test_rgb_rows(self, rgb_pipeline, rgb_rows):
-        display = SaliencyDisplay.from_estimator(rgb_pipeline, rgb_rows[:2], method="occlusion", patch_size=4)
+        display = SaliencyDisplay.from_estimator(rgb_pipeline, rgb_rows[:2], patch_size=4)
         assert display.saliency.shape == (2, 8, 8)
         assert display.images.shape == (2, 8, 8, 3)
 
@@ -128,7 +94,7 @@ class TestOcclusion:
         X, y = digits[0][:200].reshape(-1, 64).copy(), digits[1][:200]
         X[::3, 20] = np.nan
         clf = DecisionTreeClassifier(random_state=0).fit(X, y)
-        display = SaliencyDisplay.from_estimator(clf, X[:1], method="occlusion", patch_size=4)
+        display = SaliencyDisplay.from_estimator(clf, X[:1], patch_size=4)
         assert np.all(np.isfinite(display.saliency))
 
 
@@ -162,7 +128,6 @@ class TestDisplay:
         display = SaliencyDisplay.from_estimator(
             OnePixel(),
             np.ones((2, 6, 6)),
-            method="occlusion",
             ax=ax,
             im_kw={"cmap": "viridis"},
             saliency_im_kw={"cmap": "coolwarm", "alpha": 0.5},
@@ -177,7 +142,6 @@ class TestDisplay:
     @pytest.mark.parametrize(
         ("params", "message"),
         [
-            ({"method": "lime"}, 'method must be "gradient" or "occlusion", got \'lime\''),
             ({"y": "maybe"}, r"y must hold labels among the classes \['off', 'on'\], got \['maybe'\]"),
             ({"y": ["on", "on"]}, "inconsistent numbers of samples"),
             ({"patch_size": 0}, 'patch_size must be an integer >= 1 or "auto", got 0'),
@@ -185,7 +149,7 @@ class TestDisplay:
         ],
     )
     def test_errors(self, params, message):
-        params = {"estimator": OnePixel(), "X": np.ones((1, 6, 6)), "method": "occlusion", **params}
+        params = {"estimator": OnePixel(), "X": np.ones((1, 6, 6)), **params}
         with pytest.raises(ValueError, match=message):
             SaliencyDisplay.from_estimator(**params)
 

@@ -1,6 +1,9 @@
-"""Save the training state to a file after every epoch, and resume from it."""
+"""Save the training state to a file after every epoch, and resume from it.
 
-import contextlib
+Files are replaced atomically, and a run resumes only from its own file. If several runs write to one file at
+the same time, the last one wins.
+"""
+
 import hashlib
 import json
 import os
@@ -9,21 +12,18 @@ from functools import cached_property
 from numbers import Integral
 from pathlib import Path
 
-from . import _lock
-from ._files import (
+from .._files import (
     array_from_bytes,
     array_to_bytes,
     as_path,
     as_value_error,
     is_destination,
-    name_stem,
     read_members,
-    remove_leftovers,
     replacing,
     write_members,
 )
-from ._fingerprint import digest, fingerprint
-from ._training import TrainingState, learning_rates
+from .config import TrainingState, learning_rates
+from .fingerprint import digest, fingerprint
 
 _WITHOUT_EFFECT = {"checkpoint", "verbose", "callbacks", "random_state"}
 
@@ -33,30 +33,13 @@ _ARRAYS = ("weights", "optimizer", "best_weights")
 _EMPTY = TrainingState()
 
 
-@contextlib.contextmanager
 def open_checkpoint(run):
-    """Yield the Checkpoint of a run, locked against other fits in all processes; None if it has none.
-
-    Raises
-    ------
-    ValueError
-        If another fit is using the file, the file cannot be written, or as in `Checkpoint.load`.
-    """
+    """Return the Checkpoint of a run with the state from which the run resumes; None if it has none."""
     if run.params["checkpoint"] is None:
-        yield None
-        return
+        return None
     checkpoint = Checkpoint(run)
-    path = checkpoint.path
-    with contextlib.ExitStack() as stack:
-        try:
-            stack.enter_context(_lock.locked(path.with_name(f"{name_stem(path)}.lock")))
-        except BlockingIOError as error:
-            raise ValueError(
-                f"checkpoint must be used by one fit at a time, got {str(path)!r}, which is in use. "
-                "Wait until the other fit has finished, or pass another file name."
-            ) from error
-        checkpoint.resumed = checkpoint.load()
-        yield checkpoint
+    checkpoint.resumed = checkpoint.load()
+    return checkpoint
 
 
 class Checkpoint:
@@ -152,7 +135,6 @@ class Checkpoint:
     def remove(self):
         """Delete the file."""
         self.path.unlink(missing_ok=True)
-        remove_leftovers(self.path)
 
     def damage_as_value_error(self):
         """Raise the errors of the block as a ValueError for a file that cannot be resumed from."""

@@ -13,11 +13,13 @@ from sklearn.base import _fit_context
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 
-from ._architecture import Architecture
-from ._base import working_copy
-from ._checkpoint import saved_seed
-from ._images import validate_images, warn_of_raw_pixels
-from ._targets import (
+from .._architecture import Architecture
+from .._base import working_copy
+from .._images import validate_images, warn_of_raw_pixels
+from .._warnings import warn
+from .checkpoint import saved_seed
+from .config import TrainingConfig, TrainingRun, TrainingState
+from .targets import (
     as_labels,
     check_classes,
     check_warm_start,
@@ -26,8 +28,6 @@ from ._targets import (
     stratified_split,
     weigh_images,
 )
-from ._training import TrainingConfig, TrainingRun, TrainingState
-from ._warnings import warn
 
 # The parameters that must stay the same when training is continued.
 _FIXED = ("filters", "kernel_size", "pool_size", "dense_units", "activation", "dtype")

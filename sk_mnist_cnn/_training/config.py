@@ -5,7 +5,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from ._architecture import Architecture
+from .._architecture import Architecture
 
 AugmentationName = Literal["affine", "elastic", "shift"]
 OptimizerName = Literal["adadelta", "adam", "adamw", "rmsprop", "sgd"]

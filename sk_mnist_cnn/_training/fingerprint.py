@@ -74,10 +74,7 @@ def _canonical(value):
         return list(map(_canonical, value))
     if hasattr(value, "get_config") and not isinstance(value, type):
         kind = f"{type(value).__module__}.{type(value).__qualname__}"
-        content = {"class": kind, "config": _canonical(_without_name(value.get_config()))}
-        # An optimizer setting that is missing from get_config.
-        pattern = getattr(value, "_exclude_from_weight_decay_pattern", None)
-        return {**content, "exclude": sorted(pattern.pattern.split("|"))} if pattern else content
+        return {"class": kind, "config": _canonical(_without_name(value.get_config()))}
     if hasattr(value, "__array__"):
         return _canonical(np.asarray(value).tolist())
     raise _UndeterminedError
