@@ -11,8 +11,8 @@ from sklearn.pipeline import Pipeline, make_pipeline
 
 from ._mnist_models import split_normalizer
 from ._pieces import load_detector
-from ._pillow.mnist_format import normalize_digit
-from ._pillow.reading import MAX_SIDE, Page, read_page, reduce_gray
+from ._pictures.mnist_format import normalize_digit
+from ._pictures.reading import MAX_SIDE, Page, read_page, reduce_gray
 from .normalization import MNISTNormalizer
 from .persistence import load_model
 from .pretrained import load_pretrained

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ._files import as_path, as_value_error
 from ._mnist_files import MNIST, SAMPLE, read_mnist, read_npz, verify
-from ._pillow.folder import list_pictures
+from ._pictures.folder import list_pictures
 
 if TYPE_CHECKING:  # scikit-learn has no type hints; its Bunch is a dict
     from pandas import DataFrame, Series

@@ -21,7 +21,7 @@ from ._distances import (
     principal_components,
 )
 from ._images import validate_images
-from ._pillow.edges import describe_edges
+from ._pictures.edges import describe_edges
 from ._sklearn_callbacks import observed_fit
 
 __all__ = ["ImageNoveltyDetector"]

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from ._fitted import Estimator
 from ._mnist_models import split_normalizer
 from ._pieces import read_pieces
-from ._pillow.page import cut_out_all, find_marks
-from ._pillow.reading import Page, read_page
+from ._pictures.page import cut_out_all, find_marks
+from ._pictures.reading import Page, read_page
 from .normalization import MNISTNormalizer
 
 __all__ = ["find_digits", "read_digits"]

@@ -37,7 +37,7 @@ LAYERS = (
     ("classifier", "preprocessing", "normalization", "novelty", "network", "datasets"),
     ("_training.preparation",),
     ENGINES,
-    ("_training.checkpoint", "_pillow"),
+    ("_training.checkpoint", "_pictures"),
     ("_architecture", "_training", "_images", "_distances"),
     (
         "_base",
@@ -59,7 +59,7 @@ COSTLY = {
     "onnx": ("_onnx",),
     "onnxruntime": ("_onnx",),
     "matplotlib": ("plotting", "_report"),
-    "PIL": ("_pillow", "draw"),
+    "PIL": ("_pictures", "draw"),
     "skops": ("persistence", "_skops"),
 }
 

@@ -21,8 +21,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sk_mnist_cnn import CNNDigitClassifier, ImagePreprocessor, find_digits, load_mnist_sample
-from sk_mnist_cnn._pillow.mnist_format import find_ink, shows_several_marks
-from sk_mnist_cnn._pillow.reading import read_gray, read_pages
+from sk_mnist_cnn._pictures.mnist_format import find_ink, shows_several_marks
+from sk_mnist_cnn._pictures.reading import read_gray, read_pages
 from sk_mnist_cnn.normalization import MNISTNormalizer
 from tests.estimators import sparse_batches
 
@@ -417,7 +417,7 @@ MODES += ["I", "F", "I;16", "I;16B"]
 
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("size", [(120, 80), (1300, 900)], ids=["small", "reduced"])
-def test_accepts_pillow_images_of_any_mode(mode, size):
+def test_accepts_pictures_images_of_any_mode(mode, size):
     ink = np.pad(seven(*size, stroke=size[0] // 8), 20)
     image = in_mode(255 - ink, mode)
     assert image.mode == mode
@@ -425,7 +425,7 @@ def test_accepts_pillow_images_of_any_mode(mode, size):
 
 
 @pytest.mark.parametrize("mode", ["L", "P", "RGB", "RGBA", "I", "F", "I;16"])
-def test_large_pillow_images_are_reduced_like_arrays(mode):
+def test_large_pictures_images_are_reduced_like_arrays(mode):
     page = np.pad(seven(1300, 900, stroke=150), 40)
     image = in_mode(255 - ndimage.gaussian_filter(page, 5), mode)
     gray = read_gray(image, "X[0]")
@@ -734,7 +734,7 @@ def test_raises_for_files_that_are_not_intact_pictures(tmp_path, content):
         normalize([np.ones((5, 5)), tmp_path / "seven.png"])
 
 
-def test_raises_for_damaged_pillow_images():
+def test_raises_for_damaged_pictures_images():
     image = Image.open(io.BytesIO(DAMAGED["truncated"]))
     with pytest.raises(
         ValueError, match=r"X\[0\] must be an intact picture, got <PIL.*PngImageFile.* pass an arr"

@@ -15,7 +15,7 @@ from sklearn.preprocessing import FunctionTransformer
 
 from .._attribution import occlusion_saliency
 from .._fitted import fitted_steps, transform_before_network
-from .._pillow.mnist_format import normalize_digit
+from .._pictures.mnist_format import normalize_digit
 from ..classifier import CNNDigitClassifier
 from ..datasets import load_mnist_sample
 from ..normalization import MNISTNormalizer

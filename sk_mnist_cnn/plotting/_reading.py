@@ -9,7 +9,7 @@ from matplotlib.image import AxesImage
 from numpy.typing import NDArray
 
 from .._fitted import Estimator
-from .._pillow.reading import read_page
+from .._pictures.reading import read_page
 from ..reading import ReadDigits, read_digits
 from ._page import THRESHOLD, describe_page, draw_page, new_axes
 

@@ -28,7 +28,7 @@ from sk_mnist_cnn import (
     load_pretrained,
 )
 from sk_mnist_cnn._distances import distance_to_class, distance_to_neighbor
-from sk_mnist_cnn._pillow.edges import describe_edges
+from sk_mnist_cnn._pictures.edges import describe_edges
 from sk_mnist_cnn.draw._strokes import draw
 from tests.draw.strokes import scribble
 

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from sk_mnist_cnn import MNISTNormalizer
-from sk_mnist_cnn._pillow.reading import MAX_PIXELS
+from sk_mnist_cnn._pictures.reading import MAX_PIXELS
 from tests.fuzz import n_examples
 from tests.fuzz.guard import linux_only, run_guarded
 from tests.fuzz.mutations import mutations

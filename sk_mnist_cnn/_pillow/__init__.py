@@ -1,1 +1,0 @@
-"""Picture files and photos for `MNISTNormalizer`. It imports Pillow and scipy.ndimage."""
