@@ -5,7 +5,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ._mnist_models import predict_proba
 from ._pillow.cutting import ends, show_in_mark
 from ._pillow.joining import find_parts_of_one
 from ._pillow.mnist_format import normalize_ink
@@ -63,6 +62,14 @@ def read_pieces(gray, normalizer, classifier):
         is_digit=~np.isin(read.mark, rejected),
         rejected_boxes=_locate([inks[i] for i in rejected], rejected, marks),
     )
+
+
+def find_pieces(gray):
+    """Return the boxes and the ink of the pieces of a page, and which of them are digits."""
+    marks, inks, digit_of_mark = _join_broken_digits(marks := find_marks(gray), cut_out_all(marks))
+    read = _cut_and_read(inks, digit_of_mark, MNISTNormalizer(), load_pretrained())
+    is_digit = ~np.isin(read.mark, read.mark[~read.is_digit])
+    return _locate(read.inks, read.mark, marks), [ink / max(ink.max(), 0.1) for ink in read.inks], is_digit
 
 
 class _Read(NamedTuple):
@@ -151,6 +158,11 @@ def normalize(inks, normalizer):
     size, box = normalizer.size, normalizer.box
     images = [normalize_ink(ink / ink.max(), size, box) for ink in inks]
     return np.array(images, np.uint8).reshape(-1, size, size)
+
+
+def predict_proba(model, images):
+    """Return the probabilities of images from 0 to 255."""
+    return np.asarray(model.predict_proba(images)) if len(images) else np.zeros((0, len(model.classes_)))
 
 
 @lru_cache(maxsize=1)

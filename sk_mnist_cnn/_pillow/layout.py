@@ -10,7 +10,7 @@ _SLOPES = np.tan(np.radians(np.linspace(-16, 16, 27)))  # of the baselines that 
 _REACH = 8  # length over which a baseline is straight
 _DEVIATION = 0.5  # of digits from a common baseline, at most: half of the lower one is beside the other
 _GUTTER = 3  # width of white space that can separate columns
-_GAPS = 0.6, 2.0  # range of the white space between numbers; in it, they are twice as far apart as digits
+_GAPS = 0.8, 2.0  # range of the white space between numbers; in it, they are twice as far apart as digits
 
 
 class Layout(NamedTuple):
@@ -93,7 +93,9 @@ def _find_slopes(column, row, height):
     across, down = column[j] - column[i], row[j] - row[i]
     fit = [np.maximum(1 - np.abs(down - slope * across) / (_DEVIATION * height[i]), 0) for slope in _SLOPES]
     support = np.stack([np.bincount(i, weights, len(row)) for weights in fit], axis=1)
-    _, near = KDTree(np.stack([row, column], axis=1)).query(np.stack([row, column], axis=1), min(16, len(row)))
+    _, near = KDTree(np.stack([row, column], axis=1)).query(
+        np.stack([row, column], axis=1), min(16, len(row))
+    )
     support = support[near.reshape(len(row), -1)].sum(axis=1)
     return _SLOPES[np.argmax(support * (1 - np.abs(_SLOPES)), axis=1)]
 
@@ -133,7 +135,9 @@ def _split(left, right, following, width):
     for k in np.flatnonzero(left[order[1:]] - ends[:-1] > width) + 1:
         is_right = np.isin(np.arange(len(left)), order[k:])
         n_across = np.sum(~is_right[follows] & is_right[following[follows]])
-        n_lines = [np.sum(side) - np.sum(side[follows] & side[following[follows]]) for side in (~is_right, is_right)]
+        n_lines = [
+            np.sum(side) - np.sum(side[follows] & side[following[follows]]) for side in (~is_right, is_right)
+        ]
         if min(n_lines) > 1 and n_across < 0.75 * min(n_lines):
             return order[:k], order[k:]
     return (order,)

@@ -6,7 +6,9 @@ exclude each other. The probability of a string is summed over all ways to find 
 
 import numpy as np
 
-TEMPERATURE = 1.0  # that flattens the probabilities of strings, above 1; fitted on numbers that were not trained on
+TEMPERATURE = (
+    1.0  # that flattens the probabilities of strings, above 1; fitted on numbers that were not trained on
+)
 _OVERLAP = 0.65  # of the smaller one of two boxes, up to which both can be digits
 _MISSED = 0.02  # probability that a digit was not found, in relation to the one that a false one was
 _UNLISTED = 0.01  # probability that a number is none of the candidates
@@ -29,13 +31,14 @@ class Lattice:
 
     def __init__(self, boxes, scores, probabilities):
         self._order = np.argsort(boxes[:, 1] + boxes[:, 3])
+        boxes, scores, probabilities = boxes[self._order], scores[self._order], probabilities[self._order]
         largest = 1e250 ** (1 / len(boxes))  # so that products of all odds are finite
-        odds = np.clip(scores / np.maximum(1 - scores, 1e-3), None, largest)[self._order]
+        odds = np.clip(scores / np.maximum(1 - scores, 1e-3), None, largest)
         # Row and column 0 are the start, and each other one a hypothesis.
-        self._weights = np.vstack([np.zeros(probabilities.shape[1]), odds[:, None] * probabilities[self._order]])
+        self._weights = np.vstack([np.zeros(probabilities.shape[1]), odds[:, None] * probabilities])
         self._follows = np.zeros((len(odds) + 1,) * 2)
         self._follows[0, 1:] = 1
-        self._follows[1:, 1:] = np.triu(_overlaps(boxes[self._order]) <= _OVERLAP, 1)
+        self._follows[1:, 1:] = np.triu(overlaps(boxes, boxes) <= _OVERLAP, 1)
         self._rest = self._sum(self._weights.sum(axis=1))  # of all ways to go on from each hypothesis
 
     def strings(self):
@@ -93,9 +96,9 @@ def _flatten(masses, other):
     return flat[:-1] / flat.sum()
 
 
-def _overlaps(boxes):
-    """Return the area that two boxes share, divided by that of the smaller one, for each pair."""
-    low = np.maximum(boxes[:, np.newaxis, :2], boxes[:, :2])
-    high = np.minimum(boxes[:, np.newaxis, 2:], boxes[:, 2:])
-    area = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
-    return np.prod(np.maximum(high - low, 0), axis=2) / np.maximum(np.minimum.outer(area, area), 1e-9)
+def overlaps(boxes, others):
+    """Return the area that two boxes share, divided by that of the smaller one, of shape (n, n_others)."""
+    low = np.maximum(boxes[:, np.newaxis, :2], others[:, :2])
+    high = np.minimum(boxes[:, np.newaxis, 2:], others[:, 2:])
+    areas = [np.prod(corners[:, 2:] - corners[:, :2], axis=1) for corners in (boxes, others)]
+    return np.prod(np.maximum(high - low, 0), axis=2) / np.maximum(np.minimum.outer(*areas), 1e-9)
