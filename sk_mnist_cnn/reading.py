@@ -2,35 +2,21 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from math import isqrt
 from typing import Any, Literal, NamedTuple, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.metrics import adjusted_mutual_info_score
-from sklearn.utils.validation import check_is_fitted
 
-from ._fitted import Estimator, fitted_steps
+from ._fitted import Estimator, load_reader
 from ._pillow.detection import KINDS, THRESHOLD, detect
 from ._pillow.layout import arrange, attach
-from ._pillow.mnist_format import find_ink, normalize_digit, normalize_ink, shows_several_marks
-from ._pillow.numbers import Lattice, overlaps
-from ._pillow.reading import MAX_SIDE, Page, read_page, reduce_gray
-from ._warnings import warn
-from .classifier import CNNDigitClassifier
-from .datasets import load_mnist_sample
-from .normalization import MNISTNormalizer
-from .preprocessing import ImagePreprocessor
+from ._pillow.numbers import overlaps
+from ._pillow.reading import read_page
+from ._recognition import find, find_orientation, prefer_single_digit, read_numbers
 
 __all__ = ["FoundDigits", "Number", "ReadDigits", "ReadRegions", "find_digits", "read_digits"]
 
 _SEPARATORS = {"point": ".", "comma": ",", "dash": "-", "slash": "/"}
-_SURE = 0.9  # mean confidence of digits, from which a page is upright
-_N_DIGITS = 4, 30  # that are needed to turn a page, and that are read to decide
-_AS_LIKELY = 0.9  # ratio of the confidences of two orientations, from which both are as likely
-_SCALES = 255, 1, 16  # largest pixels of the images on which classifiers may be fitted
-_N_KNOWN = 64  # digits of MNIST that decide
-_N_CANDIDATES = 5  # that are listed for each number
 _SIDES = "top", "left", "bottom", "right"
 
 
@@ -371,16 +357,17 @@ def read_decoded(
     """Read the digits of a picture that is already decoded into a page, as `read_digits` does."""
     if orientation not in ("auto", 0, 90, 180, 270):
         raise ValueError(
-            f'orientation must be "auto", 0, 90, 180 or 270, got {orientation!r}. Turn the picture by other angles.'
+            f'orientation must be "auto", 0, 90, 180 or 270, got {orientation!r}. Turn the picture before '
+            "by any other angle."
         )
     boxes, candidates = _check_regions(regions, page.shape), _check_candidates(candidates, model.classes)
-    found = _find(page.gray, model)
+    found = find(page.gray, model)
     if orientation == "auto":
-        orientation = _find_orientation(page.gray, found, model)
+        orientation = find_orientation(page.gray, found, model)
     if orientation:
-        found = _find(np.rot90(page.gray, orientation // 90), model)
+        found = find(np.rot90(page.gray, orientation // 90), model)
     if boxes is None:
-        found = _prefer_single_digit(np.rot90(page.gray, orientation // 90), found, model)
+        found = prefer_single_digit(np.rot90(page.gray, orientation // 90), found, model)
         return _read(found, model, page, picture, candidates, separators, orientation)
     readings = {}
     for name, box in boxes.items():
@@ -391,99 +378,11 @@ def read_decoded(
     return ReadRegions(readings, boxes)
 
 
-class _Found(NamedTuple):
-    """The marks of a page, and the probabilities of the classes of its digits."""
-
-    boxes: np.ndarray
-    scores: np.ndarray
-    kinds: np.ndarray
-    probabilities: np.ndarray  # of shape (n, n_classes), 0 for marks of other kinds
-    rules: np.ndarray | None
-    rules_scale: float
-
-    def select(self, chosen):
-        """Return the chosen marks only."""
-        return self._replace(
-            boxes=self.boxes[chosen],
-            scores=self.scores[chosen],
-            kinds=self.kinds[chosen],
-            probabilities=self.probabilities[chosen],
-        )
-
-    @property
-    def is_sure(self):
-        """Whether each mark is accepted as a digit, before digits compete."""
-        return (self.kinds == 0) & (self.scores >= THRESHOLD)
-
-    @property
-    def confidences(self):
-        """Confidence of each accepted digit."""
-        return self.scores[self.is_sure] * self.probabilities[self.is_sure].max(axis=1, initial=0)
-
-
-def _find(gray, model):
-    found = detect(gray)
-    probabilities = np.zeros((len(found.boxes), len(model.classes)))
-    is_digit = found.kinds == 0
-    probabilities[is_digit] = model.classify([found.images[i] for i in np.flatnonzero(is_digit)])
-    return _Found(found.boxes, found.scores, found.kinds, probabilities, found.rules, found.rules_scale)
-
-
-def _find_orientation(gray, found, model):
-    """Return the orientation in which digits are read with the highest confidence: 0, 90, 180 or 270."""
-    fewest, most = _N_DIGITS
-    boxes = found.boxes[found.is_sure]
-    if len(boxes) < fewest or found.confidences.mean() >= _SURE:
-        return 0
-    away = boxes[:, :2] - np.median(boxes[:, :2], axis=0)
-    near = boxes[np.argsort(np.hypot(*away.T))[:most]]
-    margin = np.ptp(near[:, ::2], axis=1).max()
-    top, left = np.maximum(near[:, :2].min(axis=0) - margin, 0).astype(int)
-    bottom, right = (near[:, 2:].max(axis=0) + margin).astype(int)
-    part = gray[top:bottom, left:right]
-    confidences = np.array([_find(np.rot90(part, turns), model).confidences.sum() for turns in range(4)])
-    likely = np.flatnonzero(confidences >= _AS_LIKELY * confidences.max())
-    if len(likely) > 1:
-        warn(
-            f"The picture can be read as turned by {' or '.join(str(90 * turns) for turns in likely)} degrees. "
-            f"It is read as turned by {90 * likely[0]}. Pass orientation."
-        )
-    return int(90 * likely[0])
-
-
-def _prefer_single_digit(gray, found, model):
-    """Return a digit that is all ink of the picture, if it is no less probable than the digits in it.
-
-    It is recognized as by `MNISTNormalizer`.
-    """
-    parts = found.confidences
-    if len(parts) > 2:
-        return found
-    small = reduce_gray(gray, MAX_SIDE)
-    ink = find_ink(small, model.normalizer.invert)
-    if not ink.any() or shows_several_marks(ink):
-        return found
-    probabilities = model.predict_proba(
-        normalize_ink(ink, model.normalizer.size, model.normalizer.box)[np.newaxis]
-    )
-    if len(parts) == 2 and probabilities.max() < parts.prod():
-        return found
-    rows, columns = (np.flatnonzero(np.any(ink > 0.1, axis=axis)) for axis in (1, 0))
-    box = np.array([rows[0], columns[0], rows[-1] + 1, columns[-1] + 1]) * (len(gray) / len(small))
-    others = np.where(found.kinds == 0, 0, found.scores)
-    return found._replace(
-        boxes=np.vstack([box, found.boxes]),
-        scores=np.append(found.scores[found.is_sure].max(initial=THRESHOLD), others),
-        kinds=np.append(0, found.kinds),
-        probabilities=np.vstack([probabilities, found.probabilities]),
-    )
-
-
 def _read(found, model, page, picture, candidates, separators, orientation):
     """Return the reading of the marks that were found."""
     characters = np.array([_SEPARATORS.get(kind, "") for kind in KINDS])[found.kinds]
     marks = np.flatnonzero(characters != "")
-    read = _read_numbers(found, marks, candidates, model.classes)
+    read = read_numbers(found, marks, candidates, model.classes)
     members = np.array([i for number in read for i in number.digits], int)
     labels = model.classes[[label for number in read for label in number.labels]]
     number_index = np.repeat(np.arange(len(read)), [len(number.digits) for number in read])
@@ -521,54 +420,6 @@ def _read(found, model, page, picture, candidates, separators, orientation):
         orientation=orientation,
         picture=picture,
     )
-
-
-class _ReadNumber(NamedTuple):
-    line: int
-    digits: np.ndarray  # indices of the marks
-    labels: tuple  # indices of their classes
-    candidates: list
-
-
-def _read_numbers(found, marks, candidates, classes):
-    """Return the numbers of a page in reading order, from accepted digits and those that compete with them."""
-    sure, unsure = np.flatnonzero(found.is_sure), np.flatnonzero((found.kinds == 0) & ~found.is_sure)
-    layout = arrange(found.boxes[sure], found.boxes[marks], found.rules, found.rules_scale)
-    sure = sure[layout.order]
-    number_of_unsure = np.append(layout.number, -1)[attach(found.boxes[unsure], found.boxes[sure])]
-    runs = [
-        (line, np.append(sure[layout.number == number], unsure[number_of_unsure == number]))
-        for number, line in sorted(set(zip(layout.number.tolist(), layout.line.tolist(), strict=True)))
-    ]
-    if candidates is not None:
-        runs = _join_numbers(runs, found, candidates)
-    numbers = []
-    for line, run in runs:
-        lattice = _lattice(found, run)
-        strings, probabilities = lattice.strings()
-        texts = ["".join(map(str, classes[list(string)])) for string in strings]
-        if candidates is not None:
-            texts, probabilities = candidates.texts, lattice.match(candidates.strings)
-        best = np.argsort(-probabilities, kind="stable")[:_N_CANDIDATES]
-        choices = [(texts[i], float(probabilities[i])) for i in best]
-        if strings[0]:
-            numbers.append(_ReadNumber(line, run[lattice.digits(strings[0])], strings[0], choices))
-    return numbers
-
-
-def _join_numbers(runs, found, candidates):
-    """Join the numbers of a line where all of it is more probably a candidate than its least probable part."""
-    joined = []
-    for line in sorted({line for line, _ in runs}):
-        parts = [run for other, run in runs if other == line]
-        whole = np.concatenate(parts)
-        sure = [_lattice(found, run).match(candidates.strings).max() for run in (whole, *parts)]
-        joined += [(line, run) for run in ([whole] if sure[0] > min(sure[1:]) else parts)]
-    return joined
-
-
-def _lattice(found, run):
-    return Lattice(found.boxes[run], found.scores[run], found.probabilities[run])
 
 
 def _locate(page, boxes, orientation):
@@ -611,83 +462,10 @@ def _check_candidates(candidates, classes):
     if not texts or unknown is not None:
         got = repr(candidates) if unknown is None else repr(unknown)
         raise ValueError(
-            f"candidates must be numbers that are composed of the labels {sorted(map(str, classes))}, got {got}. "
-            "Pass a list of str or int."
+            f"candidates must be numbers composed of the labels {sorted(map(str, classes))}, got {got}. Pass "
+            "a list of str or int."
         )
     return _Candidates(texts, [[index[c] for c in text if index[c] is not None] for text in texts])
-
-
-class _Reader(NamedTuple):
-    """A fitted classifier, and the format of its images."""
-
-    normalizer: MNISTNormalizer
-    steps: list
-    classes: np.ndarray
-    maximum: float  # of its images
-
-    def classify(self, images):
-        """Return the probabilities of images of single digits, dark on white, uint8, of any size."""
-        size, box = self.normalizer.size, self.normalizer.box
-        digits = [normalize_digit(image / np.float32(255), size, box, invert=True) for image in images]
-        return self.predict_proba(np.array(digits, np.uint8).reshape(-1, size, size))
-
-    def predict_proba(self, images):
-        """Return the probabilities of images in MNIST's format, of shape (n, size, size), uint8."""
-        if not len(images):
-            return np.zeros((0, len(self.classes)))
-        X = images * np.float32(self.maximum / 255)
-        if getattr(self.steps[0], "n_features_in_", None) == images[0].size:
-            X = X.reshape(len(X), -1)
-        for step in self.steps[:-1]:
-            X = step.transform(X)
-        return np.asarray(self.steps[-1].predict_proba(X))
-
-
-def load_reader(estimator):
-    """Check that an estimator reads digits, and return it with the format of its images."""
-    check_is_fitted(estimator)
-    if not hasattr(estimator, "predict_proba"):
-        raise ValueError(
-            f"estimator must be a classifier with predict_proba, got {estimator!r}. Pass load_pretrained(), or "
-            "another classifier of MNIST-like images."
-        )
-    steps, normalizer = fitted_steps(estimator), None
-    for i, step in enumerate(steps):
-        if isinstance(step, MNISTNormalizer):
-            steps, normalizer = steps[i + 1 :], step
-            break
-    if normalizer is None:
-        side = _image_side(steps)
-        normalizer = MNISTNormalizer(side, box=max(1, round(side * 20 / 28)))
-    reader = _Reader(normalizer, steps, np.asarray(steps[-1].classes_), 255)
-    return reader._replace(maximum=_maximum(reader))
-
-
-def _image_side(steps):
-    """Return the height and width of the images that steps were fitted on."""
-    shapes = [step.image_shape_ for step in steps if hasattr(step, "image_shape_")]
-    n_features = getattr(steps[0], "n_features_in_", 0)
-    height, width, n_channels = shapes[0] if shapes else (isqrt(n_features), isqrt(n_features), 1)
-    if height != width or n_channels != 1 or not (shapes or n_features == height * width > 0):
-        fitted_on = f"images of shape {shapes[0]}" if shapes else f"{n_features} features"
-        raise ValueError(
-            "estimator must be fitted on square gray images, got an estimator that was fitted on "
-            f"{fitted_on}. Pass load_pretrained(), or another classifier of MNIST-like images."
-        )
-    return height
-
-
-def _maximum(reader):
-    """Return the largest pixel of the images of a classifier: the one at which it recognizes most digits."""
-    for step in reader.steps:
-        if isinstance(step, ImagePreprocessor):
-            return step.max_value_
-    if isinstance(reader.steps[-1], CNNDigitClassifier) and len(reader.steps) == 1:
-        return 1
-    sample = load_mnist_sample()
-    images, digits = list(255 - sample.x_test[:_N_KNOWN]), sample.y_test[:_N_KNOWN]
-    predicted = [reader._replace(maximum=scale).classify(images).argmax(axis=1) for scale in _SCALES]
-    return _SCALES[int(np.argmax([adjusted_mutual_info_score(digits, labels) for labels in predicted]))]
 
 
 def _to_frame(rows, index=None):

@@ -24,8 +24,8 @@ class Layout(NamedTuple):
 def arrange(boxes, marks, rules=None, scale=1.0):
     """Return the layout of digits in boxes of shape (n, 4): top, left, bottom, right.
 
-    A number ends at a wide gap or at a ruled line, of which `rules` has the probability of each pixel at `scale`
-    of the picture's resolution. `marks`, of shape (n_marks, 4), such as points and dashes, divide the gaps.
+    A number ends at a wide gap or at a ruled line. `rules` has the probability that a pixel is part of one, at
+    `scale` of the picture's resolution. `marks`, boxes of points or dashes, divide the gaps.
     """
     boxes = np.asarray(boxes, float).reshape(-1, 4)
     lines = _find_lines(boxes) if len(boxes) else []
@@ -56,12 +56,19 @@ def attach(marks, boxes):
 def _gap(left, right, marks):
     """Return the widest white space between two neighbors in a line."""
     height = min(left[2] - left[0], right[2] - right[0])
+    left, right = (_widen(box) for box in (left, right))
     middle = np.mean([left[[0, 2]], right[[0, 2]]])
     is_between = (marks[:, 0] < middle + height) & (marks[:, 2] > middle - height)
     is_between &= (marks[:, 1] + marks[:, 3] > 2 * left[1]) & (marks[:, 1] + marks[:, 3] < 2 * right[3])
     inner = marks[is_between][np.argsort(marks[is_between, 1])]
     ends = np.maximum.accumulate(np.append(left[3], inner[:, 3]))
     return np.max(np.append(inner[:, 1], right[1]) - ends) / height
+
+
+def _widen(box):
+    """Return the box of a digit, at least half as wide as high: a 1 has white space around it."""
+    missing = max(0, (box[2] - box[0]) / 2 - (box[3] - box[1]))
+    return box + np.array([0, -missing, 0, missing]) / 2
 
 
 def _is_ruled(rules, pair):
@@ -88,7 +95,7 @@ def _find_lines(boxes):
 
 
 def _find_slopes(column, row, height):
-    """Return the slope of the baseline at each digit: the one along which most digits near it are lined up."""
+    """Return the slope of the baseline at each digit: along which most digits near it are lined up."""
     i, j = np.nonzero(_are_near(column, row, height, _REACH) & ~np.eye(len(row), dtype=bool))
     across, down = column[j] - column[i], row[j] - row[i]
     fit = [np.maximum(1 - np.abs(down - slope * across) / (_DEVIATION * height[i]), 0) for slope in _SLOPES]

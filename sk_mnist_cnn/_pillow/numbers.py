@@ -1,7 +1,7 @@
 """Read one number: the most probable strings of its digits, and the most probable of given strings.
 
-A digit that was found is a hypothesis: it is real with the probability of its score, and hypotheses that overlap
-exclude each other. The probability of a string is summed over all ways to find it from left to right.
+A digit that was found is a hypothesis: it is real with the probability of its score, and hypotheses that
+overlap exclude each other. The probability of a string is summed over all ways to find it from left to right.
 """
 
 import numpy as np
@@ -42,7 +42,8 @@ class Lattice:
         self._rest = self._sum(self._weights.sum(axis=1))  # of all ways to go on from each hypothesis
 
     def strings(self):
-        """Return strings of class indices, the most probable first, and their probabilities, by beam search."""
+        """Return strings of class indices, the most probable first, and their probabilities."""
+        # The beam has exact probabilities of prefixes: `_rest` sums over all ways to go on.
         prefixes, masses, found = [()], np.eye(1, len(self._rest)), {}
         while prefixes:
             found.update(zip(prefixes, masses.sum(axis=1) / self._rest[0], strict=True))
@@ -58,7 +59,7 @@ class Lattice:
         return strings, _flatten(probabilities, max(0, 1 - probabilities.sum()))
 
     def digits(self, string):
-        """Return the index of the hypothesis of each digit of a string, on the most probable way to find it."""
+        """Return the indices of the hypotheses on the most probable way to find a string."""
         best, ways = np.eye(len(self._rest))[0], []
         for label in string:
             steps = best[:, np.newaxis] * self._follows
@@ -91,7 +92,7 @@ class Lattice:
 
 
 def _flatten(masses, other):
-    """Return the probabilities of outcomes at the temperature, where all other outcomes have a common mass."""
+    """Return the probabilities of outcomes at the temperature; all others have one mass."""
     flat = (np.append(masses, other) / (masses.sum() + other)) ** (1 / TEMPERATURE)
     return flat[:-1] / flat.sum()
 
