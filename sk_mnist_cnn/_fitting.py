@@ -16,8 +16,7 @@ from sklearn.utils import check_random_state
 from ._architecture import Architecture
 from ._base import working_copy
 from ._checkpoint import saved_seed
-from ._images import validate_images
-from ._pixels import warn_of_raw_pixels
+from ._images import validate_images, warn_of_raw_pixels
 from ._targets import (
     as_labels,
     check_classes,

@@ -17,8 +17,7 @@ from ._architecture import DTYPES, ActivationName, Architecture, DtypeName, Inte
 from ._base import ImageEstimator, keep_types, snapshot
 from ._checkpoint import open_checkpoint
 from ._fitting import prepare_fit, prepare_partial_fit, warn_if_not_converged
-from ._images import validate_images
-from ._pixels import warn_of_raw_pixels
+from ._images import validate_images, warn_of_raw_pixels
 from ._recipes import RECIPES, RecipeName
 from ._sklearn_callbacks import observed_fit
 from ._targets import is_number

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from math import isqrt
 from numbers import Integral
-from os import PathLike, fspath
+from os import PathLike
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -15,7 +15,7 @@ from sklearn.utils.validation import validate_data
 from ._base import ImageTransformer, commit_on_success, keep_types, snapshot
 from ._images import check_dense, single_image_error, square_or_row
 from ._pillow.mnist_format import find_ink, normalize_ink, shows_several_marks
-from ._pillow.reading import is_picture, read_gray
+from ._pillow.reading import describe, is_picture, read_gray
 from ._sklearn_callbacks import observed_fit
 from ._warnings import warn
 
@@ -172,11 +172,12 @@ class MNISTNormalizer(ImageTransformer):
         Parameters
         ----------
         X : array-like of shape (n, h, w), (n, h, w, 1), (n, h, w, 3) or (n, h, w, 4), or list of pictures
-            Pictures of one digit each, of any real dtype: floats in [0, 1], integers over the range of an 8-
-            or 16-bit dtype, or booleans. In a list they may differ in size, and each is an array, a Pillow
-            image, or the path of a BMP, GIF, JPEG, PNG, PPM, TIFF or WEBP file. Files and Pillow images may
-            have up to 50,000,000 pixels. Flat rows of shape (n, h * h), also in a frame, are read as gray
-            squares.
+            Pictures of one digit each, of any real dtype: floats in [0, 1], integers up to 255 or to any
+            other white, or masks of 0 and 1. Color channels are red, green and blue; those of OpenCV are
+            blue, green and red: pass ``image[..., ::-1]``. In a list, pictures may differ in size, and each
+            is an array, a Pillow image, or a BMP, GIF, JPEG, PNG, PPM, TIFF or WEBP file of a single page, as
+            path, bytes or binary file object. Files and Pillow images may have up to 50,000,000 pixels. Flat
+            rows of shape (n, h * h), also in a frame, are read as gray squares.
 
         Returns
         -------
@@ -191,7 +192,8 @@ class MNISTNormalizer(ImageTransformer):
             If `X` is sparse.
         ValueError
             If `X` is a single picture, a picture has another shape or too many pixels, its pixels are
-            negative or not finite, or a file is damaged or not a picture.
+            negative or not finite, or a file or Pillow image is damaged, not a picture or has several pages;
+            ``PIL.ImageSequence.all_frames`` returns the pages of an image.
 
         Warns
         -----
@@ -238,7 +240,9 @@ class MNISTNormalizer(ImageTransformer):
         if self.box > self.size:
             raise ValueError(f"box must be at most size={self.size}, got {self.box}. Lower it or raise size.")
         if is_picture(X):
-            raise ValueError(f"X must hold pictures, got a single one: {X!r}. Pass it in a list, [X].")
+            raise ValueError(
+                f"X must hold pictures, got a single one: {describe(X)}. Pass it in a list, [X]."
+            )
         check_dense(X)
         if not hasattr(X, "shape") and not isinstance(X, (list, tuple)):
             X = np.asarray(X)
@@ -266,25 +270,33 @@ def _warn_of_empty_pictures(empty, n_pictures):
     name, low, high = empty[0]
     warn(
         f"{len(empty)} of {n_pictures} pictures become black, because they are blank or have too little "
-        f"contrast for a digit. The first is {name}, with pixels from {low:.2g} to {high:.2g} of the maximum "
-        "of their dtype. If it shows a digit, scale its pixels to the whole range: multiply 12-bit scans in "
-        "uint16 by 16. If it is a page with small digits, use find_digits."
+        f"contrast for a digit. The first is {name}, with pixels from {low:.2g} to {high:.2g} of the largest "
+        "value. If it shows a digit, scale its pixels to the whole range. If it is a page with small digits, "
+        "use find_digits."
     )
 
 
 def _name(picture, index):
     """Return the name of a picture in warnings."""
-    is_path = isinstance(picture, (str, PathLike))
-    return f"X[{index}], the file {fspath(picture)!r}" if is_path else f"X[{index}]"
+    return f"X[{index}], {describe(picture)}" if isinstance(picture, (str, PathLike)) else f"X[{index}]"
 
 
 def _refuse_single_array(X):
-    """Raise an error for an array that seems to be one picture, gray or in color."""
-    shape = getattr(X, "shape", ())
+    """Raise an error for an array or nested list that seems to be one picture, gray or in color."""
+    shape = _shape(X)
     is_gray = len(shape) == 2 and min(shape) >= _SIDE and isqrt(shape[1]) ** 2 != shape[1]
     is_color = len(shape) == 3 and shape[2] in (1, 3, 4) and min(shape[:2]) >= _SIDE
     if (is_gray and max(shape) <= 2 * min(shape)) or is_color:
         raise single_image_error(shape, (*shape, 1)[:3])
+
+
+def _shape(X):
+    if not isinstance(X, (list, tuple)):
+        return getattr(X, "shape", ())
+    try:
+        return np.shape(X) if isinstance(X[0], (list, tuple)) else ()
+    except ValueError:  # pictures of different sizes
+        return ()
 
 
 def _is_flat(X):

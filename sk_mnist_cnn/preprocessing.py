@@ -1,4 +1,4 @@
-"""`ImagePreprocessor` reshapes and scales images, by the rules in `_images` and `_pixels`."""
+"""`ImagePreprocessor` reshapes and scales images, by the rules in `_images`."""
 
 from collections.abc import Sequence
 from numbers import Real
@@ -11,9 +11,16 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from . import _pixels
 from ._base import ImageTransformer, commit_on_success, keep_types, snapshot, with_flat_features
-from ._images import to_array, validate_images, validate_transformed
+from ._images import (
+    check_scale,
+    resolve_max_value,
+    scale_pixels,
+    to_array,
+    unscale_pixels,
+    validate_images,
+    validate_transformed,
+)
 from ._sklearn_callbacks import observed_fit
 
 __all__ = ["ImagePreprocessor"]
@@ -32,10 +39,10 @@ class ImagePreprocessor(ImageTransformer):
         rows are read as square gray images if their length is a perfect square, otherwise as one row of
         pixels, with a warning.
     max_value : float or "auto", default="auto"
-        The pixel value that becomes 1. "auto" is the largest value of an integer dtype of 8 or 16 bits (255
-        for MNIST's uint8). For other dtypes it is the largest training pixel, but 255 if all are integers
-        >= 0 with a maximum between 17 and 255, as in frames from OpenML. With a number, which must be above
-        0, pixels outside [0, max_value] raise an error.
+        The pixel value that becomes 1. "auto" is the largest value of an 8-bit integer dtype (255 for MNIST's
+        uint8), or 1 for masks of 0 and 1. For other dtypes it is the largest training pixel, but 255 if all
+        are integers >= 0 with a maximum between 17 and 255, as in frames from OpenML. With a number, which
+        must be above 0, pixels outside [0, max_value] raise an error.
     flatten : bool, default=False
         Whether to return flat rows of shape (n, h * w * c), for steps and tools that require two dimensions.
         Only then are `get_feature_names_out` and frames from `set_output` available.
@@ -190,7 +197,7 @@ class ImagePreprocessor(ImageTransformer):
         check_is_fitted(self)
         fitted = snapshot(self)
         rows, _, _ = validate_images(fitted, X, image_shape=fitted.image_shape_)
-        _pixels.check_scale(rows, fitted.max_value, fitted.max_value_)
+        check_scale(rows, fitted.max_value, fitted.max_value_)
         return fitted._scale(rows)
 
     def inverse_transform(self, X: ArrayLike) -> NDArray[Any]:
@@ -226,7 +233,7 @@ class ImagePreprocessor(ImageTransformer):
         check_is_fitted(self)
         fitted = snapshot(self)
         rows = validate_transformed(X, fitted.image_shape_)
-        pixels = _pixels.unscale_pixels(rows, fitted.max_value_, fitted._fitted_dtype)
+        pixels = unscale_pixels(rows, fitted.max_value_, fitted._fitted_dtype)
         return pixels.reshape(len(pixels), *fitted._fitted_layout)
 
     @keep_types(available_if(lambda self: self.flatten))
@@ -288,11 +295,11 @@ class ImagePreprocessor(ImageTransformer):
         """Fit to `X`, and return it as validated flat rows."""
         X = to_array(X)
         rows, self.image_shape_, _ = validate_images(self, X)
-        self.max_value_ = _pixels.resolve_max_value(rows, self.max_value)
+        self.max_value_ = resolve_max_value(rows, self.max_value)
         self._fitted_layout = X.shape[1:]
         self._fitted_dtype = rows.dtype.str
         return rows
 
     def _scale(self, rows):
-        scaled = _pixels.scale_pixels(rows, self.max_value_)
+        scaled = scale_pixels(rows, self.max_value_)
         return scaled if self.flatten else scaled.reshape(-1, *self.image_shape_)

@@ -4,6 +4,7 @@ import io
 import pickle
 import struct
 import tracemalloc
+import zipfile
 import zlib
 from pathlib import Path
 from unittest import SkipTest
@@ -12,16 +13,16 @@ from unittest.mock import Mock, patch
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
-from PIL import EpsImagePlugin, Image
+from PIL import EpsImagePlugin, Image, ImageSequence
 from scipy import ndimage
 from sklearn.base import clone
 from sklearn.datasets import load_digits
 from sklearn.pipeline import make_pipeline
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from sk_mnist_cnn import CNNDigitClassifier, ImagePreprocessor, load_mnist_sample
+from sk_mnist_cnn import CNNDigitClassifier, ImagePreprocessor, find_digits, load_mnist_sample
 from sk_mnist_cnn._pillow.mnist_format import find_ink, shows_several_marks
-from sk_mnist_cnn._pillow.reading import read_gray
+from sk_mnist_cnn._pillow.reading import read_gray, read_pages
 from sk_mnist_cnn.normalization import MNISTNormalizer
 from tests.estimators import sparse_batches
 
@@ -308,9 +309,9 @@ def test_empty_pictures_become_black(picture, invert):
 
 
 def test_warns_of_pictures_with_too_little_contrast():
-    scan = (seven() > 0) * np.uint16(4095)  # 12 bits
+    scan = (seven() > 0) * np.uint8(15)
     blank = np.full_like(scan, 7)
-    rule = r"^2 of 3 pictures become black.* X\[0\], with pixels from 0 to 0\.062 of .*multiply 12-bit scans"
+    rule = r"^2 of 3 pictures become black.* X\[0\], with pixels from 0 to 0\.059 of .*scale its pixels"
     with pytest.warns(UserWarning, match=rule) as caught:
         digits = normalize([scan, scan * 16, scan])
     assert [digit.any() for digit in digits] == [False, True, False]
@@ -331,6 +332,11 @@ SCALES = {
     "bool": (bool, 1),
     "uint8": (np.uint8, 255),
     "uint16": (np.uint16, 65535),
+    "12 bits in uint16": (np.uint16, 4095),
+    "8 bits in uint16": (np.uint16, 255),
+    "8 bits in int16": (np.int16, 255),
+    "16 bits in int32": (np.int32, 65535),
+    "float32 to 0.05": (np.float32, 0.05),
     "int64": (np.int64, 255),
     "float32 to 1": (np.float32, 1),
     "float64 to 255": (np.float64, 255),
@@ -439,6 +445,27 @@ def test_accepts_files(tmp_path, suffix, as_path):
     assert difference(normalize([as_path(path)]), normalize([ink])) < 2
 
 
+def test_accepts_bytes_and_file_objects(tmp_path):
+    expected = normalize([np.pad(seven(), 20)])
+    file = io.BytesIO()
+    Image.fromarray(np.pad(seven(), 20)).save(file, "png")
+    path = tmp_path / "seven.png"
+    path.write_bytes(file.getvalue())
+    with path.open("rb") as opened, zipfile.ZipFile(tmp_path / "sevens.zip", "w") as archive:
+        archive.write(path, "seven.png")
+        with archive.open("seven.png") as member:
+            pictures = [file.getvalue(), bytearray(file.getvalue()), file, opened, opened, member]
+            for digit in normalize(pictures):
+                assert_array_equal(digit, expected[0])
+        assert not opened.closed
+
+
+def test_raises_for_files_opened_as_text(tmp_path):
+    (tmp_path / "seven.txt").write_text("7")
+    with (tmp_path / "seven.txt").open() as file, pytest.raises(ValueError, match=r'X\[0\] .*binary.*"rb"'):
+        normalize([file])
+
+
 def test_accepts_a_series_of_paths(tmp_path):
     pd = pytest.importorskip("pandas")
     Image.fromarray(np.pad(seven(), 20)).save(tmp_path / "seven.png")
@@ -494,6 +521,24 @@ def test_raises_without_pictures(X):
 def test_raises_for_a_single_picture_outside_a_list(X):
     with pytest.raises(ValueError, match=r"X must hold pictures, got a single one: .* Pass it in a list"):
         normalize(X)
+
+
+@pytest.mark.parametrize("shape", [(40, 60, 3), (40, 60)])
+def test_raises_for_a_single_nested_list(shape):
+    with pytest.raises(ValueError, match="seems to be a single image"):
+        normalize(np.full(shape, 255).tolist())
+
+
+def test_nested_lists_are_read_as_arrays():
+    picture = np.stack([255 - np.pad(seven(), 20)] * 3, axis=-1)
+    other = picture[2:, 3:]
+    assert_array_equal(normalize([picture.tolist()]), normalize([picture]))
+    assert_array_equal(normalize([picture.tolist(), other.tolist()]), normalize([picture, other]))
+
+
+def test_raises_for_rows_of_different_lengths():
+    with pytest.raises(ValueError, match=r"X\[1\] must be a picture with rows of equal length, got a list"):
+        normalize([np.ones((5, 5)), [[1, 2], [3]]])
 
 
 @pytest.mark.parametrize("shape", [(28, 28), (28, 28, 1), (200, 120), (60, 90, 3), (60, 90, 4)])
@@ -568,6 +613,79 @@ def png(width, height, *chunks):
 def palette_png(side):
     rows = zlib.compress(bytes(side * (side + 1)), 9)
     return png(side, side, (b"PLTE", bytes(768)), (b"tRNS", bytes(256)), (b"IDAT", rows))
+
+
+SAVED_WITH_PAGES = ("GIF", "PNG", "TIFF", "WEBP")
+
+
+def pages(file_format, n_pages=3):
+    """Return the content of a file with several pages, each a 7 at another place."""
+    images = [Image.fromarray(np.pad(seven(), [(20 + 5 * i, 30), (20, 20)])[:80]) for i in range(n_pages)]
+    file = io.BytesIO()
+    images[0].save(file, file_format, save_all=True, append_images=images[1:])
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("file_format", SAVED_WITH_PAGES)
+def test_raises_for_files_of_several_pages_and_reads_their_pages(file_format):
+    content = pages(file_format)
+    image = Image.open(io.BytesIO(content))
+    for read in (find_digits, lambda picture: normalize([picture])):
+        for picture in (content, image):
+            with pytest.raises(ValueError, match=r"several pages or frames.*ImageSequence\.all_frames"):
+                read(picture)
+        for page in ImageSequence.all_frames(image):
+            read(page)
+        read(pages(file_format, n_pages=1))
+
+
+@pytest.mark.parametrize("file_format", SAVED_WITH_PAGES)
+def test_each_page_is_read_in_turn(file_format):
+    content = pages(file_format)
+    for picture in (content, Image.open(io.BytesIO(content))):
+        tops = [np.flatnonzero(page.gray.max(axis=1) > 0.5)[0] for page in read_pages(picture, "picture")]
+        assert_array_equal(np.diff(tops), [5, 5])
+    for picture in (pages("MPO"), np.pad(seven(), 20)):
+        assert len(list(read_pages(picture, "picture"))) == 1
+
+
+def test_photos_with_previews_are_single_pictures():
+    content = pages("MPO")
+    assert Image.open(io.BytesIO(content)).n_frames == 3
+    assert normalize([content]).any()
+
+
+OTHER_FORMATS = {
+    "PDF": (b"%PDF-1.7\n%\xe2\xe3", "PDF document. Run pip install pypdfium2"),
+    "HEIC": (b"\x00\x00\x00\x18ftypheic\x00\x00\x00\x00mif1heic", "HEIC or AVIF.*pip install pillow-heif"),
+}
+
+
+@pytest.mark.parametrize(("content", "message"), OTHER_FORMATS.values(), ids=OTHER_FORMATS)
+def test_names_the_way_to_read_other_formats(tmp_path, content, message):
+    (tmp_path / "scan").write_bytes(content)
+    for picture in (content, tmp_path / "scan"):
+        with pytest.raises(ValueError, match=message):
+            normalize([picture])
+
+
+def tiled_tiff(width, length):
+    """Return a TIFF file of 64x64 pixels that declares one tile."""
+    content = zlib.compress(bytes(64 * 64))
+    content += bytes(len(content) % 2)
+    tags = [(256, 64), (257, 64), (258, 8), (259, 8), (262, 1), (277, 1)]
+    tags += [(322, width), (323, length), (324, 8), (325, len(content))]
+    directory = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags)
+    header = struct.pack("<2sHI", b"II", 42, 8 + len(content))
+    return header + content + struct.pack("<H", len(tags)) + directory + bytes(4)
+
+
+@NOT_ALL_HAVE_DIGITS
+def test_raises_for_huge_tiles_before_they_are_allocated(capfd):
+    assert not normalize([tiled_tiff(64, 64)]).any()
+    with pytest.raises(ValueError, match=r"its tiles of 65536x8192 pixels are too large"):
+        normalize([tiled_tiff(65536, 8192)])
+    assert "Uncompressed tile size" not in capfd.readouterr().err  # the decoder was not called
 
 
 def test_missing_files_raise():

@@ -90,7 +90,11 @@ def test_all_kinds_of_pictures(sample, tmp_path):
     page = digits_in_a_row(sample)
     expected = find_digits(page).boxes
     Image.fromarray(page).save(tmp_path / "page.png")
-    for picture in (page / 255, Image.fromarray(page), tmp_path / "page.png", np.stack([page] * 3, axis=-1)):
+    color = np.stack([page] * 3, axis=-1)
+    content = (tmp_path / "page.png").read_bytes()
+    arrays = page / 255, page.astype(np.int16), page.astype(np.uint16), page * np.uint16(16), color
+    files = tmp_path / "page.png", content, io.BytesIO(content), Image.fromarray(page)
+    for picture in (*arrays, page.tolist(), color.tolist(), *files):
         assert_array_equal(find_digits(picture).boxes, expected)
 
 

@@ -1,30 +1,31 @@
-"""`Recognizer`: answers for drawings, the evidence for them, and learning from corrections."""
+"""`Recognizer`: the digits of a drawing, the evidence for them, and learning from corrections."""
 
 import copy
+import io
 import threading
+import warnings
 from collections import deque
 from typing import Any, NamedTuple
 
 import numpy as np
+from PIL import Image
 from sklearn.base import BaseEstimator
-from sklearn.pipeline import Pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import FunctionTransformer
 
 from .._attribution import occlusion_saliency
-from .._fitted import transform_before_network
-from .._pieces import load_detector, read_pieces
-from .._pillow.edges import describe_edges
+from .._fitted import fitted_steps, transform_before_network
 from .._pillow.mnist_format import normalize_digit
 from ..classifier import CNNDigitClassifier
 from ..datasets import load_mnist_sample
 from ..normalization import MNISTNormalizer
-from ._strokes import check_strokes, draw, draw_several, group_strokes, is_dot
+from ..preprocessing import ImagePreprocessor
+from ..reading import read_digits
 
-MAX_ENTROPY = 0.9  # in nats; docs/guide/drawing.md says how many digits are doubted
-MIN_SIMILARITY = 0.83  # of the edges to those of a corrected drawing, which is not doubted; 1 is the largest
+_SURE = 0.8  # probability of a digit that is not doubtful, and of corrected ones, which ends the training
 
 # Training after a correction: rounds of `partial_fit` on the corrected drawings and on known digits.
 _N_ROUNDS = 20
-_LEARNED = 0.8  # probability of the true digits that ends it; their entropy is then below MAX_ENTROPY
 _N_KNOWN = 384
 _N_CORRECTED = 32
 _TRAINING = {
@@ -50,15 +51,15 @@ class State(NamedTuple):
 
 
 class Recognizer:
-    """Recognize drawn digits with a model, which learns from corrections.
+    """Read drawn digits with a model, which learns from corrections.
 
     The model that is passed is not changed.
 
     Parameters
     ----------
-    model : Pipeline that ends in a CNNDigitClassifier
-        Fitted on images of the digits 0 to 9, of 28x28 pixels from 0 to 255. If its first step is a
-        `MNISTNormalizer`, this step is skipped.
+    model : CNNDigitClassifier, or Pipeline or search that ends in one
+        Fitted on images of the digits 0 to 9, of 28x28 pixels in MNIST's format. A `MNISTNormalizer` is
+        skipped. A network without other steps may have been fitted on pixels in [0, 1] or from 0 to 255.
 
     Raises
     ------
@@ -67,28 +68,18 @@ class Recognizer:
     """
 
     def __init__(self, model: BaseEstimator) -> None:
-        if not isinstance(model, Pipeline) or not isinstance(model[-1], CNNDigitClassifier):
-            raise ValueError(
-                f"model must be a Pipeline that ends in a CNNDigitClassifier, got {model!r}; put an "
-                "ImagePreprocessor before the classifier, or pass the best_estimator_ of a search."
-            )
-        if [str(label) for label in model.classes_] != list("0123456789"):
-            raise ValueError(
-                f"model must have the classes 0 to 9, got {model.classes_.tolist()}; fit it on all digits."
-            )
-        if isinstance(model[0], MNISTNormalizer):  # `_to_mnist` converts the drawings
-            model = model[1:]
         mnist = load_mnist_sample()
-        self._sample = mnist.x_train, mnist.y_train
-        self._detector = load_detector()
-        self._first = State(model, np.zeros((0, 28, 28), np.uint8), np.zeros(0, int))
+        self._known = mnist.x_train, mnist.y_train
+        self._first = State(
+            _as_pipeline(model, *self._known), np.zeros((0, 28, 28), np.uint8), np.zeros(0, int)
+        )
         self._random = np.random.default_rng(0)
         self._lock = threading.Lock()
         self.reset()
 
     @property
     def model(self) -> Pipeline:
-        """The model for images in MNIST's format, trained on all corrections."""
+        """The model for images in MNIST's format from 0 to 255, trained on all corrections."""
         return self._states[-1].model
 
     @property
@@ -96,31 +87,42 @@ class Recognizer:
         """Number of corrections that the model was trained on."""
         return len(self._states[-1].digits)
 
-    def answer(self, strokes: object) -> dict[str, Any]:
-        """Recognize the digits of a drawing.
+    def answer(self, png: bytes) -> dict[str, Any]:
+        """Read the digits of a drawing.
 
         Parameters
         ----------
-        strokes : list of strokes
-            In the form that `check_strokes` accepts.
+        png : bytes
+            A PNG file with dark ink on white.
 
         Returns
         -------
         answer : dict
-            `digits`: a list of dict, in reading order. Each has the `probabilities` of the digits 0 to 9, the
-            `image` in MNIST's format, the `box` (top, left, bottom and right, as fractions of the canvas),
-            the number of the `line`, and whether it is `doubtful`. The list is empty for a dot.
+            `lines`: a list of str, the labels of each line. `digits`: a list of dict, the digits in reading
+            order and then the marks that may not be digits. Each has the `probabilities` of the digits 0 to
+            9, the `image` in MNIST's format, the `box` (top, left, bottom and right, as fractions of the
+            drawing), and whether it is `doubtful`.
         """
-        checked, state = check_strokes(strokes), self._states[-1]
-        if is_dot(checked):
-            return {"digits": []}
-        digits = self._describe(state, [checked], [0])
-        if digits[0]["doubtful"]:
-            drawings, line = _separate(state.model, checked)
-            several = self._describe(state, drawings, line) if len(drawings) > 1 else []
-            if not all(digit["doubtful"] for digit in several):
-                digits = several
-        return {"digits": digits}
+        state = self._states[-1]
+        found = read_digits(state.model, png)
+        boxes = np.concatenate([found.boxes, found.rejected_boxes])
+        gray = np.asarray(Image.open(io.BytesIO(png)).convert("L")) / np.float32(255)
+        images = [_to_mnist(gray, box) for box in boxes]
+        probabilities = found.probabilities
+        if len(found.rejected_boxes):
+            rejected = state.model.predict_proba(np.stack(images[len(found.boxes) :]))
+            probabilities = np.concatenate([probabilities, rejected])
+        digits = [
+            {
+                "probabilities": probabilities[i].tolist(),
+                "image": image.tolist(),
+                "box": (boxes[i] / np.tile(gray.shape, 2)).tolist(),
+                "doubtful": bool(probabilities[i].max() < _SURE)
+                or (i >= len(found.boxes) and not np.any(np.all(state.images == image, axis=(1, 2)))),
+            }
+            for i, image in enumerate(images)
+        ]
+        return {"lines": found.lines, "digits": digits}
 
     def evidence(self, image: object) -> dict[str, Any]:
         """Return the contribution of each pixel to the answer, divided by its largest absolute value."""
@@ -153,33 +155,11 @@ class Recognizer:
         with self._lock:
             self._states = deque([self._first], maxlen=_MAX_UNDO + 1)
 
-    def _describe(self, state, drawings, line):
-        """Return a dict for each drawing of one digit, as in `answer`."""
-        images = np.stack([_to_mnist(strokes) for strokes in drawings])
-        probabilities = state.model.predict_proba(images).astype(float)
-        columns = {
-            "image": images.tolist(),
-            "box": map(_box, drawings),
-            "line": line,
-            "probabilities": probabilities.tolist(),
-            "doubtful": self._are_doubtful(state, images, probabilities).tolist(),
-        }
-        return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
-
-    def _are_doubtful(self, state, images, probabilities):
-        """Return which images may not be digits: shape (n,)."""
-        entropy = -np.sum(probabilities * np.log(np.maximum(probabilities, 1e-12)), axis=1)
-        is_outlier = self._detector.predict(images) < 0
-        for i in np.flatnonzero(is_outlier):
-            corrected = state.images[state.digits == probabilities[i].argmax()]
-            is_outlier[i] = not _is_similar(images[i], corrected)
-        return (entropy > MAX_ENTROPY) | is_outlier
-
     def _train(self, model, images, digits):
         """Return a copy of the model, trained until it recognizes the corrected drawings."""
         model = copy.deepcopy(model)
         classifier = model[-1].set_params(**_TRAINING)
-        known_images, known_digits = self._sample
+        known_images, known_digits = self._known
         repeats = np.resize(np.arange(len(digits)), max(_N_CORRECTED, len(digits)))
         for _ in range(_N_ROUNDS):
             known = self._random.choice(len(known_digits), _N_KNOWN, replace=False)
@@ -188,29 +168,32 @@ class Recognizer:
             classifier.partial_fit(
                 transform_before_network(model, X), model.classes_[y], classes=model.classes_
             )
-            if model.predict_proba(images)[np.arange(len(digits)), digits].min() >= _LEARNED:
+            if model.predict_proba(images)[np.arange(len(digits)), digits].min() >= _SURE:
                 break
         return model
 
 
-def _separate(model, strokes):
-    """Return the strokes of each digit of a number, in reading order, and the number of its line."""
-    picture = draw_several(strokes)
-    pieces = read_pieces(picture.pixels / np.float32(255), MNISTNormalizer(), model)
-    if not len(pieces.boxes):
-        return [], []
-    groups = group_strokes(strokes, picture.to_canvas(pieces.boxes))
-    return [drawing for _, drawing in groups], [int(pieces.line[piece]) for piece, _ in groups]
+def _as_pipeline(model, images, digits):
+    """Return a model as a pipeline of images in MNIST's format from 0 to 255, which ends in a network."""
+    steps = [step for step in fitted_steps(model) if not isinstance(step, MNISTNormalizer)]
+    classes = getattr(steps[-1], "classes_", np.zeros(0)) if steps else []
+    if not isinstance(steps[-1], CNNDigitClassifier) or [*map(str, classes)] != list("0123456789"):
+        raise ValueError(
+            "model must be a CNNDigitClassifier that was fitted on the digits 0 to 9, or a Pipeline or "
+            f"search that ends in one, got {model!r}. Pass load_pretrained(), or fit such a model."
+        )
+    if len(steps) > 1:
+        return make_pipeline(*steps)
+    scales = ImagePreprocessor().fit(images), FunctionTransformer()
+    pipelines = [make_pipeline(scale, *steps) for scale in scales]
+    with warnings.catch_warnings(action="ignore"):  # about the scale that is not the right one
+        return max(pipelines, key=lambda model: model.score(images[:_N_KNOWN], classes[digits[:_N_KNOWN]]))
 
 
-def _to_mnist(strokes):
-    return normalize_digit(draw(strokes) / np.float32(255), size=28, box=20, invert=True)
-
-
-def _box(strokes):
-    """Return top, left, bottom and right of strokes."""
-    points = np.concatenate(strokes)[:, ::-1]
-    return [*points.min(axis=0).tolist(), *points.max(axis=0).tolist()]
+def _to_mnist(gray, box):
+    top, left, bottom, right = box
+    digit = np.pad(gray[top:bottom, left:right], 8, constant_values=1)
+    return normalize_digit(digit, size=28, box=20, invert=True)
 
 
 def _check_image(data):
@@ -225,9 +208,3 @@ def _check_image(data):
     if image.min() < 0 or image.max() > 255:
         raise ValueError(f"{rule}, got {image.min()} to {image.max()}.")
     return image.astype(np.uint8)
-
-
-def _is_similar(image, others):
-    """Return whether an image has nearly the same edges as one of several others, of shape (n, 28, 28)."""
-    edges = describe_edges(np.concatenate([[image], others])[..., np.newaxis])
-    return np.max(edges[1:] @ edges[0], initial=0) > MIN_SIMILARITY

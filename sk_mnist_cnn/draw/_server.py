@@ -1,4 +1,4 @@
-"""HTTP server of the drawing page: static files, and JSON answers of a `Recognizer`.
+"""HTTP server of the drawing page: static files, and JSON answers of a `Recognizer` to drawings in PNG.
 
 It listens on 127.0.0.1 only. Pages of other sites, which run in the same browser, get no answer: the name in
 the header Host must be local, and the header Origin must be the server itself.
@@ -6,6 +6,7 @@ the header Host must be local, and the header Origin must be the server itself.
 
 import json
 import os
+import re
 import sys
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -14,8 +15,8 @@ from typing import Any
 
 from ._recognizer import Recognizer
 
-MAX_BODY = 256 * 1024  # bytes of a request; a drawn digit has about 5,000
-_LOCAL_NAMES = ("127.0.0.1", "localhost")
+MAX_BODY = 512 * 1024  # bytes of a request; a drawn digit has about 10,000
+_LOCAL_HOST = r"(127\.0\.0\.1|localhost)(:[0-9]{1,5})?"
 _FILES = {  # path: file and content type
     "/": ("index.html", "text/html"),
     "/style.css": ("style.css", "text/css"),
@@ -83,7 +84,9 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         """Send a file of the page."""
         try:
-            self._check_sender()
+            self._check_request()
+            if self.headers.get("Content-Length", "0") != "0":  # a body would be read as the next request
+                raise _RequestError(HTTPStatus.BAD_REQUEST, "GET takes no body.")
             if self.path not in _FILES:
                 raise _RequestError(HTTPStatus.NOT_FOUND, "There is no such page.")
             self._send(HTTPStatus.OK, _FILES[self.path][1], self.server.pages[self.path])
@@ -91,46 +94,52 @@ class _Handler(BaseHTTPRequestHandler):
             self._send_error(error)
 
     def do_POST(self) -> None:
-        """Call the recognizer, and send its result with the number of corrections."""
+        """Call the recognizer, and send its result with the state that the page shows."""
         try:
-            self._check_sender()
-            body = self._read_json()
-            result = self._call_recognizer(body)
+            self._check_request()
+            result = self._call_recognizer()
             result["corrections"] = self.server.recognizer.n_corrections
+            result["can_train"] = "tensorflow" in sys.modules  # else the next correction imports it
             self._send(HTTPStatus.OK, "application/json", json.dumps(result).encode())
         except _RequestError as error:
             self._send_error(error)
 
-    def _check_sender(self):
+    def _check_request(self):
         host, origin = self.headers.get("Host", ""), self.headers.get("Origin")
-        if host.partition(":")[0] not in _LOCAL_NAMES:
+        if not re.fullmatch(_LOCAL_HOST, host):
             raise _RequestError(HTTPStatus.FORBIDDEN, "The page must be opened as 127.0.0.1 or localhost.")
         if origin not in (None, f"http://{host}"):
             raise _RequestError(HTTPStatus.FORBIDDEN, "Other sites get no answer.")
+        if "Transfer-Encoding" in self.headers or len(self.headers.get_all("Content-Length", [])) > 1:
+            raise _RequestError(HTTPStatus.BAD_REQUEST, "The body must have one header Content-Length.")
 
-    def _read_json(self):
-        """Return the body of the request, a JSON object."""
-        if self.headers.get_content_type() != "application/json":
-            raise _RequestError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "The body must be application/json.")
+    def _read_body(self, content_type):
+        if self.headers.get_content_type() != content_type:
+            raise _RequestError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"The body must be {content_type}.")
         length = self.headers.get("Content-Length", "")
         if not (length.isascii() and length.isdigit()):
             raise _RequestError(HTTPStatus.LENGTH_REQUIRED, "The header Content-Length must be a number.")
         if len(length) > 9 or int(length) > MAX_BODY:
-            raise _RequestError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The drawing is too long. Clear it.")
+            raise _RequestError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The drawing is too large. Clear it.")
+        return self.rfile.read(int(length))
+
+    def _read_json(self):
+        """Return the body of the request, a JSON object."""
         try:
-            body = json.loads(self.rfile.read(int(length)))
+            body = json.loads(self._read_body("application/json"))
         except (ValueError, RecursionError) as error:
             raise _RequestError(HTTPStatus.BAD_REQUEST, "The body must be JSON.") from error
         if not isinstance(body, dict):
             raise _RequestError(HTTPStatus.BAD_REQUEST, "The body must be a JSON object.")
         return body
 
-    def _call_recognizer(self, body):
+    def _call_recognizer(self):
         recognizer = self.server.recognizer
         try:
+            if self.path == "/answer":
+                return recognizer.answer(self._read_body("image/png"))
+            body = self._read_json()
             match self.path:
-                case "/answer":
-                    return recognizer.answer(body.get("strokes"))
                 case "/evidence":
                     return recognizer.evidence(body.get("image"))
                 case "/correct":
@@ -145,6 +154,9 @@ class _Handler(BaseHTTPRequestHandler):
                     raise _RequestError(HTTPStatus.NOT_FOUND, "There is no such action.")
         except ValueError as error:
             raise _RequestError(HTTPStatus.BAD_REQUEST, str(error)) from error
+        except ImportError as error:
+            message = f"A correction needs TensorFlow: {error}. Run pip install tensorflow, then start again."
+            raise _RequestError(HTTPStatus.NOT_IMPLEMENTED, message) from error
         return {}
 
     def _send(self, status, content_type, body):

@@ -4,11 +4,13 @@ Run ``python -m tests.draw.measure``; it takes about three minutes. The results 
 ``docs/benchmarks``, and `tests.benchmarks.published` has their tables.
 """
 
+import io
 import statistics
 import time
 from urllib.request import urlopen
 
 import numpy as np
+from PIL import Image
 
 from sk_mnist_cnn import load_mnist_sample, load_pretrained
 from sk_mnist_cnn.draw._recognizer import Recognizer
@@ -16,7 +18,7 @@ from tests.benchmarks import machine
 from tests.benchmarks.options import benchmark_parser
 from tests.benchmarks.saved import save
 from tests.draw.page import drawing_page
-from tests.draw.strokes import DIGITS, NO_DIGITS, VARIANTS, in_a_row, scribble, vary
+from tests.draw.strokes import DIGITS, NO_DIGITS, VARIANTS, as_png, in_a_row, scribble, vary
 
 N = 200  # drawings of a kind
 NUMBERS = ((2, 0.35), (3, 0.35), (5, 0.35), (3, 0.1), (3, 0))  # digits, and the gap between them
@@ -87,14 +89,18 @@ def _draw_digits(random, n):
 
 
 def _share_doubted(recognizer, images):
-    """Return the share of images that are doubted."""
-    state = recognizer._states[-1]
-    return float(np.mean(recognizer._are_doubtful(state, images, state.model.predict_proba(images))))
+    """Return the share of images in MNIST's format that are doubted, as pictures of ink on paper."""
+    doubted = []
+    for image in images:
+        file = io.BytesIO()
+        Image.fromarray(255 - np.pad(image, 10)).resize((384, 384)).save(file, "png")
+        doubted.append(all(digit["doubtful"] for digit in recognizer.answer(file.getvalue())["digits"]))
+    return float(np.mean(doubted))
 
 
 def _answers(recognizer, drawings):
     """Return the share of drawings that are doubted, and the share of those that are read as numbers."""
-    answers = [recognizer.answer(strokes)["digits"] for strokes in drawings]
+    answers = [recognizer.answer(as_png(strokes))["digits"] for strokes in drawings]
     return {
         "doubted": float(np.mean([all(digit["doubtful"] for digit in answer) for answer in answers])),
         "numbers": float(np.mean([len(answer) > 1 for answer in answers])),
@@ -105,9 +111,9 @@ def _read_numbers(recognizer, drawings, digits, n_digits, gap, n, random):
     """Return the share of `n` numbers, composed of random drawings, that are read and that are separated."""
     n_right = n_separated = 0
     for chosen in random.integers(0, len(drawings), (n, n_digits)):
-        answer = recognizer.answer(in_a_row([drawings[i] for i in chosen], gap))["digits"]
-        n_separated += len(answer) == n_digits
-        n_right += np.array_equal([np.argmax(digit["probabilities"]) for digit in answer], digits[chosen])
+        answer = recognizer.answer(as_png(in_a_row([drawings[i] for i in chosen], gap)))
+        n_separated += len(answer["digits"]) == n_digits
+        n_right += answer["lines"] == ["".join(map(str, digits[chosen]))]
     return {"read": n_right / n, "separated": n_separated / n}
 
 
@@ -115,7 +121,8 @@ def _correct_first_mistake(recognizer, drawings, digits):
     """Return the results before and after the correction of the first drawing that is misclassified."""
     wrong = int(np.argmax(_predict(recognizer, drawings) != digits))
     before = _results(recognizer, drawings, digits, wrong)
-    recognizer.correct(recognizer.answer(drawings[wrong])["digits"][0]["image"], int(digits[wrong]))
+    image = recognizer.answer(as_png(drawings[wrong]))["digits"][0]["image"]
+    recognizer.correct(image, int(digits[wrong]))
     return {
         "digit": int(digits[wrong]),
         "before": before,
@@ -124,17 +131,17 @@ def _correct_first_mistake(recognizer, drawings, digits):
 
 
 def _predict(recognizer, drawings):
-    answers = [recognizer.answer(strokes)["digits"] for strokes in drawings]
-    return np.array([np.argmax(answer[0]["probabilities"]) for answer in answers])
+    answers = [recognizer.answer(as_png(strokes))["digits"] for strokes in drawings]
+    return np.array([np.argmax(answer[0]["probabilities"]) if answer else -1 for answer in answers])
 
 
 def _results(recognizer, drawings, digits, corrected):
     mnist = load_mnist_sample()
     return {
         "accuracy on the drawings": float(np.mean(_predict(recognizer, drawings) == digits)),
-        "accuracy on the test digits": recognizer._states[-1].model.score(mnist.x_test, mnist.y_test),
+        "accuracy on the test digits": recognizer.model.score(mnist.x_test, mnist.y_test),
         "probability of the true digit": float(
-            recognizer.answer(drawings[corrected])["digits"][0]["probabilities"][digits[corrected]]
+            recognizer.answer(as_png(drawings[corrected]))["digits"][0]["probabilities"][digits[corrected]]
         ),
     }
 

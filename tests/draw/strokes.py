@@ -1,9 +1,27 @@
 """Strokes of the ten digits, as a person draws them, and of drawings that are no digits."""
 
+import io
 import math
 
 import numpy as np
+from PIL import Image, ImageDraw
 from scipy.ndimage import gaussian_filter1d
+
+PEN_WIDTH, PNG_SIDE = 0.045, 640  # as in painting.js
+
+
+def as_png(strokes):
+    """Return a drawing as the page sends it, black on white."""
+    picture = Image.new("L", (PNG_SIDE, PNG_SIDE), 255)
+    draw, pen = ImageDraw.Draw(picture), PEN_WIDTH * PNG_SIDE
+    for stroke in strokes:
+        path = [(x * PNG_SIDE, y * PNG_SIDE) for x, y in stroke]
+        draw.line(path, fill=0, width=round(pen), joint="curve")
+        for x, y in (path[0], path[-1]):
+            draw.ellipse((x - pen / 2, y - pen / 2, x + pen / 2, y + pen / 2), fill=0)
+    file = io.BytesIO()
+    picture.save(file, "png")
+    return file.getvalue()
 
 
 def arc(center, radii, start, end):

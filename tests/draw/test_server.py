@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import socket
 import subprocess
 import sys
 import threading
@@ -15,11 +16,10 @@ from sk_mnist_cnn import CNNDigitClassifier, ImagePreprocessor
 from sk_mnist_cnn.draw import __main__ as command
 from sk_mnist_cnn.draw._recognizer import Recognizer
 from sk_mnist_cnn.draw._server import MAX_BODY, DrawingServer
-from sk_mnist_cnn.draw._strokes import draw
 from sk_mnist_cnn.persistence import load_model, save_model
-from tests.draw.strokes import DIGITS, NO_DIGITS
+from tests.draw.strokes import DIGITS, NO_DIGITS, as_png
 
-JSON = {"Content-Type": "application/json"}
+JSON, PNG = ({"Content-Type": kind} for kind in ("application/json", "image/png"))
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +58,16 @@ def post(request_):
     return send
 
 
+@pytest.fixture
+def answer(request_):
+    def send(strokes):
+        status, _, body = request_("POST", "/answer", as_png(strokes), PNG)
+        assert status == 200
+        return json.loads(body)
+
+    return send
+
+
 @pytest.mark.parametrize(
     ("path", "content_type"),
     [
@@ -83,26 +93,74 @@ def test_sends_no_other_files(request_, path):
     assert request_("GET", path)[0] == 404
 
 
-def test_answers(post):
-    status, answer = post("/answer", strokes=DIGITS[1])
-    assert status == 200
-    [digit] = answer["digits"]
-    assert np.argmax(digit["probabilities"]) == 1
+def test_answers(post, answer):
+    [digit] = answer(DIGITS[7])["digits"]
+    assert np.argmax(digit["probabilities"]) == 7
     status, evidence = post("/evidence", image=digit["image"])
     assert status == 200
     assert len(evidence["saliency"]) == 28
 
 
-def test_counts_corrections(post):
-    assert post("/corrections") == (200, {"corrections": 0})
-    image = post("/answer", strokes=NO_DIGITS["A"])[1]["digits"][0]["image"]
-    assert post("/correct", image=image, digit=4) == (200, {"corrections": 1})
-    assert post("/undo") == (200, {"corrections": 0})
-    assert post("/correct", image=image, digit=4) == (200, {"corrections": 1})
-    assert post("/reset") == (200, {"corrections": 0})
+def test_counts_corrections(post, answer):
+    image = answer(NO_DIGITS["zigzag"])["digits"][0]["image"]
+    requests = ("corrections", {}), ("correct", {"image": image, "digit": 4}), ("undo", {})
+    for (path, data), count in zip([*requests, requests[1], ("reset", {})], [0, 1, 0, 1, 0], strict=True):
+        status, reply = post(f"/{path}", **data)
+        assert (status, reply["corrections"]) == (200, count)
+    assert reply["can_train"] is True
 
 
-@pytest.mark.parametrize("host", ["example.com", "127.0.0.1.example.com", "localhost.example.com:80", ""])
+def test_says_that_a_correction_needs_tensorflow(server, post, monkeypatch):
+    def correct(image, digit):
+        raise ModuleNotFoundError("No module named 'tensorflow'")
+
+    monkeypatch.setattr(server.recognizer, "correct", correct)
+    status, reply = post("/correct", image=[[0] * 28] * 28, digit=4)
+    assert status == 501
+    assert "needs TensorFlow" in reply["error"]
+    assert "pip install tensorflow" in reply["error"]
+
+
+def first_replies(server, request):
+    """Send raw bytes, and return all that the server sends until it closes the connection."""
+    with socket.create_connection(("127.0.0.1", server.server_port), timeout=10) as connection:
+        connection.sendall(request)
+        return b"".join(iter(lambda: connection.recv(65536), b""))
+
+
+@pytest.mark.parametrize(
+    "framing",
+    [
+        "Content-Length: {length}",
+        "Content-Length: 0\r\nContent-Length: {length}",
+        "Transfer-Encoding: chunked",
+        "Content-Length: {length}\r\nTransfer-Encoding: chunked",
+    ],
+)
+@pytest.mark.parametrize("request_line", ["GET / HTTP/1.1", "POST /undo HTTP/1.1"])
+def test_a_body_is_no_second_request(server, framing, request_line):
+    host = f"Host: 127.0.0.1:{server.server_port}\r\n"
+    second = f"GET /style.css HTTP/1.1\r\n{host}Connection: close\r\n\r\n"
+    head = f"{request_line}\r\n{host}Content-Type: application/json\r\n"
+    request = f"{head}{framing.format(length=len(second))}\r\n\r\n{second}"
+    replies = first_replies(server, request.encode())
+    assert replies.startswith(b"HTTP/1.1 400")
+    assert replies.count(b"HTTP/1.1") == 1
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "example.com",
+        "127.0.0.1.example.com",
+        "localhost.example.com:80",
+        "127.0.0.1:80@example.com",
+        "localhost:",
+        "127.0.0.1:80:80",
+        "127.0.0.1:80 ",
+        "",
+    ],
+)
 @pytest.mark.parametrize(("method", "path"), [("GET", "/"), ("POST", "/answer")])
 def test_refuses_names_of_other_hosts(request_, method, path, host):
     assert request_(method, path, "{}", {**JSON, "Host": host})[0] == 403
@@ -127,16 +185,20 @@ def test_accepts_its_own_pages(request_, server, name):
     [
         ("/other", "{}", JSON, 404),
         ("/answer", "{}", {"Content-Type": "text/plain"}, 415),
+        ("/answer", "{}", JSON, 415),
         ("/answer", "{}", {}, 415),
-        ("/answer", "", {**JSON, "Content-Length": "x"}, 411),
-        ("/answer", "", {**JSON, "Content-Length": "-1"}, 411),
-        ("/answer", "", {**JSON, "Content-Length": str(MAX_BODY + 1)}, 413),
-        ("/answer", "", {**JSON, "Content-Length": "9" * 5000}, 413),
-        ("/answer", "{", JSON, 400),
-        ("/answer", "[" * 100_000, JSON, 400),
-        ("/answer", "[]", JSON, 400),
-        ("/answer", "{}", JSON, 400),
-        ("/answer", '{"strokes": [[[NaN, 0]]]}', JSON, 400),
+        ("/correct", "{}", PNG, 415),
+        ("/answer", "", {**PNG, "Content-Length": "x"}, 411),
+        ("/answer", "", {**PNG, "Content-Length": "-1"}, 411),
+        ("/answer", "", {**PNG, "Content-Length": str(MAX_BODY + 1)}, 413),
+        ("/answer", "", {**JSON, "Content-Length": "9" * 5000}, 415),
+        ("/evidence", "", {**JSON, "Content-Length": "9" * 5000}, 413),
+        ("/answer", "", PNG, 400),
+        ("/answer", as_png(DIGITS[7])[:200], PNG, 400),
+        ("/evidence", "{", JSON, 400),
+        ("/evidence", "[" * 100_000, JSON, 400),
+        ("/evidence", "[]", JSON, 400),
+        ("/evidence", "{}", JSON, 400),
         ("/evidence", '{"image": [[0]]}', JSON, 400),
         ("/correct", json.dumps({"image": [[0] * 28] * 28, "digit": 10}), JSON, 400),
     ],
@@ -189,8 +251,7 @@ def test_command_saves_the_pretrained_model_for_pictures(tmp_path, capsys):
     shown = capsys.readouterr().out
     assert f"The model is saved as {path}." in shown
     assert "Draw at" in shown
-    picture = draw([np.array(stroke) for stroke in DIGITS[5]])
-    assert load_model(path).predict([picture]).tolist() == [5]
+    assert load_model(path).predict([as_png(DIGITS[5])]).tolist() == [5]
 
 
 @pytest.mark.usefixtures("no_serving")

@@ -1,21 +1,30 @@
 // Paint strokes, boxes and images on a canvas, in the colors of style.css.
 
-const PEN_WIDTH = 0.045; // as a fraction of the canvas; the same as in _strokes.py
+const PEN_WIDTH = 0.045; // as a fraction of the canvas
+const PNG_SIDE = 640; // in pixels
 
 export const BLANK = Array(28).fill(Array(28).fill(0));
 
-export function paintStrokes(canvas, strokes) {
+export function paintStrokes(canvas, strokes, ink = color("ink")) {
     const side = canvas.width;
     const context = canvas.getContext("2d");
-    context.clearRect(0, 0, side, side);
-    Object.assign(context, { lineWidth: PEN_WIDTH * side, lineCap: "round", lineJoin: "round" });
-    context.strokeStyle = color("ink");
+    Object.assign(context, { lineWidth: PEN_WIDTH * side, lineCap: "round", lineJoin: "round", strokeStyle: ink });
     for (const [first, ...others] of strokes) {
         context.beginPath();
         context.moveTo(first[0] * side, first[1] * side);
         for (const [x, y] of others.length ? others : [first]) context.lineTo(x * side, y * side);
         context.stroke();
     }
+}
+
+// Return the drawing as a PNG file, black on white, for the server.
+export function asPng(strokes) {
+    const canvas = Object.assign(document.createElement("canvas"), { width: PNG_SIDE, height: PNG_SIDE });
+    const context = canvas.getContext("2d");
+    context.fillStyle = "white";
+    context.fillRect(0, 0, PNG_SIDE, PNG_SIDE);
+    paintStrokes(canvas, strokes, "black");
+    return new Promise((resolve) => canvas.toBlob(resolve, "image/png"));
 }
 
 // Paint the place of the pen that is moved by the keyboard.
@@ -31,7 +40,7 @@ export function paintPen(canvas, [x, y]) {
 // Paint a box around a digit, dashed if it is doubtful, with a label above it.
 export function paintBox(canvas, { box, doubtful }, label, isSelected) {
     const pixel = canvas.width / canvas.clientWidth; // of CSS
-    const margin = 0.8 * PEN_WIDTH; // half of the pen, and a gap
+    const margin = 0.3 * PEN_WIDTH;
     const [top, left, bottom, right] = box.map((end, i) => (end + (i < 2 ? -margin : margin)) * canvas.width);
     const context = canvas.getContext("2d");
     context.save();

@@ -1,6 +1,6 @@
 // The drawing is a list of strokes, and a stroke a list of points [x, y] as fractions of the canvas.
 
-import { BLANK, mix, paintBox, paintPen, paintPixels, paintStrokes, rgb } from "./painting.js";
+import { asPng, BLANK, mix, paintBox, paintPen, paintPixels, paintStrokes, rgb } from "./painting.js";
 
 const STEP = 0.025; // of the pen for one press of an arrow key
 
@@ -12,7 +12,9 @@ let strokes = [];
 let pointer = null; // id of the pointer that draws
 let keyboardPen = null; // place of the pen that is moved by the keyboard, and whether it is down
 let version = 0; // number of the drawing: a reply for an older one is dropped
-let answer = null; // the digits of the drawing, each with its image, box, line, probabilities and doubt
+let answer = null; // the digits of the drawing, each with its image, box, probabilities and doubt
+let lines = []; // the numbers of the drawing
+let canTrain = false; // whether the server has loaded TensorFlow
 let selected = null; // index of the digit whose probabilities are shown
 let saliency = null;
 
@@ -120,13 +122,15 @@ element("undo-stroke").addEventListener("click", undoStroke);
 // Requests
 
 async function post(path, data = {}) {
-    const request = { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(data) };
+    const [type, body] = data instanceof Blob ? [data.type, data] : ["application/json", JSON.stringify(data)];
+    const request = { method: "POST", headers: { "Content-Type": type }, body };
     const response = await fetch(path, request).catch(() => {
         throw new Error("The server does not answer. Start it again.");
     });
     const reply = await response.json();
     if (!response.ok) throw new Error(reply.error);
     showCorrections(reply.corrections);
+    canTrain = reply.can_train;
     return reply;
 }
 
@@ -134,9 +138,10 @@ async function post(path, data = {}) {
 async function recognize() {
     const asked = version;
     try {
-        const { digits } = await post("answer", { strokes });
+        const reply = await post("answer", await asPng(strokes));
         if (asked !== version) return;
-        showAnswer(digits);
+        lines = reply.lines;
+        showAnswer(reply.digits);
         await explain();
     } catch (error) {
         if (asked === version) showMessage(error.message);
@@ -182,7 +187,10 @@ function addDigit(digit) {
     const button = document.createElement("button");
     button.type = "button";
     button.innerHTML = `<b>${digit}</b><span class="bar"><i></i></span><span class="percent"></span>`;
-    button.addEventListener("click", () => train("correct", { image: selectedDigit().image, digit }, "Learning …"));
+    button.addEventListener("click", () => {
+        const message = canTrain ? "Learning …" : "Loading TensorFlow for the first correction. This can take a minute …";
+        train("correct", { image: selectedDigit().image, digit }, message);
+    });
     element("digits").append(button);
     return button;
 }
@@ -208,17 +216,11 @@ function showPieces() {
     pieces.disabled = !answer;
     if (!answer && strokes.length) return;
     pieces.hidden = !(answer?.length > 1);
-    pieces.querySelectorAll(".line").forEach((line) => line.remove());
-    for (const line of pieces.hidden ? [] : linesOf(answer)) {
-        const row = document.createElement("div");
-        row.className = "line";
-        row.append(...line.map(addPiece));
-        pieces.append(row);
-    }
+    pieces.querySelectorAll("label").forEach((label) => label.remove());
+    if (!pieces.hidden) pieces.append(...answer.map(addPiece));
 }
 
-function addPiece(digit) {
-    const index = answer.indexOf(digit);
+function addPiece(digit, index) {
     const label = document.createElement("label");
     label.className = digit.doubtful ? "doubtful" : "";
     label.innerHTML = `<input type="radio" name="piece"><b>${nameOf(digit)}</b> ${percent(Math.max(...digit.probabilities))}`;
@@ -246,23 +248,16 @@ function showSelected() {
 }
 
 function describe(found) {
-    if (found.length === 0) return "<b>Only a dot?</b> <span>Draw a larger digit.</span>";
+    if (found.length === 0) return "<b>No digit?</b> <span>Draw a larger one.</span>";
     if (found.length > 1) {
-        const text = `<span>This is</span> <b class="digit">${linesOf(found).map(textOf).join("<br>")}</b>`;
+        const text = lines.length ? `<span>This is</span> <b class="digit">${lines.join("<br>")}</b>` : "<b>No digits?</b>";
         return found.some(({ doubtful }) => doubtful) ? `${text} <span>A ? marks what may not be a digit.</span>` : text;
     }
     const best = bestOf(found[0]);
     const article = best === 8 ? "an" : "a";
-    if (found[0].doubtful) return `<b>Not a digit?</b> <span>It looks most like ${article} ${best}.</span>`;
-    return `<span>This is ${article}</span> <b class="digit">${best}</b>`;
-}
-
-function textOf(line) {
-    return line.map((digit) => (digit.doubtful ? `<span class="doubtful">${nameOf(digit)}</span>` : nameOf(digit))).join("");
-}
-
-function linesOf(found) {
-    return Object.values(Object.groupBy(found, ({ line }) => line));
+    const probability = percent(Math.max(...found[0].probabilities));
+    if (found[0].doubtful) return `<b>Not a digit?</b> <span>It looks most like ${article} ${best} (${probability}).</span>`;
+    return `<span>This is ${article}</span> <b class="digit">${best}</b> <span>(${probability})</span>`;
 }
 
 function nameOf(digit) {
@@ -285,6 +280,7 @@ function showCorrections(count) {
 // Painting
 
 function paint() {
+    canvas.getContext("2d").clearRect(0, 0, canvas.width, canvas.height);
     paintStrokes(canvas, strokes);
     if (answer?.length > 1) {
         answer.forEach((digit, index) => paintBox(canvas, digit, nameOf(digit), index === selected));
