@@ -1,17 +1,26 @@
-"""Read fitted estimators for displays and reports: their steps, their networks and their predictions."""
+"""Read fitted estimators: their steps, their networks, the format of their images, and their predictions."""
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from math import isqrt
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import scipy.sparse as sp
+from sklearn.metrics import adjusted_mutual_info_score
 from sklearn.pipeline import Pipeline
 from sklearn.utils import check_array, column_or_1d
 from sklearn.utils.validation import check_is_fitted
 
 from ._images import as_flat_rows, resolve_image_shape, to_array
+from ._pictures.mnist_format import normalize_digit
 from ._training.targets import encode_labels
 from .classifier import CNNDigitClassifier
+from .datasets import load_mnist_sample
+from .normalization import MNISTNormalizer
+from .preprocessing import ImagePreprocessor
+
+_SCALES = 255, 1, 16  # largest pixels of the images on which classifiers may be fitted
+_N_KNOWN = 64  # digits of MNIST that decide for one of them
 
 
 class Estimator(Protocol):
@@ -24,12 +33,15 @@ class Estimator(Protocol):
 
 
 def fitted_steps(estimator):
-    """Return the fitted steps of a (nested) Pipeline or search as a flat list; the classifier is last."""
+    """Return the fitted steps of a (nested) Pipeline or search as a flat list; the classifier is last.
+
+    Samplers of imbalanced-learn are left out, because they only act while a Pipeline is fitted.
+    """
     if hasattr(estimator, "best_estimator_"):
         return fitted_steps(estimator.best_estimator_)
     if isinstance(estimator, Pipeline):
         return [inner for _, step in estimator.steps for inner in fitted_steps(step)]
-    return [] if estimator in (None, "passthrough") else [estimator]
+    return [] if estimator in (None, "passthrough") or hasattr(estimator, "fit_resample") else [estimator]
 
 
 def network_attribute(estimator, name):
@@ -123,3 +135,76 @@ def find_images(X, image_shape, estimator, selected):
         return to_images(X, None, estimator)[selected]
     except (TypeError, ValueError):  # text, sequences of different lengths, more than four dimensions
         return None
+
+
+class Reader(NamedTuple):
+    """A fitted classifier, and the format of its images."""
+
+    normalizer: MNISTNormalizer
+    steps: list
+    classes: np.ndarray
+    maximum: float  # of its images
+
+    def classify(self, images):
+        """Return the probabilities of images of single digits, dark on white, uint8, of any size."""
+        size, box = self.normalizer.size, self.normalizer.box
+        digits = [normalize_digit(image / np.float32(255), size, box, invert=True) for image in images]
+        return self.predict_proba(np.array(digits, np.uint8).reshape(-1, size, size))
+
+    def predict_proba(self, images):
+        """Return the probabilities of images in MNIST's format, of shape (n, size, size), uint8."""
+        if not len(images):
+            return np.zeros((0, len(self.classes)))
+        X = images * np.float32(self.maximum / 255)
+        if getattr(self.steps[0], "n_features_in_", None) == images[0].size:
+            X = X.reshape(len(X), -1)
+        for step in self.steps[:-1]:
+            X = step.transform(X)
+        return np.asarray(self.steps[-1].predict_proba(X))
+
+
+def load_reader(estimator):
+    """Check that an estimator reads digits, and return it with the format of its images."""
+    check_is_fitted(estimator)
+    if not hasattr(estimator, "predict_proba"):
+        raise ValueError(
+            f"estimator must be a classifier with predict_proba, got {estimator!r}. Pass load_pretrained(), "
+            "or another classifier of MNIST-like images."
+        )
+    steps, normalizer = fitted_steps(estimator), None
+    for i, step in enumerate(steps):
+        if isinstance(step, MNISTNormalizer):
+            steps, normalizer = steps[i + 1 :], step
+            break
+    if normalizer is None:
+        side = _image_side(steps)
+        normalizer = MNISTNormalizer(side, box=max(1, round(side * 20 / 28)))
+    reader = Reader(normalizer, steps, np.asarray(steps[-1].classes_), 255)
+    return reader._replace(maximum=_maximum(reader))
+
+
+def _image_side(steps):
+    """Return the height and width of the images that steps were fitted on."""
+    shapes = [step.image_shape_ for step in steps if hasattr(step, "image_shape_")]
+    n_features = getattr(steps[0], "n_features_in_", 0)
+    height, width, n_channels = shapes[0] if shapes else (isqrt(n_features), isqrt(n_features), 1)
+    if height != width or n_channels != 1 or not (shapes or n_features == height * width > 0):
+        fitted_on = f"images of shape {shapes[0]}" if shapes else f"{n_features} features"
+        raise ValueError(
+            "estimator must be fitted on square gray images, got an estimator that was fitted on "
+            f"{fitted_on}. Pass load_pretrained(), or another classifier of MNIST-like images."
+        )
+    return height
+
+
+def _maximum(reader):
+    """Return the largest pixel of the images of a classifier: the one at which it recognizes most digits."""
+    for step in reader.steps:
+        if isinstance(step, ImagePreprocessor):
+            return step.max_value_
+    if isinstance(reader.steps[-1], CNNDigitClassifier) and len(reader.steps) == 1:
+        return 1
+    sample = load_mnist_sample()
+    images, digits = list(255 - sample.x_test[:_N_KNOWN]), sample.y_test[:_N_KNOWN]
+    predicted = [reader._replace(maximum=scale).classify(images).argmax(axis=1) for scale in _SCALES]
+    return _SCALES[int(np.argmax([adjusted_mutual_info_score(digits, labels) for labels in predicted]))]

@@ -1,46 +1,149 @@
-"""`find_digits` finds the digits of a page, and `read_digits` reads them with a classifier."""
+"""`find_digits` finds the digits of a page, and `read_digits` reads them as numbers with a classifier."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, NamedTuple, overload
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from ._fitted import Estimator
-from ._mnist_models import split_normalizer
-from ._pieces import read_pieces
-from ._pictures.page import cut_out_all, find_marks
-from ._pictures.reading import Page, read_page
-from .normalization import MNISTNormalizer
+from ._fitted import Estimator, load_reader
+from ._pictures.detection import KINDS, THRESHOLD, detect
+from ._pictures.layout import arrange, attach
+from ._pictures.numbers import overlaps
+from ._pictures.reading import read_page
+from ._recognition import find, find_orientation, prefer_single_digit, read_numbers
 
-__all__ = ["find_digits", "read_digits"]
+__all__ = ["FoundDigits", "Number", "ReadDigits", "ReadRegions", "find_digits", "read_digits"]
 
-_MARGIN = 4  # of white around each found digit, in pixels
+_SEPARATORS = {"point": ".", "comma": ",", "dash": "-", "slash": "/"}
+_SIDES = "top", "left", "bottom", "right"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class FoundDigits:
-    """The digits of a page, as `find_digits` returns and describes them."""
+    """The digits of a page, as :func:`find_digits` returns them, line by line from left to right.
+
+    Attributes
+    ----------
+    boxes : ndarray of shape (n, 4), int
+        Top, left, bottom and right of each digit, in pixels of the picture. Bottom and right are exclusive.
+    scores : ndarray of shape (n,)
+        Probability that each is one digit, in [0.5, 1].
+    line_index : ndarray of shape (n,), int
+        Number of the line of each digit, from 0.
+    images : list of n ndarrays of shape (h, w), uint8
+        Each digit in dark ink on white paper, for :class:`MNISTNormalizer`.
+    """
 
     boxes: NDArray[np.int64]
-    line: NDArray[np.int64]
+    scores: NDArray[np.float64]
+    line_index: NDArray[np.int64]
     images: list[NDArray[np.uint8]]
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, eq=False)
+class Number:
+    """A number on a page: a run of digits without a wide gap or a ruled line between them.
+
+    Attributes
+    ----------
+    text : str
+        The number as read, or the most probable one of the `candidates` that were passed.
+    confidence : float
+        Probability that the text is right, in [0, 1].
+    box : ndarray of shape (4,), int
+        Top, left, bottom and right, in pixels of the picture. Bottom and right are exclusive.
+    line_index : int
+        Index of the line.
+    digits : ndarray of int
+        Indices of its digits, from left to right.
+    candidates : list of tuple (str, float)
+        The most probable texts and their probabilities, at most five, the most probable first. Without
+        separators, unless a list of candidates was passed.
+    """
+
+    text: str
+    confidence: float
+    box: NDArray[np.int64]
+    line_index: int
+    digits: NDArray[np.int64]
+    candidates: list[tuple[str, float]]
+
+    @property
+    def margin(self) -> float:
+        """Probability of the best candidate minus that of the second one."""
+        first, second, *_ = [*(probability for _, probability in self.candidates), 0.0, 0.0]
+        return first - second
+
+
+@dataclass(frozen=True, eq=False, repr=False)
 class ReadDigits:
-    """The digits of a page and their labels, as `read_digits` returns and describes them."""
+    """The digits and the numbers of a page in reading order, as :func:`read_digits` returns them.
+
+    Notebooks show them in the picture. Boxes are top, left, bottom and right in pixels of the picture; bottom
+    and right are exclusive.
+
+    Attributes
+    ----------
+    lines : list of str
+        The text of each line, from top to bottom.
+    numbers : list of Number
+        The numbers of all lines, with their confidence and candidates.
+    labels : ndarray of shape (n,)
+        Label of each digit.
+    probabilities : ndarray of shape (n, n_classes)
+        Probability of each class, for each digit.
+    scores : ndarray of shape (n,)
+        Probability that each is one whole digit, in [0, 1].
+    boxes : ndarray of shape (n, 4), int
+        Box of each digit.
+    line_index : ndarray of shape (n,), int
+        Index in `lines` of each digit.
+    number_index : ndarray of shape (n,), int
+        Index in `numbers` of each digit.
+    separators : ndarray of shape (n_separators,), str
+        ".", ",", "-" or "/" for each mark of this kind, whether it is part of a number or not.
+    separator_boxes : ndarray of shape (n_separators, 4), int
+        Boxes of these marks.
+    rejected_boxes : ndarray of shape (n_rejected, 4), int
+        Boxes of the marks that were seen and not read, such as digits that are struck out.
+    orientation : int
+        Angle in degrees by which the writing is turned clockwise: 0, 90, 180 or 270.
+    picture : object
+        The picture as passed, not a copy.
+    """
 
     lines: list[str]
+    numbers: list[Number]
     labels: NDArray[Any]
     probabilities: NDArray[np.floating[Any]]
+    scores: NDArray[np.float64]
     boxes: NDArray[np.int64]
-    line: NDArray[np.int64]
+    line_index: NDArray[np.int64]
+    number_index: NDArray[np.int64]
+    separators: NDArray[np.str_]
+    separator_boxes: NDArray[np.int64]
     rejected_boxes: NDArray[np.int64]
+    orientation: int = 0
     picture: object = None
 
     def __repr__(self) -> str:
         return f"ReadDigits(lines={self.lines})"
+
+    def to_frame(self) -> Any:
+        """Return a data frame with a row for each number.
+
+        Returns
+        -------
+        frame : DataFrame
+            The columns are text, confidence, margin, line_index, top, left, bottom and right.
+        """
+        return _to_frame(
+            {"text": n.text, "confidence": n.confidence, "margin": n.margin, "line_index": n.line_index}
+            | dict(zip(_SIDES, n.box.tolist(), strict=True))
+            for n in self.numbers
+        )
 
     def _repr_html_(self) -> str | None:
         if self.picture is None:
@@ -54,13 +157,45 @@ class ReadDigits:
         return write_html(page, self)
 
 
+class ReadRegions(dict[Any, ReadDigits]):
+    """The reading of each region of a page by its name, as :func:`read_digits` returns them.
+
+    Attributes
+    ----------
+    boxes : dict
+        Top, left, bottom and right of each region by its name, in pixels of the picture.
+    """
+
+    def __init__(self, readings: Mapping[Any, ReadDigits], boxes: Mapping[Any, NDArray[Any]]) -> None:
+        super().__init__(readings)
+        self.boxes = dict(boxes)
+
+    def to_frame(self) -> Any:
+        """Return a data frame with a row for each region, and its name as the index.
+
+        Returns
+        -------
+        frame : DataFrame
+            The columns are text, the numbers of the region; confidence, the probability that all are right;
+            and top, left, bottom and right of the region.
+        """
+        rows = [
+            {
+                "text": " ".join(number.text for number in digits.numbers),
+                "confidence": float(np.prod([n.confidence for n in digits.numbers]))
+                if digits.numbers
+                else np.nan,
+            }
+            | dict(zip(_SIDES, self.boxes[name].tolist(), strict=True))
+            for name, digits in self.items()
+        ]
+        return _to_frame(rows, index=list(self))
+
+
 def find_digits(picture: object) -> FoundDigits:
     """Find the handwritten digits of a page, without a classifier.
 
-    Shadows, stains, ruled lines, frames and specks are left out. The parts of a broken digit are joined if
-    their position shows that they belong together. Digits that touch are returned as one.
-    :func:`read_digits` separates them, and joins more broken digits. Read more in the
-    :ref:`User Guide <guide-reading>`.
+    Read more in the :ref:`User Guide <guide-reading>`.
 
     Parameters
     ----------
@@ -72,15 +207,7 @@ def find_digits(picture: object) -> FoundDigits:
     Returns
     -------
     digits : FoundDigits
-        The digits line by line, from left to right, with these attributes:
-
-        boxes : ndarray of shape (n, 4), int
-            Top, left, bottom and right of each digit, in pixels of the picture. Bottom and right are
-            exclusive.
-        line : ndarray of shape (n,), int
-            Number of the line of each digit, from 0.
-        images : list of n ndarrays of shape (h, w), uint8
-            Each digit in dark ink on white paper, for `MNISTNormalizer`.
+        The digits line by line, from left to right: their boxes, scores, lines and images.
 
     Raises
     ------
@@ -104,73 +231,103 @@ def find_digits(picture: object) -> FoundDigits:
     >>> for position, image in enumerate(X[:3]):
     ...     page[30:58, 40 * position + 30 : 40 * position + 58] -= image
     >>> found = find_digits(page)
-    >>> len(found.images), found.line.tolist()
+    >>> len(found.images), found.line_index.tolist()
     (3, [0, 0, 0])
     """
     page = read_page(picture, "picture")
-    marks = find_marks(page.gray)
-    images = [_on_paper(ink) for ink in cut_out_all(marks)]
-    return FoundDigits(page.to_picture(marks.boxes[: len(images)]), marks.line, images)
+    found = detect(page.gray)
+    sure = np.flatnonzero((found.scores >= THRESHOLD) & (found.kinds == 0) & found.is_first)
+    layout = arrange(found.boxes[sure], found.boxes[found.kinds != 0], found.rules, found.rules_scale)
+    sure = sure[layout.order]
+    boxes = _locate(page, found.boxes[sure], 0)
+    return FoundDigits(boxes, found.scores[sure], layout.line, [found.images[i] for i in sure])
 
 
-def read_digits(model: Estimator, picture: object) -> ReadDigits:
-    """Read the handwritten digits of a page.
+@overload
+def read_digits(
+    estimator: Estimator,
+    picture: object,
+    *,
+    regions: None = None,
+    candidates: Iterable[object] | None = None,
+    separators: bool = False,
+    orientation: int | Literal["auto"] = "auto",
+) -> ReadDigits: ...
+@overload
+def read_digits(
+    estimator: Estimator,
+    picture: object,
+    *,
+    regions: Mapping[Any, ArrayLike] | ArrayLike,
+    candidates: Iterable[object] | None = None,
+    separators: bool = False,
+    orientation: int | Literal["auto"] = "auto",
+) -> ReadRegions: ...
+def read_digits(
+    estimator: Estimator,
+    picture: object,
+    *,
+    regions: Mapping[Any, ArrayLike] | ArrayLike | None = None,
+    candidates: Iterable[object] | None = None,
+    separators: bool = False,
+    orientation: int | Literal["auto"] = "auto",
+) -> ReadDigits | ReadRegions:
+    """Read the handwritten digits of a page, as numbers in lines.
 
-    Digits that touch are separated: marks that are unlike a digit are cut in several ways, and the most
-    probable segmentation is kept [1]_. The parts of broken digits are joined. Marks that are not digits are
-    left out of the text. Read more in the :ref:`User Guide <guide-reading>`.
+    A network that ships with the package finds the digits, and `estimator` recognizes them. Where digits
+    can be separated in several ways, the most probable string is kept [1]_. Read more in the
+    :ref:`User Guide <guide-reading>`.
 
     Parameters
     ----------
-    model : classifier with `predict_proba`
-        Fitted on square gray images in MNIST's format, with or without `MNISTNormalizer` before it. Its
-        pixels are on the scale of its `ImagePreprocessor`, in [0, 1] for a `CNNDigitClassifier` without one,
-        and from 0 to 255 for any other classifier.
+    estimator : classifier with `predict_proba`
+        Fitted on square gray images in MNIST's format, with or without `MNISTNormalizer` before it. The
+        scale of its pixels is that of its `ImagePreprocessor`. Without one, it is the one of 255, 1 and 16 as
+        the largest pixel at which it recognizes MNIST's digits.
     picture : array-like of shape (h, w), (h, w, 1), (h, w, 3) or (h, w, 4), Pillow image, str or PathLike
-        One picture, as in :func:`find_digits`.
+        One picture, as in :func:`find_digits`. If it shows a single digit, it is recognized as by
+        `MNISTNormalizer` and the classifier.
+    regions : dict of box, array-like of shape (n_regions, 4), or None, default=None
+        Boxes, for example of the fields of a form, by any name or in a list: top, left, bottom and right in
+        pixels of the picture. Each one is read separately: the digits whose center is in it.
+    candidates : iterable of str or int, or None, default=None
+        Numbers that can be on the page, such as account numbers or ``range(101)``. The text of each number is
+        the most probable one of them, and separators in them are ignored.
+    separators : bool, default=False
+        Whether points, commas, dashes and slashes are part of the text of numbers.
+    orientation : {"auto", 0, 90, 180, 270}, default="auto"
+        Angle in degrees by which the writing is turned clockwise, after a file's EXIF orientation is
+        applied. "auto" is 0 if the digits are read with a high confidence or are fewer than four, else the
+        orientation with the highest total confidence.
 
     Returns
     -------
-    digits : ReadDigits
-        The digits in reading order. Notebooks show them in the picture. The attributes are:
-
-        lines : list of str
-            The labels of each line, from top to bottom.
-        labels : ndarray of shape (n,)
-            Predicted label of each digit.
-        probabilities : ndarray of shape (n, n_classes)
-            Probability of each class, for each digit.
-        boxes : ndarray of shape (n, 4), int
-            Top, left, bottom and right of each digit, in pixels of the picture. Bottom and right are
-            exclusive.
-        line : ndarray of shape (n,), int
-            Index in `lines` of each digit.
-        rejected_boxes : ndarray of shape (n_rejected, 4), int
-            Boxes of the marks that are not digits.
-        picture : object
-            The picture as passed, not a copy.
+    digits : ReadDigits or ReadRegions
+        The lines, the numbers with their confidence, and the label, probabilities and box of each digit.
+        With `regions`, a dict that has such a reading for each region.
 
     Raises
     ------
     NotFittedError
-        If the model is not fitted.
+        If `estimator` is not fitted.
     OSError
         If a file is missing or cannot be opened.
     TypeError
-        If the model is not an estimator.
+        If `estimator` is not an estimator.
     ValueError
-        If the model has no `predict_proba` or was not fitted on square gray images, or the picture is not
-        valid, see :func:`find_digits`.
+        If `estimator` has no `predict_proba` or was not fitted on square gray images, a region is not a box
+        in the picture, a candidate is not composed of the labels of single characters of `estimator`, the
+        orientation is another one, or the picture is not valid, see :func:`find_digits`.
+
+    Warns
+    -----
+    UserWarning
+        If two orientations are as likely.
 
     See Also
     --------
     find_digits : Finds the digits only.
-    ReadingDisplay : Shows the picture with the labels.
-
-    Notes
-    -----
-    If the classes are other than the digits 0 to 9, marks are not joined, cut or rejected, because the
-    network that recognizes pieces and the detector of ``load_pretrained("mnist_novelty")`` only know digits.
+    ReadingDisplay : Shows the picture with the numbers.
 
     References
     ----------
@@ -185,22 +342,133 @@ def read_digits(model: Estimator, picture: object) -> ReadDigits:
     >>> page = np.pad(np.concatenate(images, axis=1), 20)
     >>> read_digits(load_pretrained(), page)
     ReadDigits(lines=['860'])
+    >>> read_digits(load_pretrained(), page, candidates=[850, 860, 999]).numbers[0].text
+    '860'
     """
-    normalizer, classifier = split_normalizer(model)
-    return read_decoded(normalizer, classifier, read_page(picture, "picture"), picture)
+    options = {"candidates": candidates, "separators": separators, "orientation": orientation}
+    return read_decoded(
+        load_reader(estimator), read_page(picture, "picture"), picture, regions=regions, **options
+    )
 
 
-def read_decoded(normalizer: MNISTNormalizer, classifier: Any, page: Page, picture: object) -> ReadDigits:
-    """Read the digits of a picture that is already decoded into a page."""
-    pieces = read_pieces(page.gray, normalizer, classifier)
-    is_digit = pieces.is_digit
-    probabilities = pieces.probabilities[is_digit]
-    labels = np.asarray(classifier.classes_)[probabilities.argmax(axis=1)]
-    numbers, line = np.unique(pieces.line[is_digit], return_inverse=True)
-    lines = ["".join(map(str, labels[line == number])) for number in range(len(numbers))]
-    boxes, rejected_boxes = map(page.to_picture, (pieces.boxes[is_digit], pieces.rejected_boxes))
-    return ReadDigits(lines, labels, probabilities, boxes, line, rejected_boxes, picture)
+def read_decoded(
+    model, page, picture, *, regions=None, candidates=None, separators=False, orientation="auto"
+):
+    """Read the digits of a picture that is already decoded into a page, as `read_digits` does."""
+    if orientation not in ("auto", 0, 90, 180, 270):
+        raise ValueError(
+            f'orientation must be "auto", 0, 90, 180 or 270, got {orientation!r}. Turn the picture before '
+            "by any other angle."
+        )
+    boxes, candidates = _check_regions(regions, page.shape), _check_candidates(candidates, model.classes)
+    found = find(page.gray, model)
+    if orientation == "auto":
+        orientation = find_orientation(page.gray, found, model)
+    if orientation:
+        found = find(np.rot90(page.gray, orientation // 90), model)
+    if boxes is None:
+        found = prefer_single_digit(np.rot90(page.gray, orientation // 90), found, model)
+        return _read(found, model, page, picture, candidates, separators, orientation)
+    readings = {}
+    for name, box in boxes.items():
+        middle = _locate(page, found.boxes, orientation).reshape(-1, 2, 2).mean(axis=1)
+        inside = np.all((middle >= box[:2]) & (middle < box[2:]), axis=1)
+        part = found.select(inside)
+        readings[name] = _read(part, model, page, picture, candidates, separators, orientation)
+    return ReadRegions(readings, boxes)
 
 
-def _on_paper(ink):
-    return np.rint(255 * (1 - np.pad(ink, _MARGIN))).astype(np.uint8)
+def _read(found, model, page, picture, candidates, separators, orientation):
+    """Return the reading of the marks that were found."""
+    characters = np.array([_SEPARATORS.get(kind, "") for kind in KINDS])[found.kinds]
+    marks = np.flatnonzero(characters != "")
+    read = read_numbers(found, marks, candidates, model.classes)
+    members = np.array([i for number in read for i in number.digits], int)
+    labels = model.classes[[label for number in read for label in number.labels]]
+    number_index = np.repeat(np.arange(len(read)), [len(number.digits) for number in read])
+    digit_of_mark = attach(found.boxes[marks], found.boxes[members])
+    number_of_mark = np.append(number_index, -1)[digit_of_mark]
+    lines = np.unique([number.line for number in read], return_inverse=True)[1]
+    located = _locate(page, found.boxes, orientation)
+    numbers = []
+    for index, (number, line) in enumerate(zip(read, lines.tolist(), strict=True)):
+        digits, parts = np.flatnonzero(number_index == index), list(number.digits)
+        texts = dict(zip(parts, map(str, labels[digits]), strict=True))
+        if separators:
+            texts |= {mark: characters[mark] for mark in marks[number_of_mark == index]}
+            parts = sorted(texts, key=lambda i: found.boxes[i, 1] + found.boxes[i, 3])
+        text = "".join(texts[i] for i in parts) if candidates is None else number.candidates[0][0]
+        box = np.append(located[parts, :2].min(axis=0), located[parts, 2:].max(axis=0))
+        numbers.append(Number(text, number.candidates[0][1], box, line, digits, number.candidates))
+    covered = overlaps(found.boxes, found.boxes[members]).max(axis=1, initial=0) > 0.5
+    rejected = np.isin(found.kinds, (0, KINDS.index("struck"))) & ~covered
+    return ReadDigits(
+        lines=[
+            "".join(n.text for n in numbers if n.line_index == line)
+            for line in range(max(lines, default=-1) + 1)
+        ],
+        numbers=numbers,
+        labels=labels,
+        probabilities=found.probabilities[members],
+        scores=found.scores[members],
+        boxes=located[members],
+        line_index=lines[number_index],
+        number_index=number_index,
+        separators=characters[marks],
+        separator_boxes=located[marks],
+        rejected_boxes=located[rejected],
+        orientation=orientation,
+        picture=picture,
+    )
+
+
+def _locate(page, boxes, orientation):
+    """Return boxes of the turned page in pixels of the picture."""
+    for turn in range(orientation // 90, 0, -1):
+        top, left, bottom, right = boxes.T
+        width = page.gray.shape[turn % 2]
+        boxes = np.stack([left, width - bottom, right, width - top], axis=1)
+    return np.rint(page.to_picture(boxes)).astype(int)
+
+
+def _check_regions(regions, shape):
+    """Return the box of each region by its name."""
+    if regions is None:
+        return None
+    named = regions if isinstance(regions, Mapping) else dict(enumerate(regions))
+    boxes = {name: np.asarray(box) for name, box in named.items()}
+    for name, box in boxes.items():
+        valid = box.shape == (4,) and box.dtype.kind in "iuf"
+        if not valid or not (np.all(box[:2] < box[2:]) and np.all(box[:2] < shape) and np.all(box[2:] > 0)):
+            raise ValueError(
+                "regions must be boxes of top < bottom and left < right in the picture of shape "
+                f"{shape}, got {box.tolist()} for {name!r}. Pass (top, left, bottom, right) in pixels."
+            )
+    return boxes
+
+
+class _Candidates(NamedTuple):
+    texts: list
+    strings: list  # class indices of their digits
+
+
+def _check_candidates(candidates, classes):
+    """Return the candidates as texts and as class indices, or None."""
+    if candidates is None:
+        return None
+    index = {str(label): i for i, label in enumerate(classes)} | dict.fromkeys(_SEPARATORS.values())
+    texts = [] if isinstance(candidates, str) else list(map(str, candidates))
+    unknown = next((text for text in texts if not set(text) <= set(index)), None)
+    if not texts or unknown is not None:
+        got = repr(candidates) if unknown is None else repr(unknown)
+        raise ValueError(
+            f"candidates must be numbers composed of the labels {sorted(map(str, classes))}, got {got}. Pass "
+            "a list of str or int."
+        )
+    return _Candidates(texts, [[index[c] for c in text if index[c] is not None] for text in texts])
+
+
+def _to_frame(rows, index=None):
+    import pandas as pd
+
+    return pd.DataFrame(list(rows), index)

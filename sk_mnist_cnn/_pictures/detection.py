@@ -39,7 +39,7 @@ _FULL = 85  # percentile of the contrast of a digit's ink that becomes black
 
 
 class Detections(NamedTuple):
-    """The marks of a page, the most probable ones first."""
+    """The marks of a page in gray levels, the most probable ones first."""
 
     boxes: np.ndarray  # of shape (n, 4): top, left, bottom, right in pixels, float
     scores: np.ndarray  # of shape (n,): probability that a box is one mark of its kind
@@ -95,7 +95,7 @@ def _look_at_all_scales(gray):
     """Return the levels of a pyramid whose scales differ by a factor of two."""
     from .._onnx import page_network
 
-    scale = min(2.0, LARGEST / max(gray.shape))
+    scale = min(2.0, _LARGEST / max(gray.shape))
     image = Image.fromarray(gray.astype(np.float32))
     levels = []
     while True:
@@ -122,7 +122,7 @@ def _look_at_all_scales(gray):
 def _find_peaks(level):
     """Return the boxes, scores and kinds of the marks at one scale, and a list with their number."""
     heat, sizes = level.centers[: len(KINDS)], level.centers[len(KINDS) :]
-    peaks = (heat == ndimage.maximum_filter(heat, (1, 3, 3))) & (heat >= LOWEST)
+    peaks = (heat == ndimage.maximum_filter(heat, (1, 3, 3))) & (heat >= _LOWEST)
     kinds, rows, columns = np.nonzero(peaks)
     height, width, down, right = sizes[:, rows, columns]
     half = np.exp(np.clip([height, width], -4, 3)).T * SIZE_UNIT / 2

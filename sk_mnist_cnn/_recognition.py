@@ -1,0 +1,158 @@
+"""Find the digits of a page, recognize them with a classifier, and join them to the most probable numbers."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from ._pictures.detection import THRESHOLD, detect
+from ._pictures.layout import arrange, attach
+from ._pictures.mnist_format import find_ink, normalize_ink, shows_several_marks
+from ._pictures.numbers import Lattice
+from ._pictures.reading import MAX_SIDE, reduce_gray
+from ._warnings import warn
+
+_SURE = 0.9  # mean confidence of digits, from which a page is upright
+_N_DIGITS = 4, 30  # that are needed to turn a page, and that are read to decide
+_AS_LIKELY = 0.9  # ratio of the confidences of two orientations, from which both are as likely
+_N_CANDIDATES = 5  # that are listed for each number
+
+
+class Found(NamedTuple):
+    """The marks of a page, and the probabilities of the classes of its digits."""
+
+    boxes: np.ndarray
+    scores: np.ndarray
+    kinds: np.ndarray
+    is_first: np.ndarray
+    probabilities: np.ndarray  # of shape (n, n_classes), 0 for marks of other kinds
+    rules: np.ndarray | None
+    rules_scale: float
+
+    def select(self, chosen):
+        """Return the chosen marks only."""
+        return self._replace(
+            boxes=self.boxes[chosen],
+            scores=self.scores[chosen],
+            kinds=self.kinds[chosen],
+            is_first=self.is_first[chosen],
+            probabilities=self.probabilities[chosen],
+        )
+
+    @property
+    def is_sure(self):
+        """Whether each mark is accepted as a digit, before digits compete."""
+        return (self.kinds == 0) & self.is_first & (self.scores >= THRESHOLD)
+
+    @property
+    def confidences(self):
+        """Confidence of each accepted digit."""
+        return self.scores[self.is_sure] * self.probabilities[self.is_sure].max(axis=1, initial=0)
+
+
+def find(gray, model):
+    found = detect(gray)
+    probabilities = np.zeros((len(found.boxes), len(model.classes)))
+    is_digit = found.kinds == 0
+    probabilities[is_digit] = model.classify([found.images[i] for i in np.flatnonzero(is_digit)])
+    rules = found.rules, found.rules_scale
+    return Found(found.boxes, found.scores, found.kinds, found.is_first, probabilities, *rules)
+
+
+def find_orientation(gray, found, model):
+    """Return the orientation in which digits are read with the highest confidence: 0, 90, 180 or 270."""
+    fewest, most = _N_DIGITS
+    boxes, n_sure = found.boxes[found.kinds == 0], len(found.confidences)
+    is_good = 2 * n_sure >= len(boxes) and found.confidences.sum() >= _SURE * n_sure
+    if len(boxes) < fewest or is_good:
+        return 0
+    away = boxes[:, :2] - np.median(boxes[:, :2], axis=0)
+    near = boxes[np.argsort(np.hypot(*away.T))[:most]]
+    margin = np.ptp(near[:, ::2], axis=1).max()
+    top, left = np.maximum(near[:, :2].min(axis=0) - margin, 0).astype(int)
+    bottom, right = (near[:, 2:].max(axis=0) + margin).astype(int)
+    part = gray[top:bottom, left:right]
+    confidences = np.array([find(np.rot90(part, turns), model).confidences.sum() for turns in range(4)])
+    likely = np.flatnonzero(confidences >= _AS_LIKELY * confidences.max())
+    if len(likely) > 1:
+        warn(
+            f"The picture can be read as turned by {' or '.join(map(str, 90 * likely))} degrees. "
+            f"It is read as turned by {90 * likely[0]}. Pass orientation."
+        )
+    return int(90 * likely[0])
+
+
+def prefer_single_digit(gray, found, model):
+    """Return a digit that is all ink of the picture, if it is no less probable than the digits in it.
+
+    It is recognized as by `MNISTNormalizer`.
+    """
+    parts = found.confidences
+    if len(parts) > 2:
+        return found
+    small = reduce_gray(gray, MAX_SIDE)
+    ink = find_ink(small, model.normalizer.invert)
+    if not ink.any() or shows_several_marks(ink):
+        return found
+    probabilities = model.predict_proba(
+        normalize_ink(ink, model.normalizer.size, model.normalizer.box)[np.newaxis]
+    )
+    if len(parts) == 2 and probabilities.max() < parts.prod():
+        return found
+    rows, columns = (np.flatnonzero(np.any(ink > 0.1, axis=axis)) for axis in (1, 0))
+    box = np.array([rows[0], columns[0], rows[-1] + 1, columns[-1] + 1]) * (len(gray) / len(small))
+    others = np.where(found.kinds == 0, 0, found.scores)
+    return found._replace(
+        boxes=np.vstack([box, found.boxes]),
+        scores=np.append(found.scores[found.is_sure].max(initial=THRESHOLD), others),
+        kinds=np.append(0, found.kinds),
+        is_first=np.append(True, found.is_first),
+        probabilities=np.vstack([probabilities, found.probabilities]),
+    )
+
+
+class ReadNumber(NamedTuple):
+    line: int
+    digits: np.ndarray  # indices of the marks
+    labels: tuple  # indices of their classes
+    candidates: list
+
+
+def read_numbers(found, marks, candidates, classes):
+    """Return the numbers of a page in reading order, from accepted and competing digits."""
+    sure, unsure = np.flatnonzero(found.is_sure), np.flatnonzero((found.kinds == 0) & ~found.is_sure)
+    layout = arrange(found.boxes[sure], found.boxes[marks], found.rules, found.rules_scale)
+    sure = sure[layout.order]
+    number_of_unsure = np.append(layout.number, -1)[attach(found.boxes[unsure], found.boxes[sure])]
+    runs = [
+        (line, np.append(sure[layout.number == number], unsure[number_of_unsure == number]))
+        for number, line in sorted(set(zip(layout.number.tolist(), layout.line.tolist(), strict=True)))
+    ]
+    if candidates is not None:
+        runs = _join_numbers(runs, found, candidates)
+    numbers = []
+    for line, run in runs:
+        lattice = _lattice(found, run)
+        strings, probabilities = lattice.strings()
+        texts = ["".join(map(str, classes[list(string)])) for string in strings]
+        if candidates is not None:
+            texts, probabilities = candidates.texts, lattice.match(candidates.strings)
+        best = np.argsort(-probabilities, kind="stable")[:_N_CANDIDATES]
+        choices = [(texts[i], float(probabilities[i])) for i in best]
+        if strings[0]:
+            numbers.append(ReadNumber(line, run[lattice.digits(strings[0])], strings[0], choices))
+    return numbers
+
+
+def _join_numbers(runs, found, candidates):
+    """Join the numbers of a line that is more probably a candidate than one of its parts."""
+    joined = []
+    for line in sorted({line for line, _ in runs}):
+        parts = [run for other, run in runs if other == line]
+        whole = np.concatenate(parts)
+        sure = [_lattice(found, run).match(candidates.strings).max() for run in (whole, *parts)]
+        joined += [(line, run) for run in ([whole] if sure[0] > min(sure[1:]) else parts)]
+    return joined
+
+
+def _lattice(found, run):
+    return Lattice(found.boxes[run], found.scores[run], found.probabilities[run])
