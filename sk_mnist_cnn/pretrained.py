@@ -19,7 +19,6 @@ _DATA = resources.files(__package__) / "data"
 _CHECKSUMS = {
     "mnist.skops": "c1b23ef9a20f228e6bc803720aa8ecfa387b3ed68fcb18da8d5dabc62394c040",
     "mnist_novelty.skops": "d9bd6d64b46518ff1ac60a48fdca63060399c283ae467f64a2d95b4828513076",
-    "mnist_pieces.skops": "b2c8edd0d2e2e5b68d847b9133a567f1767b6b0cc25f4737f00e29a2ee2991d7",
 }
 _NAMES = ["mnist", "mnist_novelty"]
 

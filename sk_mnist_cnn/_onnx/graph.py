@@ -146,8 +146,6 @@ class Graph:
         )
 
 
-
-
 def _gelu(graph, x):
     tail = graph.add("Add", graph.add("Erf", graph.add("Mul", x, 0.5**0.5)), 1.0)
     return graph.add("Mul", graph.add("Mul", x, 0.5), tail)

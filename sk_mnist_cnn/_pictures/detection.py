@@ -1,8 +1,9 @@
 """Find digits and other marks with the page network, at every scale, and cut out each digit.
 
 The network predicts two maps. `centers` has a channel for each of `KINDS`, the probability that the center
-of such a mark is here; and the logarithms of its height and width, and the offset of its center. `ink` has the
-probabilities that a pixel is ink of a digit and a part of a ruled line, and the way to the center of its digit.
+of such a mark is here; and the logarithms of its height and width, and the offset of its center. `ink` has
+the probabilities that a pixel is ink of a digit and a part of a ruled line, and the way to the center of its
+digit.
 """
 
 from typing import NamedTuple
@@ -23,16 +24,11 @@ _WINDOW = 127  # over which light is averaged, in pixels: several digits
 _NOISE = 8  # gray levels, so that the noise of blank paper is not enlarged
 
 # Of the decoding.
-LARGEST, ENLARGED = (
-    1800,
-    900,
-)  # height or width of pictures that are read as they are, and enlarged to twice that
-LOWEST = 0.1  # score of marks that are returned
+THRESHOLD = 0.5  # score from which a digit is accepted
+_LARGEST = 1800  # height or width at the largest scale, in pixels
+_LOWEST = 0.1  # score of marks that are returned
 _HEIGHTS = 9, 100  # of digits that the network finds at one scale, in pixels
-_BEST_HEIGHT = (
-    32  # of digits, in pixels: of two scales, the one is preferred at which a digit is closer to it
-)
-_OVERLAP = 0.35  # intersection over union of two boxes of the same mark
+_OVERLAP = 0.35  # intersection over union of two boxes of one mark
 _INSIDE = 0.65  # share of a box that is inside of another one, for a part of a digit
 _INK = 0.35  # probability of ink in the image of a digit
 _FULL = 85  # percentile of the contrast of a digit's ink that becomes black
@@ -75,8 +71,9 @@ def detect(gray):
     )
     at = np.repeat(np.arange(len(levels)), at)
     heights = (boxes[:, 2] - boxes[:, 0]) * np.array([level.scale for level in levels])[at]
-    wrong_scale = np.where(kinds == 0, np.abs(np.log2(heights / _BEST_HEIGHT)) / 6, 0)
-    order = np.argsort(-scores * (1 - np.minimum(wrong_scale, 0.9)), kind="stable")
+    # Of two scales, the one is preferred at which a digit is closer to the middle of the heights.
+    octaves = np.abs(np.log2(heights**2 / np.prod(_HEIGHTS))) / 2
+    order = np.argsort(-scores / np.where(kinds == 0, 1 + octaves / 4, 1), kind="stable")
     order, is_first = _drop_duplicates(order, boxes, kinds)
     boxes, scores, kinds, at = boxes[order], scores[order], kinds[order], at[order]
     middles = (boxes[:, :2] + boxes[:, 2:]) / 2
@@ -114,7 +111,7 @@ def _look_at_all_scales(gray):
             for maps, step in ((centers, CENTER_STRIDE), (ink, INK_STRIDE))
         )
         levels.append(_Level(scale, scaled, centers, ink))
-        if max(size) < 2 * _BEST_HEIGHT:
+        if max(size) < _HEIGHTS[1]:
             return levels
         scale /= 2
 
@@ -131,7 +128,7 @@ def _find_peaks(level):
     kept = (kinds > 0) | ((2 * half[:, 0] > low) & (2 * half[:, 0] < high))
     kept &= (middles >= 0).all(axis=1) & (middles < level.gray.shape).all(axis=1)
     boxes = np.concatenate([middles - half, middles + half], axis=1)[kept] / level.scale
-    return boxes, heat[peaks][kept], kinds[kept], [int(kept.sum())]
+    return boxes, heat[peaks][kept].astype(float), kinds[kept], [int(kept.sum())]
 
 
 def _drop_duplicates(order, boxes, kinds):
