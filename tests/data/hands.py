@@ -46,7 +46,8 @@ def _draw(composer, glyph, random):
             1 + random.uniform(0.1, 0.5) * smooth(random, ink.shape, random.uniform(0.8, 8)), 0.2, 1.2
         )
     if random.random() < 0.6:
-        ink = ndimage.gaussian_filter(ink, random.uniform(0.2, height / 16))
+        most = height / (9 if random.random() < 0.3 else 16)
+        ink = ndimage.gaussian_filter(ink, random.uniform(0.2, most))
     if random.random() < 0.3:
         noisy = ink + random.normal(0, random.uniform(0.01, 0.12), ink.shape)
         ink = np.where(ink > 0.05, noisy, 0)

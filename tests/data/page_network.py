@@ -130,12 +130,19 @@ def ink_loss(truth, predicted):
     return 3 * entropy + 0.5 * votes
 
 
-def to_onnx(network):
+def to_onnx(network, calibration=None):
     """Return the content of an ONNX file of the network, with weights in half precision.
 
     Batch normalization becomes a part of the convolution before it. The outputs are probabilities where they
-    are logits in the network.
+    are logits in the network. `calibration` has a slope and an intercept of the logits of each kind.
     """
+    if calibration is not None:
+        slope, intercept = np.transpose(calibration)
+        layer = network.get_layer("centers")
+        kernel, bias = map(np.array, layer.get_weights())
+        kernel[..., : len(KINDS)] *= slope
+        bias[: len(KINDS)] = bias[: len(KINDS)] * slope + intercept
+        layer.set_weights([kernel, bias])
     graph, names, pads, scale = Graph(), {}, 0, None
     graph.declare_input("picture", np.float32, (1, "h", "w"))
 
