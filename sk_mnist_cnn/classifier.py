@@ -14,7 +14,7 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from ._architecture import DTYPES, ActivationName, Architecture, DtypeName, Integers, WindowSizes
-from ._base import ImageEstimator, keep_types, snapshot
+from ._base import ImageEstimator, check_picklable, keep_types, snapshot, working_copy
 from ._checkpoint import open_checkpoint
 from ._fitting import prepare_fit, prepare_partial_fit, warn_if_not_converged
 from ._images import validate_images
@@ -133,7 +133,7 @@ class CNNDigitClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Trans
         In `partial_fit`, a dict is divided by its mean over the classes, so that the weights do not depend on
         the labels of one call.
     callbacks : list of keras.callbacks.Callback or None, default=None
-        Keras callbacks. Each `fit` uses copies of them.
+        Keras callbacks, which `fit` calls. A clone has shallow copies of them.
     warm_start : bool, default=False
         Whether `fit` continues from the weights and the optimizer state of the previous fit. The optimizer
         state is kept by a `fit` with `warm_start` and by `partial_fit`; any other `fit` discards it.
@@ -787,6 +787,21 @@ class CNNDigitClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Trans
         def score(  # noqa: D102
             self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
         ) -> float: ...
+
+    def __sklearn_clone__(self) -> Self:
+        # Shallow copies of the callbacks, which hold live objects: trials, queues, loggers, lists of results.
+        plain = working_copy(self)
+        plain.callbacks = None
+        cloned = super(CNNDigitClassifier, plain).__sklearn_clone__()
+        if isinstance(self.callbacks, list | tuple):
+            cloned.callbacks = type(self.callbacks)(map(copy.copy, self.callbacks))
+        else:
+            cloned.callbacks = self.callbacks
+        return cloned
+
+    def __getstate__(self) -> dict[str, Any]:
+        check_picklable(self.callbacks)
+        return super().__getstate__()
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "_weights")

@@ -14,7 +14,7 @@ from .._process import in_worker_if_forked, refuse_fork
 from .._training import schedule_rates
 from .augmentation import Augmentation
 from .backend import keras, tf
-from .callbacks import EarlyStopping, copy_callbacks, training_callbacks
+from .callbacks import EarlyStopping, check_callbacks, training_callbacks, without_model_afterwards
 from .network import build_network, compiled_model
 from .optimizers import Optimizer
 from .pool import TrainerPool
@@ -72,7 +72,7 @@ def train(run, checkpoint=None, observer=None):
     """
     config = run.config
     optimizer = Optimizer.of_config(config)
-    callbacks = copy_callbacks(config.callbacks)
+    callbacks = check_callbacks(config.callbacks)
     key, create, calls_user_code = _trainer_for(run, optimizer, callbacks)
     # Before a trainer is borrowed: a callable may fit another classifier, which would wait for this one.
     rates = schedule_rates(config.learning_rate_schedule, optimizer.peak_rate, run.n_steps)
@@ -87,7 +87,10 @@ def train(run, checkpoint=None, observer=None):
                 trainer.resume(resumed)
         stopping = EarlyStopping(trainer, run, state) if config.monitor else None
         if run.n_epochs_done(state) < config.epochs and not (stopping and stopping.exhausted):
-            trainer.run(run, rates, training_callbacks(trainer, callbacks, stopping, checkpoint, observer))
+            with without_model_afterwards(callbacks):
+                trainer.run(
+                    run, rates, training_callbacks(trainer, callbacks, stopping, checkpoint, observer)
+                )
         trained, divergence = trainer.state(), trainer.divergence
     if divergence:  # raised here, so that the pool keeps the trainer
         raise ValueError(
