@@ -1,9 +1,11 @@
 """`CNNDigitClassifier`: the scikit-learn estimator. `_keras` trains its networks, and `_onnx` predicts."""
 
 import copy
+import inspect
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
+from difflib import get_close_matches
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, Literal, Self, get_args
 
@@ -229,12 +231,9 @@ class CNNDigitClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Trans
     n_iter_: int
     best_validation_score_: float
 
+    # The sizes of layers are checked by Architecture, and image_shape with the images.
     _parameter_constraints = {
-        "filters": ["array-like"],
-        "kernel_size": [Integral, "array-like"],
-        "pool_size": [Integral, "array-like"],
         "conv_dropout": [Interval(Real, 0, 1, closed="left")],
-        "dense_units": ["array-like"],
         "dense_dropout": [Interval(Real, 0, 1, closed="left")],
         "activation": [str],
         "optimizer": [StrOptions(set(OPTIMIZERS)), HasMethods(["get_config", "apply_gradients"])],
@@ -251,7 +250,6 @@ class CNNDigitClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Trans
         "class_weight": [StrOptions({"balanced"}), dict, None],
         "callbacks": [list, tuple, None],
         "warm_start": ["boolean"],
-        "image_shape": ["array-like", None],
         "checkpoint": [str, os.PathLike, None],
         "dtype": [StrOptions(set(DTYPES))],
         "random_state": ["random_state"],
@@ -367,6 +365,12 @@ class CNNDigitClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Trans
         """
         if name not in (names := list(RECIPES)):
             raise ValueError(f"name must be one of {names}, got {name!r}. Pass the name of a recipe.")
+        known = list(inspect.signature(cls).parameters)
+        for unknown in params.keys() - set(known):
+            (nearest,) = get_close_matches(unknown, known, n=1, cutoff=0)
+            raise TypeError(
+                f"params must be parameters of {cls.__name__}, got {unknown!r}. Did you mean {nearest!r}?"
+            )
         return cls(**{**copy.deepcopy(RECIPES[name].params), **params})
 
     @keep_types(_fit_context(prefer_skip_nested_validation=True))
@@ -389,7 +393,8 @@ class CNNDigitClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Trans
         X : array-like of shape (n_samples, h, w, c), (n_samples, h, w) or (n_samples, h * w * c)
             Images with pixels in [0, 1].
         y : array-like of shape (n_samples,)
-            Labels of at least two classes: strings, integers, booleans, or floats without a fraction.
+            Labels of at least two classes: strings, integers, booleans, or float32 or float64 without a
+            fraction, which reports print as scikit-learn does, for example 3.0.
         sample_weight : array-like of shape (n_samples,), float or None, default=None
             Sample weights, at least 0; None is 1 for all samples. Samples with zero weight are ignored. Only
             the ratios of the weights matter.

@@ -2,12 +2,11 @@
 
 import os
 from math import ceil
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from .._files import as_value_error
+from .._files import as_source, as_value_error
 from .._pixels import pixel_maximum, scale_pixels
 
 MAX_SIDE = 400  # larger pictures are reduced by an integer factor
@@ -126,7 +125,7 @@ def _decode(picture, name, max_side):
     if isinstance(picture, Image.Image):
         with _naming(name, repr(picture)):
             return _shrink(picture, max_side)
-    path = Path(picture).expanduser()
+    path = as_source(picture, name)
     with path.open("rb") as file, _naming(name, f"the file {str(path)!r}"):
         _check_scans(file)
         with Image.open(file, formats=FORMATS) as image:
