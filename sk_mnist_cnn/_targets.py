@@ -92,8 +92,8 @@ def _unique_labels(labels, name):
         "".join(classes.tolist() if is_text else ()).encode()
     except UnicodeEncodeError as error:
         raise ValueError(
-            f"{name} must hold strings that UTF-8 can encode, got one with {error.object[error.start]!r}, a lone "
-            "surrogate. Replace it."
+            f"{name} must hold strings that UTF-8 can encode, got one with "
+            f"{error.object[error.start]!r}, a lone surrogate. Replace it."
         ) from error
     return classes
 
