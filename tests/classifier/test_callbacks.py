@@ -309,6 +309,7 @@ def test_search_in_one_process_fills_the_list_queue_and_log_of_callbacks(backend
         assert sorted(epochs) == sorted(EPOCHS_OF_SEARCH)
 
 
+@pytest.mark.slow
 def test_search_in_two_processes_uses_copies_of_callbacks(data, tmp_path):
     found, path = [], tmp_path / "epochs.txt"
     search = search_with(WriteAndAppend(path, found), n_jobs=2).fit(*data)
