@@ -23,9 +23,8 @@ from sk_mnist_cnn import CNNDigitClassifier, ImagePreprocessor, load_mnist_sampl
 # Keras callback
 # --------------
 #
-# The classifier trains with copies of its callbacks. The copy must report to the same trial, so
-# `__deepcopy__` does not copy the trial. The callback sets `stop_training` instead of raising an exception,
-# so that the compiled network can be reused for the next trial.
+# The callback sets `stop_training`. `KerasPruningCallback` of optuna-integration raises an exception instead,
+# after which the network is compiled again for the next trial.
 
 
 class OptunaPruningCallback(keras.callbacks.Callback):
@@ -34,9 +33,6 @@ class OptunaPruningCallback(keras.callbacks.Callback):
     def __init__(self, trial):
         super().__init__()
         self.trial = trial
-
-    def __deepcopy__(self, memo):
-        return type(self)(self.trial)
 
     def on_epoch_end(self, epoch, logs=None):
         self.trial.report(logs["val_accuracy"], epoch)

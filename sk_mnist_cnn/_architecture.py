@@ -91,7 +91,7 @@ class Architecture:
             If a size is not an integer >= 1, a sequence does not have one entry per block, or the activation
             or the dtype is not one of the names.
         """
-        image_shape = _positive_integers("input_shape", image_shape)
+        image_shape = _positive_integers("input_shape", image_shape, "Pass (height, width, channels).")
         if len(image_shape) != 3:
             raise ValueError(
                 f"input_shape must be (height, width, channels), got {image_shape}. Pass three integers."
@@ -169,14 +169,14 @@ class Architecture:
         return "float64" if self.dtype == "float64" else "float32"
 
 
-def _positive_integers(name, values):
-    """Return a tuple of int, or raise an error unless all values are integers >= 1."""
+def _positive_integers(name, given, remedy="Pass one per layer, for example (32, 64)."):
+    """Return a tuple of int, or raise an error unless it is a sequence of integers >= 1."""
     try:
-        values = tuple(values)
+        values = tuple(given)
     except TypeError:
-        values = (values,)
+        values = (None,)
     if not all(isinstance(value, Integral) and value >= 1 for value in values):
-        raise ValueError(f"{name} must hold integers >= 1, got {values!r}. Pass one per layer.")
+        raise ValueError(f"{name} must be a sequence of integers >= 1, got {given!r}. {remedy}")
     return tuple(map(int, values))
 
 
@@ -193,7 +193,8 @@ def _windows(name, given, n_blocks):
         )
     pairs = []
     for size in sizes:
-        pair = _positive_integers(name, size)
+        pair = (size,) if isinstance(size, Integral) else size
+        pair = _positive_integers(name, pair, "Pass integers or (height, width) pairs.")
         if len(pair) not in (1, 2):
             raise ValueError(
                 f"{name} must hold integers or (height, width) pairs, got {size!r}. Pass a pair."

@@ -2,11 +2,14 @@
 
 import contextlib
 import inspect
+import pickle
+import threading
 from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, metadata, version
 from math import prod
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
+import joblib
 from sklearn.base import BaseEstimator, TransformerMixin
 
 from ._sklearn_callbacks import CallbackSupportMixin
@@ -76,6 +79,27 @@ def with_flat_features(estimator, image_shape):
     view = working_copy(estimator)
     view.n_features_in_ = prod(image_shape)
     return view
+
+
+_checking = threading.local()
+
+
+def check_picklable(callbacks):
+    """Raise a TypeError if a callback cannot be sent to another process, even by joblib."""
+    if not isinstance(callbacks, list | tuple) or getattr(_checking, "in_progress", False):
+        return
+    _checking.in_progress = True  # a callback may hold the estimator that holds it
+    try:
+        for callback in callbacks:
+            pickle.dumps(joblib.wrap_non_picklable_objects(callback, keep_wrapper=False))
+    except Exception as error:
+        raise TypeError(
+            f"callbacks must hold objects that can be pickled, got {callback!r} ({error}). Create files, "
+            "locks and connections in its on_train_begin and delete them in its on_train_end, run all fits "
+            "in one process with n_jobs=None, or call set_params(callbacks=None) on a fitted classifier."
+        ) from error
+    finally:
+        _checking.in_progress = False
 
 
 class ImageEstimator(CallbackSupportMixin, BaseEstimator):

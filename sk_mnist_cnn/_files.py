@@ -60,6 +60,24 @@ def as_path(path):
     return Path(path).expanduser()
 
 
+def as_source(path, name="path"):
+    """Return the parameter `path` as the Path of a file that can be read.
+
+    Raises
+    ------
+    FileNotFoundError, IsADirectoryError
+        If it does not exist, or is a directory.
+    TypeError
+        If it is neither a str nor a PathLike.
+    """
+    path = as_path(path)
+    for kind, is_wrong in ((FileNotFoundError, not path.exists()), (IsADirectoryError, path.is_dir())):
+        if is_wrong:
+            reason = os.strerror(errno.ENOENT if kind is FileNotFoundError else errno.EISDIR)
+            raise kind(f"{name} must be an existing file, got {str(path)!r}: {reason}. Correct the path.")
+    return path
+
+
 def as_destination(path):
     """Return the parameter `path` as the Path of a file that can be written.
 

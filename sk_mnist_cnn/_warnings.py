@@ -14,9 +14,20 @@ _SKIPPED = tuple(str(Path(path).parent) + os.sep for path in (__file__, sklearn.
 def warn(message, category=UserWarning):
     """Issue a warning that points at the first line outside this package, scikit-learn and joblib.
 
-    Python 3.12 adds this to `warnings.warn` as `skip_file_prefixes`.
+    By default, Python shows a text once per line, but forgets which it has shown when a filter is set, as
+    scikit-learn does in each fit of a search. Here it is remembered for as long as the filters are equal.
     """
-    frame, stacklevel = sys._getframe(1), 2  # 1 is this function, 2 its caller
+    frame = sys._getframe(1)
     while frame.f_back is not None and frame.f_code.co_filename.startswith(_SKIPPED):
-        frame, stacklevel = frame.f_back, stacklevel + 1
-    warnings.warn(message, category, stacklevel=stacklevel)
+        frame = frame.f_back
+    shown = frame.f_globals.setdefault("__warningregistry__", {})
+    filters = [rule for rule in warnings.filters if issubclass(category, rule[2])]
+    # scikit-learn compiles patterns anew
+    key = message, category, frame.f_lineno, str([[getattr(r, "pattern", r) for r in f] for f in filters])
+    if key in shown:
+        return
+    registry = {}
+    module = frame.f_globals.get("__name__", "<unknown>")
+    warnings.warn_explicit(message, category, frame.f_code.co_filename, frame.f_lineno, module, registry)
+    if (message, category, frame.f_lineno) in registry:  # the filter shows it once
+        shown[key] = True

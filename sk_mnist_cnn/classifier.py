@@ -1,9 +1,11 @@
 """`CNNDigitClassifier`: the scikit-learn estimator. `_keras` trains its networks, and `_onnx` predicts."""
 
 import copy
+import inspect
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
+from difflib import get_close_matches
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, Literal, Self, get_args
 
@@ -14,7 +16,7 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from ._architecture import DTYPES, ActivationName, Architecture, DtypeName, Integers, WindowSizes
-from ._base import ImageEstimator, keep_types, snapshot
+from ._base import ImageEstimator, check_picklable, keep_types, snapshot, working_copy
 from ._images import validate_images, warn_of_raw_pixels
 from ._process import refuse_fork
 from ._recipes import RECIPES, RecipeName
@@ -134,7 +136,7 @@ class CNNDigitClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Trans
         In `partial_fit`, a dict is divided by its mean over the classes, so that the weights do not depend on
         the labels of one call.
     callbacks : list of keras.callbacks.Callback or None, default=None
-        Keras callbacks. Each `fit` uses copies of them.
+        Keras callbacks, which `fit` calls. A clone has shallow copies of them.
     warm_start : bool, default=False
         Whether `fit` continues from the weights and the optimizer state of the previous fit. The optimizer
         state is kept by a `fit` with `warm_start` and by `partial_fit`; any other `fit` discards it.
@@ -231,12 +233,9 @@ class CNNDigitClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Trans
     n_iter_: int
     best_validation_score_: float
 
+    # The sizes of layers are checked by Architecture, and image_shape with the images.
     _parameter_constraints = {
-        "filters": ["array-like"],
-        "kernel_size": [Integral, "array-like"],
-        "pool_size": [Integral, "array-like"],
         "conv_dropout": [Interval(Real, 0, 1, closed="left")],
-        "dense_units": ["array-like"],
         "dense_dropout": [Interval(Real, 0, 1, closed="left")],
         "activation": [str],
         "optimizer": [StrOptions(set(OPTIMIZERS)), HasMethods(["get_config", "apply_gradients"])],
@@ -253,7 +252,6 @@ class CNNDigitClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Trans
         "class_weight": [StrOptions({"balanced"}), dict, None],
         "callbacks": [list, tuple, None],
         "warm_start": ["boolean"],
-        "image_shape": ["array-like", None],
         "checkpoint": [str, os.PathLike, None],
         "dtype": [StrOptions(set(DTYPES))],
         "random_state": ["random_state"],
@@ -369,6 +367,12 @@ class CNNDigitClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Trans
         """
         if name not in (names := list(RECIPES)):
             raise ValueError(f"name must be one of {names}, got {name!r}. Pass the name of a recipe.")
+        known = list(inspect.signature(cls).parameters)
+        for unknown in params.keys() - set(known):
+            (nearest,) = get_close_matches(unknown, known, n=1, cutoff=0)
+            raise TypeError(
+                f"params must be parameters of {cls.__name__}, got {unknown!r}. Did you mean {nearest!r}?"
+            )
         return cls(**{**copy.deepcopy(RECIPES[name].params), **params})
 
     @keep_types(_fit_context(prefer_skip_nested_validation=True))
@@ -391,7 +395,8 @@ class CNNDigitClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Trans
         X : array-like of shape (n_samples, h, w, c), (n_samples, h, w) or (n_samples, h * w * c)
             Images with pixels in [0, 1].
         y : array-like of shape (n_samples,)
-            Labels of at least two classes: strings, integers, booleans, or floats without a fraction.
+            Labels of at least two classes: strings, integers, booleans, or float32 or float64 without a
+            fraction, which reports print as scikit-learn does, for example 3.0.
         sample_weight : array-like of shape (n_samples,), float or None, default=None
             Sample weights, at least 0; None is 1 for all samples. Samples with zero weight are ignored. Only
             the ratios of the weights matter.
@@ -793,6 +798,21 @@ class CNNDigitClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Trans
         def score(  # noqa: D102
             self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
         ) -> float: ...
+
+    def __sklearn_clone__(self) -> Self:
+        # Shallow copies of the callbacks, which hold live objects: trials, queues, loggers, lists of results.
+        plain = working_copy(self)
+        plain.callbacks = None
+        cloned = super(CNNDigitClassifier, plain).__sklearn_clone__()
+        if isinstance(self.callbacks, list | tuple):
+            cloned.callbacks = type(self.callbacks)(map(copy.copy, self.callbacks))
+        else:
+            cloned.callbacks = self.callbacks
+        return cloned
+
+    def __getstate__(self) -> dict[str, Any]:
+        check_picklable(self.callbacks)
+        return super().__getstate__()
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "_weights")

@@ -115,7 +115,6 @@ class ImageNoveltyDetector(OutlierMixin, ImageEstimator):
         "contamination": [Interval(Real, 0, 0.5, closed="right")],
         "n_components": [Interval(Integral, 1, None, closed="left")],
         "max_samples": [Interval(Integral, 2, None, closed="left")],
-        "image_shape": ["array-like", None],
     }
 
     def __init__(

@@ -22,7 +22,7 @@ from sklearn.utils.metadata_routing import MetadataRequest
 from ._base import installed_versions
 from ._files import (
     as_destination,
-    as_path,
+    as_source,
     as_value_error,
     check_array,
     read_members,
@@ -167,7 +167,8 @@ def load_model(path: str | os.PathLike[str], *, trusted: Sequence[str | type] | 
     array([8, 6, 0])
     """
     names = _names_of(trusted)
-    data = as_path(path).read_bytes()
+    path = as_source(path)
+    data = path.read_bytes()
     intact = partial(
         as_value_error,
         f"path must be an intact file saved by save_model, got {str(path)!r}",

@@ -79,7 +79,6 @@ class ImagePreprocessor(ImageTransformer):
     feature_names_in_: NDArray[np.object_]
 
     _parameter_constraints = {
-        "image_shape": ["array-like", None],
         "max_value": [StrOptions({"auto"}), Interval(Real, 0, None, closed="neither")],
         "flatten": ["boolean"],
     }

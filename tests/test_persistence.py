@@ -316,8 +316,12 @@ def test_raises_for_wrong_arguments(path):
         save_model(CNNDigitClassifier(), path.parent)
     with pytest.raises(TypeError, match="path must be a str or a PathLike, got None"):
         load_model(None)
-    with pytest.raises(FileNotFoundError, match=r"model\.skops"):
+    with pytest.raises(
+        FileNotFoundError, match=r"path must be an existing file, got .*model\.skops.* Correct"
+    ):
         load_model(path)
+    with pytest.raises(IsADirectoryError, match=r"path must be an existing file, got .* Correct the path"):
+        load_model(path.parent)
     for trusted in (True, "sk_mnist_cnn.Type"):
         with pytest.raises(TypeError, match="trusted must be a list"):
             load_model(path, trusted=trusted)

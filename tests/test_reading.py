@@ -244,7 +244,7 @@ def test_several_pictures_are_refused(sample, tmp_path):
 
 
 def test_missing_file(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"page.png"):
+    with pytest.raises(FileNotFoundError, match=r"picture must be an existing file, got .*page.png"):
         find_digits(tmp_path / "page.png")
 
 

@@ -577,6 +577,48 @@ def test_optuna_search(data):
     assert study.best_value > 0.3
 
 
+def prune_all_but_first(evaluate, storage=None):
+    """Return a study of four trials, of which the last three have the learning rate 1e-6."""
+    optuna = pytest.importorskip("optuna")
+    integration = pytest.importorskip("optuna_integration")
+    pruner = optuna.pruners.MedianPruner(n_startup_trials=1)
+    study = optuna.create_study(direction="maximize", pruner=pruner, storage=storage)
+
+    def objective(trial):
+        callback = integration.KerasPruningCallback(trial, "val_accuracy")
+        rate = 1e-6 if trial.number else 0.01
+        params = {"learning_rate": rate, "validation_split": 0.3, "learning_rate_schedule": "constant"}
+        return evaluate(quick_pipeline(epochs=4, callbacks=[callback], **params))
+
+    study.optimize(objective, n_trials=4)
+    return study
+
+
+def assert_pruned_all_but_first(study):
+    assert [trial.state.name for trial in study.trials] == ["COMPLETE", "PRUNED", "PRUNED", "PRUNED"]
+    assert [*study.trials[0].intermediate_values] == [0, 1, 2, 3]
+    assert all(trial.intermediate_values for trial in study.trials)
+
+
+@pytest.mark.slow
+def test_optuna_prunes_a_fit(data):
+    """Optuna: `KerasPruningCallback` in a fit."""
+    study = prune_all_but_first(lambda model: model.fit(*data)[-1].history_["val_accuracy"][-1])
+    assert_pruned_all_but_first(study)
+    assert study.trials[0].value == study.trials[0].intermediate_values[3]
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:The reported value is ignored:UserWarning")  # of the second fold
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_optuna_prunes_a_cross_validation(n_jobs, data, tmp_path):
+    """Optuna: `KerasPruningCallback` in `cross_val_score`, with a storage that two processes can share."""
+    options = {"cv": 2, "error_score": "raise", "n_jobs": n_jobs}
+    storage = f"sqlite:///{tmp_path}/study.db" if n_jobs > 1 else None
+    study = prune_all_but_first(lambda model: cross_val_score(model, *data, **options).mean(), storage)
+    assert_pruned_all_but_first(study)
+
+
 # TensorFlow's own tools
 
 

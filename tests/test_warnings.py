@@ -98,6 +98,25 @@ def test_warning_about_raw_pixels_in_score_points_here(classifier, wrap):
     assert_warns_here(lambda: model.score(RAW, LABELS), "X holds integer pixels up to 25")
 
 
+def searches(X, y):
+    """Call two searches, each of six fits that do not converge, and a fit, in three lines."""
+    clf = small_classifier(**{**MINIMAL, "learning_rate": 1e-9})
+    GridSearchCV(clf, {"learning_rate": [1e-9, 1e-8]}, cv=3).fit(X, y)
+    cross_val_score(clf, X, y, cv=6)
+    clf.fit(X, y)
+
+
+@pytest.mark.parametrize(("action", "n_expected"), [("default", 3), ("always", 14), ("ignore", 0)])
+def test_fits_of_a_search_warn_once_as_the_filter_of_the_user_says(action, n_expected):
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter(action, ConvergenceWarning)
+        searches(SCALED, LABELS)
+    found = [warning for warning in caught if warning.category is ConvergenceWarning]
+    assert len(found) == n_expected
+    assert {warning.filename for warning in found} <= {__file__}
+    globals().pop("__warningregistry__", None)  # what has been shown
+
+
 def test_warn_points_at_its_caller_outside_the_package():
     with pytest.warns(RuntimeWarning, match="text") as caught:
         warn("text", RuntimeWarning)

@@ -1,6 +1,6 @@
 """Keras callbacks of every fit, which are called before and after the user's callbacks."""
 
-import copy
+from contextlib import contextmanager
 from dataclasses import replace
 from numbers import Real
 
@@ -8,30 +8,41 @@ import numpy as np
 
 from .backend import keras
 
+# What Keras sets on callbacks in a fit and no longer needs after it: the model, which later fits share, and
+# files. None of it can be pickled.
+_SET_BY_KERAS = {
+    keras.callbacks.Callback: ("_model", "params"),
+    keras.callbacks.CSVLogger: ("csv_file",),
+    keras.callbacks.TensorBoard: ("_summary_module", "_writers"),
+}
 
-def copy_callbacks(callbacks):
-    """Copy the user's callbacks, because Keras stores its model in them.
 
-    Raises
-    ------
-    ValueError
-        If one is not a Keras callback, or cannot be copied.
-    """
-    copies = []
+def check_callbacks(callbacks):
+    """Return the user's callbacks as a list, or raise a ValueError if one is not a Keras callback."""
     for callback in callbacks or ():
         if not isinstance(callback, keras.callbacks.Callback):
             raise ValueError(
                 f"callbacks must hold instances of keras.callbacks.Callback, got {callback!r}. Pass a list "
                 "of them."
             )
-        try:
-            copies.append(copy.deepcopy(callback))
-        except Exception as error:
-            raise ValueError(
-                f"callbacks must hold objects that copy.deepcopy can copy, got {callback!r} ({error}). "
-                "Create files, locks and connections in its on_train_begin."
-            ) from error
-    return copies
+    return list(callbacks or ())
+
+
+@contextmanager
+def without_model_afterwards(callbacks):
+    """Take back what Keras sets on callbacks in a fit, also if it fails."""
+    states = [(vars(callback), dict(vars(callback)), _set_by_keras(callback)) for callback in callbacks]
+    try:
+        yield
+    finally:
+        for state, before, names in states:
+            for name in names:
+                state.pop(name, None)
+            state.update({name: before[name] for name in names if name in before})
+
+
+def _set_by_keras(callback):
+    return [name for kind, names in _SET_BY_KERAS.items() if isinstance(callback, kind) for name in names]
 
 
 def has_batch_hooks(callback):

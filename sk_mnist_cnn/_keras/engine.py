@@ -13,7 +13,7 @@ import numpy as np
 from .._training.config import schedule_rates
 from .augmentation import Augmentation
 from .backend import keras, tf
-from .callbacks import EarlyStopping, copy_callbacks, training_callbacks
+from .callbacks import EarlyStopping, check_callbacks, training_callbacks, without_model_afterwards
 from .network import build_network, compiled_model
 from .optimizers import Optimizer
 from .pool import TrainerPool
@@ -74,7 +74,7 @@ def train(run, checkpoint=None, observer=None):
     _refuse_mode(tf.config.functions_run_eagerly(), f"after {eager}(True)", f"Call {eager}(False) before")
     config = run.config
     optimizer = Optimizer.of_config(config)
-    callbacks = copy_callbacks(config.callbacks)
+    callbacks = check_callbacks(config.callbacks)
     key, create, calls_user_code = _trainer_for(run, optimizer, callbacks)
     # Before a trainer is borrowed: a callable may fit another classifier, which would wait for this one.
     rates = schedule_rates(config.learning_rate_schedule, optimizer.peak_rate, run.n_steps)
@@ -89,7 +89,10 @@ def train(run, checkpoint=None, observer=None):
                 trainer.resume(resumed)
         stopping = EarlyStopping(trainer, run, state) if config.monitor else None
         if run.n_epochs_done(state) < config.epochs and not (stopping and stopping.exhausted):
-            trainer.run(run, rates, training_callbacks(trainer, callbacks, stopping, checkpoint, observer))
+            with without_model_afterwards(callbacks):
+                trainer.run(
+                    run, rates, training_callbacks(trainer, callbacks, stopping, checkpoint, observer)
+                )
         trained, divergence = trainer.state(), trainer.divergence
     if divergence:  # raised here, so that the pool keeps the trainer
         raise ValueError(

@@ -4,12 +4,11 @@ import contextlib
 import io
 import os
 from math import ceil
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from .._files import as_value_error
+from .._files import as_source, as_value_error
 from .._images import pixel_maximum, scale_pixels
 
 MAX_SIDE = 400  # larger pictures are reduced by an integer factor
@@ -182,7 +181,7 @@ def _open(picture, name):
 
 def _open_file(picture, name):
     if isinstance(picture, (str, os.PathLike)):
-        return Path(os.path.expanduser(picture)).open("rb")
+        return as_source(picture, name).open("rb")
     if isinstance(picture, (bytes, bytearray)):
         return io.BytesIO(picture)
     if hasattr(picture, "seekable") and picture.seekable():

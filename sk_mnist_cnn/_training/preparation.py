@@ -115,20 +115,19 @@ def warn_if_not_converged(run, state):
     is_constant = run.config.learning_rate_schedule == "constant"
     left, scale = losses[-1] - smallest, constant - smallest
     if left > _CONVERGED * scale:
-        problem = (
-            f"the training loss is {losses[-1]:.3g}, and predicting the class frequencies "
-            f"for every image gives {constant:.3g}"
-        )
+        problem = "the training loss is not much lower than that of predicting the class frequencies"
     elif is_short and is_constant and min(left, _fall(losses)) > _FALLING * scale:
-        problem = f"the training loss was still falling in the last epochs, to {losses[-1]:.3g}"
+        problem = "the training loss was still falling in the last epochs"
     else:
         return
     if was_stopped:
         remedy = "Increase n_iter_no_change" if run.config.monitor else "Let callbacks stop it later"
     else:
-        remedy = "Increase epochs" + f' (epochs="auto" would be {auto_epochs} here)' * is_short
+        remedy = "Increase epochs" + ' (epochs="auto" trains for more)' * is_short
+    # Without numbers, so that the fits of a search warn once: they are in history_.
     warn(
-        f"The network has not converged: {problem}. {remedy}, or change learning_rate or optimizer.",
+        f"The network has not converged: {problem}, see history_. {remedy}, or change learning_rate or "
+        "optimizer.",
         ConvergenceWarning,
     )
 

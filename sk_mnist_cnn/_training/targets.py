@@ -70,12 +70,31 @@ def find_classes(y):
         If `y` does not hold class labels, or holds only one class.
     """
     check_classification_targets(y)
-    classes = np.unique(y)
+    classes = _unique_labels(y, "y")
     if len(classes) < 2:
         raise ValueError(
             f"y must hold at least two classes, got 1 class, {classes.tolist()[0]!r}. Add samples of another "
             "class."
         )
+    return classes
+
+
+def _unique_labels(labels, name):
+    """Return the sorted labels, or raise an error unless reports, ONNX and JSON can hold them."""
+    classes = np.unique(labels)
+    kind, is_text = classes.dtype.kind, all(isinstance(label, str) for label in classes.tolist())
+    if not (kind in "biu" or is_text or classes.dtype in (np.float32, np.float64)):
+        raise ValueError(
+            f"{name} must hold strings, integers, booleans, or floats of float32 or float64, got "
+            f"{classes.dtype}. Convert them, for example with {name}.astype(str)."
+        )
+    try:
+        "".join(classes.tolist() if is_text else ()).encode()
+    except UnicodeEncodeError as error:
+        raise ValueError(
+            f"{name} must hold strings that UTF-8 can encode, got one with "
+            f"{error.object[error.start]!r}, a lone surrogate. Replace it."
+        ) from error
     return classes
 
 
@@ -101,7 +120,7 @@ def check_classes(classes, known):
                 "occur."
             )
         return known
-    classes = np.unique(as_labels(classes))
+    classes = _unique_labels(as_labels(classes), "classes")
     if len(classes) < 2:
         raise ValueError(f"classes must hold at least two labels, got {classes.tolist()}. Pass all labels.")
     if known is not None and not np.array_equal(classes, known):

@@ -1,11 +1,16 @@
 """Labels that `fit` accepts, and the labels that `predict` returns."""
 
+import copy
+import json
 from functools import partial
 
 import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.metrics import classification_report
+
+from sk_mnist_cnn import evaluation_report, export_onnx, load_model, save_model
 
 from .conftest import N, classifier
 
@@ -95,6 +100,58 @@ def test_raises_for_one_class(label, data, no_training):
 def test_raises_for_invalid_labels(y, data, no_training):
     with pytest.raises(ValueError):
         classifier().fit(data[0], y)
+
+
+UNUSABLE = {
+    "float16": np.arange(10, dtype=np.float16),
+    "longdouble": np.arange(10, dtype=np.longdouble),
+    "datetime": np.arange(10).astype("M8[D]"),
+    "timedelta": np.arange(10).astype("m8[s]"),
+    "lone surrogate": np.array([f"{i}\ud800" for i in range(10)]),
+    "lone surrogate in an object": np.array([f"{i}\udcff" for i in range(10)], object),
+}
+
+
+@pytest.mark.parametrize("labels", UNUSABLE.values(), ids=UNUSABLE)
+def test_raises_for_labels_that_reports_and_onnx_cannot_hold(labels, data, reference, no_training):
+    X, y = data
+    with pytest.raises(ValueError, match=r"y must hold strings.* got .*(Convert them|Replace it)"):
+        classifier().fit(X, labels[y])
+    with pytest.raises(ValueError, match=r"classes must hold strings.* got .*(Convert them|Replace it)"):
+        classifier().partial_fit(X, labels[y], classes=labels)
+    with pytest.raises(ValueError, match="y must hold"):
+        copy.deepcopy(reference).fit(X, labels[y])
+
+
+USABLE = {
+    "float32": np.arange(10, dtype=np.float32),
+    "float64": np.arange(10.0),
+    "integers": np.arange(10),
+    "uint64": np.arange(10, dtype=np.uint64) + np.uint64(2**63),
+    "strings": np.array(["", "\0", "\n", "$x^", "é", *"abcde"]),
+    "objects": np.array([*"abcdefghij"], object),
+}
+
+
+@pytest.mark.parametrize("labels", USABLE.values(), ids=USABLE)
+def test_labels_go_through_reports_files_and_onnx(labels, data, tmp_path):
+    X, y = data
+    fitted = classifier(epochs=1).fit(X, labels[y])
+    report = evaluation_report(fitted, X, labels[y])
+    assert json.loads(json.dumps(report.to_dict()))
+    assert str(report)
+    assert report._repr_html_().encode()
+    export_onnx(fitted, tmp_path / "model.onnx")
+    save_model(fitted, tmp_path / "model.skops")
+    assert_array_equal(load_model(tmp_path / "model.skops").classes_, fitted.classes_)
+
+
+def test_float_labels_print_as_in_scikit_learn(data):
+    X, y = data
+    fitted = classifier(epochs=1).fit(X, y.astype(float))
+    expected = classification_report(y.astype(float), fitted.predict(X), digits=4, zero_division=0)
+    assert expected.splitlines()[2] in str(evaluation_report(fitted, X, y.astype(float)))
+    assert " 0.0 " in expected
 
 
 @pytest.mark.skipif(not hasattr(np.dtypes, "StringDType"), reason="NumPy < 2 has no StringDType")

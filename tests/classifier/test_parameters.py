@@ -51,6 +51,15 @@ def test_raises_for_invalid_parameter(name, value, data, reference, no_training)
     assert_array_equal(fitted.predict_proba(data[0]), reference.predict_proba(data[0]))
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("filters", 32), ("dense_units", 32), ("kernel_size", 2.5), ("pool_size", None), ("image_shape", 8)],
+)
+def test_an_error_about_a_sequence_names_the_remedy(name, value, data, no_training):
+    with pytest.raises(ValueError, match=rf"{name} must be .*got {value}\b.* Pass "):
+        classifier(**{name: value}).fit(*data)
+
+
 @pytest.mark.parametrize("is_fitted", [False, True])
 @pytest.mark.parametrize(
     ("name", "value"),
