@@ -3,7 +3,8 @@
 from numbers import Integral
 
 import numpy as np
-import pandas as pd
+
+from ._packages import pd
 
 
 def gradient_saliency(model, images, class_indices, background):

@@ -2,14 +2,16 @@
 
 from hashlib import sha256
 from importlib import resources
-from typing import Any, Literal, overload
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 from sklearn.pipeline import Pipeline, make_pipeline
 
 from ._skops.reader import read_trusted
-from .novelty import ImageNoveltyDetector
 from .preprocessing import ImagePreprocessor
+
+if TYPE_CHECKING:
+    from .novelty import ImageNoveltyDetector
 
 __all__ = ["load_pretrained"]
 
@@ -27,8 +29,8 @@ _NAMES = ["mnist", "mnist_novelty"]
 @overload
 def load_pretrained(name: Literal["mnist"] = "mnist") -> Pipeline: ...
 @overload
-def load_pretrained(name: Literal["mnist_novelty"]) -> ImageNoveltyDetector: ...
-def load_pretrained(name: str = "mnist") -> Pipeline | ImageNoveltyDetector:
+def load_pretrained(name: Literal["mnist_novelty"]) -> "ImageNoveltyDetector": ...
+def load_pretrained(name: str = "mnist") -> "Pipeline | ImageNoveltyDetector":
     """Load a fitted pipeline that recognizes handwritten digits, or a detector of images that are not digits.
 
     Both were fitted on the 60,000 training images of MNIST. Loading them and predicting with them imports

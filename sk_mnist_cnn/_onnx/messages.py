@@ -77,9 +77,7 @@ def tensor(name, value):
     value = value.astype(_exported(value.dtype), copy=False)
     strings = value.dtype == object
     values = {"string_data": value.ravel().tolist()} if strings else {"raw_data": value.tobytes()}
-    return message(
-        "TensorProto", name=name, data_type=element_type(value.dtype), dims=value.shape, **values
-    )
+    return message("TensorProto", name=name, data_type=element_type(value.dtype), dims=value.shape, **values)
 
 
 def external_tensor(name, dtype, shape):
