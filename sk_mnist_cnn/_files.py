@@ -103,7 +103,11 @@ def replacing(path):
     file : binary file
     """
     path = Path(os.path.realpath(path))
-    with tempfile.TemporaryDirectory(".part", f"{name_stem(path)}.", path.parent) as directory:
+    # The file is complete even if its directory cannot be deleted, for instance on NFS.
+    temporary = tempfile.TemporaryDirectory(
+        ".part", f"{name_stem(path)}.", path.parent, ignore_cleanup_errors=True
+    )
+    with temporary as directory:
         complete = Path(directory, path.name)
         with complete.open("wb") as file:
             yield file

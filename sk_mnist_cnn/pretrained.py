@@ -20,7 +20,7 @@ _DATA = resources.files(__package__) / "data"
 # SHA-256 of each file of a fitted estimator in `data`. `tests/data/make_pretrained.py` makes the files.
 _CHECKSUMS = {
     "mnist.skops": "c1b23ef9a20f228e6bc803720aa8ecfa387b3ed68fcb18da8d5dabc62394c040",
-    "mnist_novelty.skops": "d9bd6d64b46518ff1ac60a48fdca63060399c283ae467f64a2d95b4828513076",
+    "mnist_novelty.skops": "60b6cd830e86bc749b56aa75629d9670b242ad4571c7d489435c6f68768f1df9",
     "mnist_pieces.skops": "b2c8edd0d2e2e5b68d847b9133a567f1767b6b0cc25f4737f00e29a2ee2991d7",
 }
 _NAMES = ["mnist", "mnist_novelty"]

@@ -38,7 +38,7 @@ LAYERS = (
     ("_fitting",),
     ENGINES,
     ("_checkpoint", "_pillow"),
-    ("_architecture", "_training", "_targets", "_images", "_pixels", "_distances"),
+    ("_architecture", "_training", "_targets", "_images", "_pixels"),
     (
         "_base",
         "_files",
