@@ -6,7 +6,6 @@ from importlib.metadata import version as _version
 
 from . import _process  # noqa: F401  # registers its fork handler
 from .classifier import CNNDigitClassifier
-from .datasets import load_image_folder, load_mnist, load_mnist_sample
 from .preprocessing import ImagePreprocessor
 
 __version__: str = _version("sk_mnist_cnn")
@@ -38,6 +37,7 @@ __all__ = [
 # Public names whose modules are slow to import. Type checkers read the imports; at run time, `__getattr__`
 # imports a module when one of its names is used for the first time.
 if _typing.TYPE_CHECKING:
+    from .datasets import load_image_folder, load_mnist, load_mnist_sample
     from .exporting import export_onnx
     from .network import build_cnn
     from .normalization import MNISTNormalizer
@@ -67,6 +67,9 @@ else:
         "evaluation_report": "reporting",
         "export_onnx": "exporting",
         "find_digits": "reading",
+        "load_image_folder": "datasets",
+        "load_mnist": "datasets",
+        "load_mnist_sample": "datasets",
         "load_model": "persistence",
         "load_pretrained": "pretrained",
         "read_digits": "reading",

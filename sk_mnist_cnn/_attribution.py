@@ -3,7 +3,8 @@
 from numbers import Integral
 
 import numpy as np
-import pandas as pd
+
+from ._packages import pd
 
 
 def occlusion_saliency(estimator, X, images, class_indices, background, patch_size):

@@ -119,6 +119,7 @@ def replacing(path):
     file : binary file
     """
     path = Path(os.path.realpath(path))
+    # The file is complete even if its directory cannot be deleted, for instance on NFS.
     with tempfile.TemporaryDirectory(
         ".part", f"{_name_stem(path)}.", path.parent, ignore_cleanup_errors=True
     ) as directory:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ._files import as_path, as_value_error
 from ._mnist_files import MNIST, SAMPLE, read_mnist, read_npz, verify
+from ._packages import pd
 from ._pictures.folder import list_pictures
 
 if TYPE_CHECKING:  # scikit-learn has no type hints; its Bunch is a dict
@@ -102,7 +103,8 @@ def load_mnist(
     FileNotFoundError
         If `path` does not exist, or is a directory that lacks an IDX file.
     ImportError
-        If `path` is None and TensorFlow is not installed, or Keras was imported with another backend.
+        If `path` is None and TensorFlow is not installed, or Keras was imported with another backend; or if
+        `as_frame` is True and pandas is not installed.
     OSError
         If a file cannot be opened, or `path` is None and Keras can neither find nor download the data.
     TypeError
@@ -268,8 +270,6 @@ def _package(arrays, return_X_y, as_frame):
 
 
 def _to_pandas(array):
-    import pandas as pd
-
     if array.ndim == 1:
         return pd.Series(array, name="class")
     return pd.DataFrame(array.reshape(-1, 784), columns=[f"pixel{i}" for i in range(1, 785)])

@@ -6,25 +6,22 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy import linalg
 from sklearn.base import OutlierMixin, _fit_context
 from sklearn.utils._param_validation import Interval
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_consistent_length, check_is_fitted, column_or_1d
 
 from ._base import ImageEstimator, commit_on_success, keep_types, snapshot
-from ._distances import (
-    compress,
-    distance_to_class,
-    distance_to_neighbor,
-    group_by_label,
-    inverse_covariance,
-    limit_components,
-    principal_components,
-)
 from ._images import validate_images
 from ._pictures.edges import describe_edges
 from ._sklearn_callbacks import observed_fit
+from ._training.targets import as_labels
 
 __all__ = ["ImageNoveltyDetector"]
+
+_IMAGES_PER_COMPONENT = 20  # with which a covariance is certain enough
+_LEVELS = 127  # by which coordinates in [-1, 1] are multiplied to store them as int8
 
 
 class ImageNoveltyDetector(OutlierMixin, ImageEstimator):
@@ -41,11 +38,11 @@ class ImageNoveltyDetector(OutlierMixin, ImageEstimator):
     contamination : float, default=0.01
         Fraction of the training images that `predict` labels as outliers, in (0, 0.5].
     n_components : int, default=70
-        Number of components, >= 1. It is reduced to one component for every 20 images of the smallest class,
-        because the covariances of the classes are uncertain with fewer images.
+        Number of components, >= 1. It is reduced to one component for every 20 images, because covariances
+        are uncertain with fewer images.
     max_samples : int, default=8000
         Number of training images, >= 2, among which the most similar one is searched. They are taken from
-        `X` at equal intervals, and stored.
+        `X` at equal intervals, without repeated images, and stored.
     image_shape : tuple of int, (h, w) or (h, w, c), default=None
         Height, width and number of channels of one image, in pixels. None infers it, as in
         :class:`ImagePreprocessor`.
@@ -59,7 +56,8 @@ class ImageNoveltyDetector(OutlierMixin, ImageEstimator):
     location_ : ndarray of shape (n_classes, n_components)
         Mean of each class.
     precision_ : ndarray of shape (n_classes, n_components, n_components)
-        Inverse covariance of each class, with Ledoit-Wolf shrinkage.
+        Inverse covariance of each class, with Ledoit-Wolf shrinkage. The fewer images a class has, below 20
+        per component, the more its covariance is shrunk to the mean covariance within the classes.
     samples_ : ndarray of shape (n_stored, n_components), int8
         The stored training images: their components, multiplied by 127.
     offset_ : float
@@ -162,13 +160,13 @@ class ImageNoveltyDetector(OutlierMixin, ImageEstimator):
         """
         with observed_fit(self, X, y), commit_on_success(self) as fitted:
             rows, fitted.image_shape_, _ = validate_images(fitted, X)
-            groups = group_by_label(y, len(rows))
+            groups = _group_by_label(y, len(rows))
             features = describe_edges(rows.reshape(-1, *fitted.image_shape_))
-            fitted.components_ = principal_components(features, limit_components(self.n_components, groups))
+            fitted.components_ = _principal_components(features, self.n_components)
             reduced = features @ fitted.components_.T
             fitted.location_ = np.stack([reduced[group].mean(axis=0) for group in groups])
-            fitted.precision_ = np.stack([inverse_covariance(reduced[group]) for group in groups])
-            fitted.samples_ = compress(reduced, self.max_samples)
+            fitted.precision_ = _inverse_covariances([reduced[group] for group in groups])
+            fitted.samples_ = _compress(reduced, self.max_samples)
             fitted.offset_ = float(np.percentile(fitted._score(features), 100 * self.contamination))
         return self
 
@@ -294,3 +292,71 @@ class ImageNoveltyDetector(OutlierMixin, ImageEstimator):
         tags = super().__sklearn_tags__()
         tags.target_tags.required = False
         return tags
+
+
+def _group_by_label(y, n_samples):
+    """Return the indices of the samples of each class."""
+    if y is None:
+        labels = np.zeros(n_samples, int)
+    else:
+        labels = column_or_1d(as_labels(y), warn=True)
+        check_consistent_length(labels, range(n_samples))
+        check_classification_targets(labels)
+    _, index, counts = np.unique(labels, return_inverse=True, return_counts=True)
+    if counts.min() < 2:
+        raise ValueError(
+            f"X must hold at least two images of each class, got n_samples = {counts.min()} of a class. "
+            "Drop this class, or pass y=None."
+        )
+    return [np.flatnonzero(index == label) for label in range(len(counts))]
+
+
+def _principal_components(features, n_components):
+    """Return the directions with the largest sums of squares: not centered, so that blank images are far."""
+    n_samples, n_features = features.shape
+    n_components = min(n_components, n_features, max(1, n_samples // _IMAGES_PER_COMPONENT))
+    largest = [n_features - n_components, n_features - 1]
+    return linalg.eigh(features.T @ features, subset_by_index=largest)[1].T.astype(np.float32)
+
+
+def _inverse_covariances(classes):
+    """Return the inverse covariance of each class, shrunk so that even equal images have one."""
+    from sklearn.covariance import ledoit_wolf  # slow to import, and only needed by fit
+
+    n_components = classes[0].shape[1]
+    deviations = np.concatenate([points - points.mean(axis=0) for points in classes])
+    rounding = np.eye(n_components) / (12 * _LEVELS**2)  # variance of what is lost when images are stored
+    pooled = ledoit_wolf(deviations, assume_centered=True)[0]
+    inverses = []
+    for points in classes:
+        weight = min(1, len(points) / (_IMAGES_PER_COMPONENT * n_components))
+        covariance = weight * ledoit_wolf(points)[0] + (1 - weight) * pooled
+        inverses.append(linalg.inv(covariance + rounding))
+    return np.stack(inverses).astype(np.float32)
+
+
+def distance_to_class(points, locations, precisions):
+    """Return the Mahalanobis distance of each point to the nearest class."""
+    squares = []
+    for location, precision in zip(locations, precisions, strict=True):
+        deviation = points - location
+        squares.append(np.sum(deviation @ precision * deviation, axis=1))
+    return np.sqrt(np.maximum(np.min(squares, axis=0), 0))
+
+
+def _compress(points, n_points):
+    """Return at most `n_points` different points at equal intervals, as int8: coordinates are at most 1."""
+    compressed = np.round(_LEVELS * points).astype(np.int8)
+    different = np.sort(np.unique(compressed, axis=0, return_index=True)[1])
+    return compressed[
+        different[np.linspace(0, len(different) - 1, min(n_points, len(different))).astype(int)]
+    ]
+
+
+def distance_to_neighbor(points, compressed):
+    """Return the distance of each point to the second nearest compressed one; the nearest may be itself."""
+    from sklearn.neighbors import NearestNeighbors  # slow to import
+
+    n_neighbors = min(2, len(compressed))  # one if all training images are equal
+    neighbors = NearestNeighbors(n_neighbors=n_neighbors, algorithm="brute").fit(compressed / _LEVELS)
+    return neighbors.kneighbors(points)[0][:, -1]

@@ -2,14 +2,16 @@
 
 from hashlib import sha256
 from importlib import resources
-from typing import Any, Literal, overload
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 from sklearn.pipeline import Pipeline, make_pipeline
 
 from ._skops.reader import read_trusted
-from .novelty import ImageNoveltyDetector
 from .preprocessing import ImagePreprocessor
+
+if TYPE_CHECKING:
+    from .novelty import ImageNoveltyDetector
 
 __all__ = ["load_pretrained"]
 
@@ -18,7 +20,7 @@ _DATA = resources.files(__package__) / "data"
 # SHA-256 of each file of a fitted estimator in `data`. `tests/data/make_pretrained.py` makes the files.
 _CHECKSUMS = {
     "mnist.skops": "c1b23ef9a20f228e6bc803720aa8ecfa387b3ed68fcb18da8d5dabc62394c040",
-    "mnist_novelty.skops": "d9bd6d64b46518ff1ac60a48fdca63060399c283ae467f64a2d95b4828513076",
+    "mnist_novelty.skops": "60b6cd830e86bc749b56aa75629d9670b242ad4571c7d489435c6f68768f1df9",
 }
 _NAMES = ["mnist", "mnist_novelty"]
 
@@ -26,8 +28,8 @@ _NAMES = ["mnist", "mnist_novelty"]
 @overload
 def load_pretrained(name: Literal["mnist"] = "mnist") -> Pipeline: ...
 @overload
-def load_pretrained(name: Literal["mnist_novelty"]) -> ImageNoveltyDetector: ...
-def load_pretrained(name: str = "mnist") -> Pipeline | ImageNoveltyDetector:
+def load_pretrained(name: Literal["mnist_novelty"]) -> "ImageNoveltyDetector": ...
+def load_pretrained(name: str = "mnist") -> "Pipeline | ImageNoveltyDetector":
     """Load a fitted pipeline that recognizes handwritten digits, or a detector of images that are not digits.
 
     Both were fitted on the 60,000 training images of MNIST. Loading them and predicting with them imports

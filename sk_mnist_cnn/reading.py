@@ -148,13 +148,12 @@ class ReadDigits:
     def _repr_html_(self) -> str | None:
         if self.picture is None:
             return None
-        try:
-            page = read_page(self.picture, "picture")
-        except OSError:  # the file was moved or deleted
-            return None
         from .plotting._page import write_html
 
-        return write_html(page, self)
+        try:
+            return write_html(read_page(self.picture, "picture"), self)
+        except (ImportError, OSError):  # no matplotlib; or the file was moved or deleted
+            return None
 
 
 class ReadRegions(dict[Any, ReadDigits]):

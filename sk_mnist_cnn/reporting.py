@@ -9,6 +9,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ._base import installed_versions
 from ._fitted import Estimator, find_images, fitted_steps, predict_labels_and_proba
+from ._packages import require
 from ._report.report import EvaluationReport
 from ._training.targets import encode_labels
 from .classifier import CNNDigitClassifier
@@ -52,6 +53,8 @@ def evaluation_report(
 
     Raises
     ------
+    ImportError
+        If pandas is not installed.
     NotFittedError
         If `estimator` is not fitted.
     ValueError
@@ -78,6 +81,7 @@ def evaluation_report(
     1     1          8     12
     2     9          8     12
     """
+    require("Reports", "pandas")
     check_is_fitted(estimator)
     classes = getattr(estimator, "classes_", None)
     if classes is None:

@@ -15,7 +15,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from sk_mnist_cnn._recipes import RECIPES
 from tests.benchmarks import __main__ as command
-from tests.benchmarks import cases, recipes, report, saved
+from tests.benchmarks import cases, recipes, report, saved, starting
 from tests.benchmarks.cost import CostModel, Search
 from tests.benchmarks.libraries import Ours
 from tests.benchmarks.measuring import Case, Row, take_turns
@@ -52,6 +52,14 @@ def test_advantages_are_ratios_within_rounds(higher_is_better):
     rows = [better, worse] if higher_is_better else [worse, better]
     case = Case("name", "Title", "", "s", rows, higher_is_better)
     assert case.advantages(rows[1]) == [2.0, 4.0, 2.0]
+
+
+def test_slowest_imports_are_named(tmp_path):
+    (tmp_path / "slow_module.py").write_text("import time\ntime.sleep(0.3)\n", encoding="utf-8")
+    code = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); import slow_module"
+    ((name, seconds),) = starting.slowest_imports(code, 1)
+    assert name == "slow_module"
+    assert seconds >= 0.3
 
 
 def test_cost_model_counts_fits_of_busiest_worker():

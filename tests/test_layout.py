@@ -38,12 +38,13 @@ LAYERS = (
     ("_training.preparation",),
     ENGINES,
     ("_training.checkpoint", "_pictures"),
-    ("_architecture", "_training", "_images", "_distances"),
+    ("_architecture", "_training", "_images"),
     (
         "_base",
         "_files",
         "_training.fingerprint",
         "_mnist_files",
+        "_packages",
         "_process",
         "_recipes",
         "_sklearn_callbacks",
@@ -56,7 +57,7 @@ COSTLY = {
     "tensorflow": ("_keras",),
     "keras": ("_keras",),
     "scikeras": ("_keras",),
-    "onnx": ("_onnx",),
+    "onnx": (),
     "onnxruntime": ("_onnx",),
     "matplotlib": ("plotting", "_report"),
     "PIL": ("_pictures", "draw"),
@@ -198,10 +199,13 @@ import sk_mnist_cnn.datasets, sk_mnist_cnn.normalization
 assert not (early := found("tensorflow", "keras", "pandas", "matplotlib", "PIL")), early
 import sk_mnist_cnn.plotting
 assert not (early := found("tensorflow", "keras")), early
+import numpy, sk_mnist_cnn
+sk_mnist_cnn.load_pretrained().predict(numpy.zeros((1, 28, 28), numpy.uint8))
+assert not (early := found("tensorflow", "keras", "onnx", "ml_dtypes", "google.protobuf", "skops")), early
 """
 
 
-def test_importing_the_package_does_not_import_slow_packages():
+def test_importing_the_package_and_predicting_do_not_import_slow_packages():
     subprocess.run([sys.executable, "-c", IMPORTS], cwd=ROOT, check=True)
 
 

@@ -19,7 +19,7 @@ DEPENDENCIES = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8
 PACKAGE_ALONE, PREDICTING, REPORTING = (
     shlex.split(command) for command in re.findall(r'^\$ pip (install (?:--no-deps|").*)', PAGE, re.MULTILINE)
 )
-TRAINING = {"tensorflow", "keras", "scikeras", "tqdm"}
+TRAINING = {"tensorflow", "keras", "scikeras", "tqdm", "ml_dtypes"}
 OF_SCIKIT_LEARN = {"numpy", "scipy", "joblib", "threadpoolctl"}  # its own dependencies
 
 BLOCKED = """
@@ -38,6 +38,47 @@ for code in sys.argv[3:]:
 assert clf.predict_proba(X).tolist() == before
 assert SaliencyDisplay.from_estimator(clf, X[:2]).saliency.shape == (2, 8, 8)
 """
+STAR = """
+import sys
+from importlib.machinery import PathFinder
+
+class Finder(PathFinder):
+    @classmethod
+    def find_spec(cls, name, *args):
+        is_missing = name.partition(".")[0] in sys.argv[1].split()
+        return None if is_missing else super().find_spec(name, *args)
+
+sys.meta_path[sys.meta_path.index(PathFinder)] = Finder
+from sk_mnist_cnn import *
+
+model, mnist = load_pretrained(), load_mnist_sample()
+X, y = mnist.x_test[:20], mnist.y_test[:20]
+page = X[0].repeat(2, axis=0).repeat(2, axis=1)
+for code in sys.argv[2:]:
+    try:
+        print(type(eval(code)).__name__)
+    except ImportError as error:
+        print(error.name, error)
+"""
+NEEDS_PANDAS = [
+    "evaluation_report(model, X, y)",
+    "EvaluationReport(y, y, classes=model.classes_)",
+    "load_mnist_sample(as_frame=True)",
+]
+NEEDS_MATPLOTLIB = [
+    "FilterDisplay.from_estimator(model)",
+    "MisclassifiedDisplay.from_estimator(model, X, y)",
+    "ReadingDisplay.from_estimator(model, page)",
+    "SaliencyDisplay.from_estimator(model, X[:1], y[:1], method='occlusion')",
+    "TrainingHistoryDisplay.from_estimator(model)",
+]
+# With their types: notebooks show the text if HTML is None.
+NEEDS_NEITHER = {
+    "build_cnn": "function",
+    "read_digits(model, page)._repr_html_()": "NoneType",
+    "FilterDisplay(X[..., None])": "FilterDisplay",
+    "__import__('sk_mnist_cnn.draw.__main__')": "module",
+}
 NEEDS_KERAS = [
     "clf.fit(X, y)",
     "clf.partial_fit(X, y)",
@@ -56,7 +97,7 @@ from sk_mnist_cnn import (
     MNISTNormalizer, export_onnx, load_mnist_sample, load_model, load_pretrained, save_model
 )
 
-left_out = ["tensorflow", "keras", "scikeras", "tqdm", "pandas", "matplotlib"]
+left_out = ["tensorflow", "keras", "scikeras", "tqdm", "ml_dtypes", "onnx", "pandas", "matplotlib"]
 assert not any(map(importlib.util.find_spec, left_out))
 mnist = load_mnist_sample()
 model = load_pretrained()
@@ -121,6 +162,32 @@ def test_errors_name_what_is_missing_and_the_command(missing, fitted, digits, tm
     for message in shown:
         assert f"without {', '.join(missing.split())}. Run: pip install" in message
         assert names(re.findall(r'"([^"]+[<>][^"]+)"', message)) == {*missing.split()}
+
+
+@pytest.mark.parametrize(
+    ("missing", "codes"),
+    [
+        ("pandas", [*NEEDS_PANDAS]),
+        ("matplotlib", [*NEEDS_MATPLOTLIB, "evaluation_report(model, X, y).to_html('report.html')"]),
+    ],
+)
+def test_errors_without_packages_for_results_contain_the_command(missing, codes, tmp_path):
+    blocked = "tensorflow keras scikeras tqdm pandas matplotlib" if missing == "pandas" else missing
+    command = [sys.executable, "-c", STAR, blocked, *codes, *NEEDS_NEITHER]
+    run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    shown = run.stdout.splitlines()
+    assert shown[len(codes) :] == [*NEEDS_NEITHER.values()]
+    (requirement,) = (line for line in DEPENDENCIES if line.startswith(missing))
+    for message in shown[: len(codes)]:
+        assert message.startswith(f"{missing} ")
+        assert message.endswith(f'without {missing}. Run: pip install "{requirement}"')
+
+
+def test_notebooks_show_the_scores_of_a_report_without_matplotlib(tmp_path):
+    code = "print(evaluation_report(model, X, y)._repr_html_())"
+    command = [sys.executable, "-c", STAR, "matplotlib", code]
+    shown = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+    assert '<div class="evaluation">' in shown
 
 
 @pytest.mark.slow

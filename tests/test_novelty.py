@@ -81,6 +81,53 @@ def test_detects_blank_images(detector):
     assert_array_equal(detector.predict(blank), [-1, -1, -1])
 
 
+def share_of_outliers(X, y, images):
+    return np.mean(ImageNoveltyDetector().fit(X, y).predict(images) < 0)
+
+
+@pytest.fixture(scope="module")
+def few(sample):
+    """A training set of 1,000 digits."""
+    return sample.x_train[::8], sample.y_train[::8]
+
+
+@pytest.mark.parametrize("extra", ["copies of a digit", "blank images"])
+def test_a_class_of_equal_images_does_not_hide_others(extra, few, sample):
+    X, y = few
+    copies = np.repeat(X[:1] if extra == "copies of a digit" else np.zeros_like(X[:1]), 40, axis=0)
+    rotated_digits = rotated(sample.x_test[~np.isin(sample.y_test, [0, 1, 8])])
+    with_copies = share_of_outliers(
+        np.concatenate([X, copies]), np.append(y, np.repeat(10, 40)), rotated_digits
+    )
+    assert with_copies > share_of_outliers(X, y, rotated_digits) - 0.03 > 0.5
+
+
+def test_repeated_images_change_neither_neighbors_nor_threshold(few, sample):
+    X, y = few
+    twice = ImageNoveltyDetector().fit(np.repeat(X, 2, axis=0), np.repeat(y, 2))
+    assert len(twice.samples_) == len(X)
+    assert np.mean(twice.predict(sample.x_test) < 0) < 0.05
+
+
+@pytest.mark.parametrize("n_labels", [1, 10])
+def test_equal_images_are_the_only_inliers(n_labels, few, sample):
+    digits = few[0][:n_labels]
+    X, y = np.repeat(digits, 5, axis=0), np.repeat(np.arange(n_labels), 5)
+    detector = ImageNoveltyDetector().fit(X, y)
+    assert_array_equal(detector.predict(digits), np.ones(n_labels))
+    assert np.isfinite(detector.precision_).all()
+    assert np.mean(detector.predict(sample.x_test) < 0) > 0.9
+
+
+def test_two_images_of_each_class_are_enough(few, sample):
+    X, y = few
+    pairs = np.concatenate([np.flatnonzero(y == digit)[:2] for digit in range(10)])
+    detector = ImageNoveltyDetector().fit(X[pairs], y[pairs])
+    assert detector.offset_ < 0
+    blank = np.zeros((1, 28, 28), np.uint8)
+    assert detector.predict(blank) == -1
+
+
 @pytest.mark.filterwarnings("ignore:.* seem to show several digits")  # halves have several parts
 def test_labels_improve_the_detection(detector, sample):
     without = ImageNoveltyDetector().fit(sample.x_train)

@@ -19,7 +19,6 @@ REQUIRED = (
     "tensorflow",
     "keras",
     "scikeras",
-    "onnx",
     "onnxruntime",
     "scikit-learn",
     "numpy",

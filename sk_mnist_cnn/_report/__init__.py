@@ -1,1 +1,1 @@
-"""Scores, text and HTML page of an `EvaluationReport`. It imports pandas and matplotlib."""
+"""Scores, text and HTML page of an `EvaluationReport`. They need pandas, and the page matplotlib."""

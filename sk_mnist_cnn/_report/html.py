@@ -2,12 +2,11 @@
 
 from html import escape
 
-import matplotlib.pyplot as plt
-
 from .._fitted import proba_of_predicted
 from ..plotting import MisclassifiedDisplay, TrainingHistoryDisplay
 from ..plotting._evaluation import plot_coverage, plot_reliability
 from ..plotting._image_grid import rescale_pixels
+from ..plotting._matplotlib import plt
 from ..plotting._png import as_data_url
 from .metrics import select_coverages
 from .text import describe_confusions, describe_coverage, summarize

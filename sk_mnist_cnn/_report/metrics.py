@@ -1,8 +1,9 @@
 """Compute the tables of an `EvaluationReport` from integer labels and probabilities."""
 
 import numpy as np
-import pandas as pd
 from sklearn.metrics import classification_report, confusion_matrix, log_loss
+
+from .._packages import pd
 
 _N_BINS = 15  # as in Guo et al. (2017)
 _COVERAGES = (1.0, 0.99, 0.98, 0.95, 0.9, 0.8, 0.7, 0.5)

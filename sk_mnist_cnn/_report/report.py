@@ -1,11 +1,12 @@
 """`EvaluationReport`: the scores of a classifier. `metrics` computes them, `text` and `html` write them."""
 
+from __future__ import annotations
+
 import os
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from .._files import as_destination, replacing
@@ -14,6 +15,7 @@ from .metrics import compute_scores
 from .text import to_plain_data, write_text
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.axes import Axes
     from sklearn.metrics import ConfusionMatrixDisplay
 
@@ -215,8 +217,8 @@ class EvaluationReport:
             file.write(write_page(self).encode("utf-8"))
 
     def plot_confusion_matrix(
-        self, *, normalize: Literal["true", "pred", "all"] | None = None, ax: "Axes | None" = None
-    ) -> "ConfusionMatrixDisplay":
+        self, *, normalize: Literal["true", "pred", "all"] | None = None, ax: Axes | None = None
+    ) -> ConfusionMatrixDisplay:
         """Draw the confusion matrix as in the HTML page: zeros are blank, and small counts are visible.
 
         Parameters

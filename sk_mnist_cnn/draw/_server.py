@@ -154,9 +154,8 @@ class _Handler(BaseHTTPRequestHandler):
                     raise _RequestError(HTTPStatus.NOT_FOUND, "There is no such action.")
         except ValueError as error:
             raise _RequestError(HTTPStatus.BAD_REQUEST, str(error)) from error
-        except ImportError as error:
-            message = f"A correction needs TensorFlow: {error}. Run pip install tensorflow, then start again."
-            raise _RequestError(HTTPStatus.NOT_IMPLEMENTED, message) from error
+        except ImportError as error:  # corrections need TensorFlow
+            raise _RequestError(HTTPStatus.NOT_IMPLEMENTED, str(error)) from error
         return {}
 
     def _send(self, status, content_type, body):

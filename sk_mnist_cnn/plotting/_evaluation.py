@@ -1,10 +1,10 @@
 """Draw the confusion matrix, the reliability diagram and the coverage curve of an `EvaluationReport`."""
 
-import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.colors import PowerNorm
 from scipy.stats import binomtest
 from sklearn.metrics import ConfusionMatrixDisplay
+
+from ._matplotlib import mpl, plt
 
 _MAX_CLASSES_WITH_VALUES = 20
 
@@ -45,7 +45,7 @@ def plot_confusion_matrix(counts, labels, *, normalize=None, ax=None):
     display = ConfusionMatrixDisplay(values, display_labels=labels).plot(
         ax=ax,
         cmap="cividis",
-        im_kw={"norm": PowerNorm(0.5, vmin=0)},
+        im_kw={"norm": mpl.colors.PowerNorm(0.5, vmin=0)},
         include_values=n_classes <= _MAX_CLASSES_WITH_VALUES,
         text_kw={"fontsize": "medium" if normalize is None else "small"},
         values_format="d" if normalize is None else ".1%",

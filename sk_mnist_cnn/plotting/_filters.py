@@ -1,17 +1,21 @@
 """`FilterDisplay`: the filters of the first convolutional layer, or its feature maps of one image."""
 
+from __future__ import annotations
+
 from dataclasses import replace
-from typing import Any, Self, cast
+from typing import TYPE_CHECKING, Any, Self, cast
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.colorbar import Colorbar
-from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
 from .._fitted import Estimator, fitted_image_shape, network_attribute, to_images, transform_before_network
 from ..classifier import compute_output
 from ._image_grid import imshow_params, plot_image_grid
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.colorbar import Colorbar
+    from matplotlib.figure import Figure
 
 
 class FilterDisplay:

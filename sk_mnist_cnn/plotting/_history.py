@@ -1,17 +1,19 @@
 """`TrainingHistoryDisplay`: loss and accuracy per epoch."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Self
+from __future__ import annotations
 
-import matplotlib.pyplot as plt
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Self
+
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.cbook import normalize_kwargs
-from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
 from .._fitted import Estimator, network_attribute
+from ._matplotlib import mpl, plt
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 # The color-blind safe palette of M. Okabe and K. Ito.
 _COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -103,7 +105,7 @@ class TrainingHistoryDisplay:
         (1, 2, 2)
         """
         if metrics is None:
-            metrics = "loss" if isinstance(ax, Axes) else ("loss", "accuracy")
+            metrics = "loss" if hasattr(ax, "plot") else ("loss", "accuracy")
         metrics = [metrics] if isinstance(metrics, str) else list(metrics)
         for history in self.histories.values():
             recorded = [metric for metric in history if not metric.startswith("val_")]
@@ -223,7 +225,7 @@ def _plot_curves(ax, metric, name, history, line_kw):
             "marker": _MARKERS[style],
             "markersize": 4,
             "markerfacecolor": fill,
-            **normalize_kwargs(line_kw, Line2D),
+            **mpl.cbook.normalize_kwargs(line_kw, mpl.lines.Line2D),
         }
         values, line = history.get(key, []), None
         if len(values) == n_epochs:

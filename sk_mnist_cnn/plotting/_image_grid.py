@@ -1,9 +1,8 @@
 """Draw a grid of labeled images on one axes, for the displays."""
 
-import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.cbook import normalize_kwargs
-from matplotlib.text import Text
+
+from ._matplotlib import mpl, plt
 
 _GAP = 0.1  # between images; lengths are in units of the width of an image
 
@@ -45,7 +44,7 @@ def plot_image_grid(images, labels, title, *, ax, im_kw, text_kw, colorbar_width
         "verticalalignment": "bottom",
         "parse_math": False,  # a label may hold dollar signs
         "fontsize": _font_size(ax, width, height, labels),
-        **normalize_kwargs(text_kw, Text),
+        **mpl.cbook.normalize_kwargs(text_kw, mpl.text.Text),
     }
     drawn, texts = [], []
     for i, (image, label) in enumerate(zip(images, labels, strict=True)):

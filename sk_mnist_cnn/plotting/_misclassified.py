@@ -1,17 +1,21 @@
 """`MisclassifiedDisplay`: a grid of misclassified images."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from numbers import Integral
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_consistent_length, column_or_1d
 
 from .._fitted import Estimator, predict_labels_and_proba, proba_of_predicted, to_images
 from ._image_grid import imshow_params, labels_with_proba, plot_image_grid, rescale_pixels
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 
 class MisclassifiedDisplay:

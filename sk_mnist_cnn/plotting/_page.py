@@ -2,14 +2,10 @@
 
 from html import escape
 
-import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.cbook import normalize_kwargs
-from matplotlib.patches import Patch, Rectangle
-from matplotlib.patheffects import withStroke
-from matplotlib.text import Text
 
 from ._image_grid import imshow_params
+from ._matplotlib import mpl, patheffects, plt
 from ._png import as_data_url
 
 THRESHOLD = 0.8  # probability of the label below which a digit is uncertain
@@ -67,7 +63,10 @@ def draw_page(ax, picture, shape, digits, is_sure, *, im_kw=None, text_kw=None, 
     ax.set_axis_off()
     colors = np.where(is_sure, _SURE, _UNCERTAIN)
     boxes = [_draw_box(ax, box, color, line_kw) for box, color in zip(digits.boxes, colors, strict=True)]
-    text_kw = {"fontsize": _font_size(ax, digits.boxes, shape), **normalize_kwargs(text_kw or {}, Text)}
+    text_kw = {
+        "fontsize": _font_size(ax, digits.boxes, shape),
+        **mpl.cbook.normalize_kwargs(text_kw or {}, mpl.text.Text),
+    }
     text = [
         _draw_label(ax, box, f"{label}" if sure else f"{label}?", color, text_kw)
         for box, label, sure, color in zip(digits.boxes, digits.labels, is_sure, colors, strict=True)
@@ -94,11 +93,16 @@ def _font_size(ax, boxes, shape):
 
 def _draw_box(ax, box, color, line_kw):
     top, left, bottom, right = box
-    line_kw = {"edgecolor": color, "fill": False, "linewidth": 1, **normalize_kwargs(line_kw, Patch)}
-    return ax.add_patch(Rectangle((left, top), right - left, bottom - top, **line_kw))
+    line_kw = {
+        "edgecolor": color,
+        "fill": False,
+        "linewidth": 1,
+        **mpl.cbook.normalize_kwargs(line_kw, mpl.patches.Patch),
+    }
+    return ax.add_patch(mpl.patches.Rectangle((left, top), right - left, bottom - top, **line_kw))
 
 
 def _draw_label(ax, box, label, color, text_kw):
-    outline = [withStroke(linewidth=2, foreground="white")]  # so that it is legible on dark paper
+    outline = [patheffects.withStroke(linewidth=2, foreground="white")]  # so that it is legible on dark paper
     defaults = {"color": color, "verticalalignment": "bottom", "parse_math": False, "path_effects": outline}
     return ax.text(box[1], box[0], label, **{**defaults, **text_kw})

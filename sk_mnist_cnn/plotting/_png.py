@@ -3,7 +3,7 @@
 import base64
 import io
 
-import matplotlib.pyplot as plt
+from ._matplotlib import plt
 
 
 def as_data_url(figure):

@@ -1,17 +1,21 @@
 """`ReadingDisplay`: a picture with the digits that were read in it."""
 
-from typing import Any, Self
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure, SubFigure
-from matplotlib.image import AxesImage
 from numpy.typing import NDArray
 
 from .._fitted import Estimator
 from .._pictures.reading import read_page
 from ..reading import ReadDigits, read_digits
 from ._page import THRESHOLD, describe_page, draw_page, new_axes
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure, SubFigure
+    from matplotlib.image import AxesImage
 
 
 class ReadingDisplay:

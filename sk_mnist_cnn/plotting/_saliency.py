@@ -1,13 +1,11 @@
 """`SaliencyDisplay`: the contribution of each pixel to a class. `_attribution` computes it."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
-from typing import Any, Literal, Self, cast
+from typing import TYPE_CHECKING, Any, Literal, Self, cast
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.colorbar import Colorbar
-from matplotlib.colors import LinearSegmentedColormap
-from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_consistent_length, column_or_1d
 
@@ -15,9 +13,15 @@ from .._attribution import occlusion_saliency
 from .._fitted import Estimator, to_images
 from .._training.targets import encode_labels
 from ._image_grid import imshow_params, labels_with_proba, plot_image_grid, rescale_pixels
+from ._matplotlib import mpl
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.colorbar import Colorbar
+    from matplotlib.figure import Figure
 
 # Blue and orange of the color-blind safe palette of M. Okabe and K. Ito.
-_CMAP = LinearSegmentedColormap.from_list("saliency", ["#56B4E9", "#808080", "#E69F00"])
+_COLORS = "#56B4E9", "#808080", "#E69F00"
 
 
 class SaliencyDisplay:
@@ -136,7 +140,8 @@ class SaliencyDisplay:
         )
         largest = np.abs(self.saliency).max(axis=(1, 2), keepdims=True)
         heat_maps = self.saliency / np.where(largest > 0, largest, 1)
-        saliency_im_kw = imshow_params(saliency_im_kw, cmap=_CMAP, vmin=-1, vmax=1)
+        cmap = mpl.colors.LinearSegmentedColormap.from_list("saliency", _COLORS)
+        saliency_im_kw = imshow_params(saliency_im_kw, cmap=cmap, vmin=-1, vmax=1)
         self.saliency_im_ = np.array(
             [
                 self.ax_.imshow(heat, **{"alpha": np.abs(heat), "extent": im.get_extent(), **saliency_im_kw})

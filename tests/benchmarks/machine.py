@@ -11,7 +11,6 @@ PACKAGES = (
     "tensorflow",
     "keras",
     "scikeras",
-    "onnx",
     "onnxruntime",
     "scikit-learn",
     "numpy",
