@@ -4,10 +4,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ._pillow.detection import THRESHOLD, detect
+from ._pillow.detection import KINDS, THRESHOLD, detect
 from ._pillow.layout import arrange, attach
 from ._pillow.mnist_format import find_ink, normalize_ink, shows_several_marks
-from ._pillow.numbers import Lattice
+from ._pillow.numbers import Lattice, overlaps
 from ._pillow.reading import MAX_SIDE, reduce_gray
 from ._warnings import warn
 
@@ -48,11 +48,16 @@ class Found(NamedTuple):
 
 
 def find(gray, model):
+    """Return the marks of a page. A digit that is more probably struck out has a score of 0."""
     found = detect(gray)
     probabilities = np.zeros((len(found.boxes), len(model.classes)))
     is_digit = found.kinds == 0
     probabilities[is_digit] = model.classify([found.images[i] for i in np.flatnonzero(is_digit)])
-    return Found(found.boxes, found.scores, found.kinds, probabilities, found.rules, found.rules_scale)
+    is_struck = found.kinds == KINDS.index("struck")
+    covered = overlaps(found.boxes, found.boxes[is_struck]) > 0.5
+    struck_scores = (covered * found.scores[is_struck]).max(axis=1, initial=0)
+    scores = np.where(is_digit & (struck_scores > found.scores), 0, found.scores)
+    return Found(found.boxes, scores, found.kinds, probabilities, found.rules, found.rules_scale)
 
 
 def find_orientation(gray, found, model):
@@ -133,7 +138,7 @@ def read_numbers(found, marks, candidates, classes):
         if candidates is not None:
             texts, probabilities = candidates.texts, lattice.match(candidates.strings)
         best = np.argsort(-probabilities, kind="stable")[:_N_CANDIDATES]
-        choices = [(texts[i], float(probabilities[i])) for i in best]
+        choices = [(texts[i], float(probabilities[i])) for i in best if texts[i]]
         if strings[0]:
             numbers.append(ReadNumber(line, run[lattice.digits(strings[0])], strings[0], choices))
     return numbers

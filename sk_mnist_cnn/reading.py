@@ -381,7 +381,7 @@ def read_decoded(
 def _read(found, model, page, picture, candidates, separators, orientation):
     """Return the reading of the marks that were found."""
     characters = np.array([_SEPARATORS.get(kind, "") for kind in KINDS])[found.kinds]
-    marks = np.flatnonzero(characters != "")
+    marks = np.flatnonzero((characters != "") & (found.scores >= THRESHOLD))
     read = read_numbers(found, marks, candidates, model.classes)
     members = np.array([i for number in read for i in number.digits], int)
     labels = model.classes[[label for number in read for label in number.labels]]
@@ -401,7 +401,8 @@ def _read(found, model, page, picture, candidates, separators, orientation):
         box = np.append(located[parts, :2].min(axis=0), located[parts, 2:].max(axis=0))
         numbers.append(Number(text, number.candidates[0][1], box, line, digits, number.candidates))
     covered = overlaps(found.boxes, found.boxes[members]).max(axis=1, initial=0) > 0.5
-    rejected = np.isin(found.kinds, (0, KINDS.index("struck"))) & ~covered
+    covered &= found.kinds != KINDS.index("struck")
+    rejected = ~covered & ~np.isin(np.arange(len(covered)), marks)
     return ReadDigits(
         lines=[
             "".join(n.text for n in numbers if n.line_index == line)

@@ -24,8 +24,8 @@ class Layout(NamedTuple):
 def arrange(boxes, marks, rules=None, scale=1.0):
     """Return the layout of digits in boxes of shape (n, 4): top, left, bottom, right.
 
-    A number ends at a wide gap or at a ruled line. `rules` has the probability that a pixel is part of one, at
-    `scale` of the picture's resolution. `marks`, boxes of points or dashes, divide the gaps.
+    A number ends at a wide gap or at a ruled line. `rules` has the probability that a pixel is part of one,
+    at `scale` of the picture's resolution. `marks`, boxes of points or dashes, divide the gaps.
     """
     boxes = np.asarray(boxes, float).reshape(-1, 4)
     lines = _find_lines(boxes) if len(boxes) else []
