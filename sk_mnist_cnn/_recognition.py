@@ -14,6 +14,7 @@ from ._warnings import warn
 _SURE = 0.9  # mean confidence of digits, from which a page is upright
 _N_DIGITS = 4, 30  # that are needed to turn a page, and that are read to decide
 _AS_LIKELY = 0.9  # ratio of the confidences of two orientations, from which both are as likely
+_SINGLE = 0.9  # score of all ink of a picture as one digit, at least
 _N_CANDIDATES = 5  # that are listed for each number
 
 
@@ -105,7 +106,7 @@ def prefer_single_digit(gray, found, model):
     others = np.where(found.kinds == 0, 0, found.scores)
     return found._replace(
         boxes=np.vstack([box, found.boxes]),
-        scores=np.append(found.scores[found.is_sure].max(initial=THRESHOLD), others),
+        scores=np.append(found.scores[found.is_sure].max(initial=_SINGLE), others),
         kinds=np.append(0, found.kinds),
         probabilities=np.vstack([probabilities, found.probabilities]),
     )

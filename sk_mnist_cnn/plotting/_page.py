@@ -74,12 +74,14 @@ def draw_page(ax, picture, shape, read, *, threshold=THRESHOLD, im_kw=None, text
         for number in digits.numbers:
             color = _SURE if number.confidence >= threshold else _UNCERTAIN
             boxes += [_draw_box(ax, box, color, line_kw) for box in digits.boxes[number.digits]]
-            texts.append(_draw_label(ax, number.box, _label(number, threshold), color, text_kw))
+            n_characters = 1.5 * points * (number.box[3] - number.box[1]) / (0.6 * size)
+            label = _label(number, threshold, n_characters)
+            texts.append(ax.text(*number.box[[1, 0]], label, **_text_style(color, "bottom") | text_kw))
         for box in np.concatenate([digits.rejected_boxes, digits.separator_boxes]):
             _draw_box(ax, box, _REJECTED, {"linestyle": "dotted"})
     for name, box in getattr(read, "boxes", {}).items() if isinstance(read, dict) else ():
         _draw_box(ax, box, _REGION, {"linestyle": "dashed"})
-        ax.text(box[1], box[2], str(name), **_text_style(_REGION, "top") | text_kw)
+        ax.text(*box[[1, 2]], str(name), **_text_style(_REGION, "top") | text_kw)
     return im, np.array(boxes, dtype=object), np.array(texts, dtype=object)
 
 
@@ -101,12 +103,13 @@ def _count(n, noun):
     return f"{n} {noun}{'s' * (n != 1)}"
 
 
-def _label(number, threshold):
-    """Return the text of a number, and below it the second candidate if the number is uncertain."""
+def _label(number, threshold, n_characters):
+    """Return the text of a number; if it is uncertain, with the second candidate if there is space."""
     if number.confidence >= threshold:
         return number.text
-    others = [text for text, _ in number.candidates[1:2]]
-    return f"{number.text}? {number.confidence:.0%}" + "".join(f" or {text}" for text in others)
+    others = [f" or {text}" for text, _ in number.candidates[1:2]]
+    label = f"{number.text}? {number.confidence:.0%}{''.join(others)}"
+    return label if len(label) <= n_characters else f"{number.text}?"
 
 
 def _points_per_pixel(ax, shape):
@@ -118,10 +121,6 @@ def _draw_box(ax, box, color, line_kw):
     top, left, bottom, right = box
     line_kw = {"edgecolor": color, "fill": False, "linewidth": 1, **normalize_kwargs(line_kw, Patch)}
     return ax.add_patch(Rectangle((left, top), right - left, bottom - top, **line_kw))
-
-
-def _draw_label(ax, box, label, color, text_kw):
-    return ax.text(box[1], box[0], label, **_text_style(color, "bottom") | text_kw)
 
 
 def _text_style(color, alignment):
