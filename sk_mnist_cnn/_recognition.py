@@ -79,9 +79,9 @@ def find_orientation(gray, found, model):
     if len(likely) > 1:
         warn(
             f"The picture can be read as turned by {' or '.join(map(str, 90 * likely))} degrees. "
-            f"It is read as turned by {90 * likely[0]}. Pass orientation."
+            "It is read upright. Pass orientation."
         )
-    return int(90 * likely[0])
+    return int(90 * likely[0]) if len(likely) == 1 else 0
 
 
 def _evidence(found):
