@@ -76,13 +76,13 @@ def _shown(file):
 
 def _by_region(read):
     """Return pairs of the name of a region, "" for a whole page, and its reading."""
-    return read.items() if isinstance(read, ReadRegions) else [("", read)]
+    return read.readings.items() if isinstance(read, ReadRegions) else [("", read)]
 
 
 def _as_dict(read):
     """Return a reading for JSON."""
     if isinstance(read, ReadRegions):
-        return {"regions": {str(name): _as_dict(digits) for name, digits in read.items()}}
+        return {"regions": {str(name): _as_dict(digits) for name, digits in read.readings.items()}}
     names = "label", "probability", "score", "line", "number", "box"
     columns = read.labels, read.probabilities.max(axis=1, initial=0), read.scores, read.line_index
     columns = *columns, read.number_index, read.boxes

@@ -163,7 +163,7 @@ def test_regions(page, model):
     page.write("7", 100, 20)
     fields = {"mark": (0, 0, 60, 300), "year": [80, 0, 160, 300], "empty": (0, 400, 60, 600)}
     read = read_digits(model, page.gray, regions=fields)
-    assert {name: digits.lines for name, digits in read.items()} == {
+    assert {name: digits.lines for name, digits in read.readings.items()} == {
         "mark": ["42"],
         "year": ["7"],
         "empty": [],
@@ -173,7 +173,7 @@ def test_regions(page, model):
     assert frame.text.tolist() == ["42", "7", ""]
     assert frame.confidence.isna().tolist() == [False, False, True]
     assert frame.loc["year", ["top", "left", "bottom", "right"]].tolist() == [80, 0, 160, 300]
-    assert list(read_digits(model, page.gray, regions=np.array([*fields.values()]))) == [0, 1, 2]
+    assert list(read_digits(model, page.gray, regions=np.array([*fields.values()])).boxes) == [0, 1, 2]
 
 
 @pytest.mark.parametrize("orientation", [90, 180, 270])

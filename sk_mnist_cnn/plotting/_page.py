@@ -79,7 +79,7 @@ def draw_page(ax, picture, shape, read, *, threshold=THRESHOLD, im_kw=None, text
             texts.append(ax.text(*number.box[[1, 0]], label, **_text_style(color, "bottom") | text_kw))
         for box in np.concatenate([digits.rejected_boxes, digits.separator_boxes]):
             _draw_box(ax, box, _REJECTED, {"linestyle": "dotted"})
-    for name, box in getattr(read, "boxes", {}).items() if isinstance(read, dict) else ():
+    for name, box in read.boxes.items() if hasattr(read, "readings") else ():
         _draw_box(ax, box, _REGION, {"linestyle": "dashed"})
         ax.text(*box[[1, 2]], str(name), **_text_style(_REGION, "top") | text_kw)
     return im, np.array(boxes, dtype=object), np.array(texts, dtype=object)
@@ -87,7 +87,7 @@ def draw_page(ax, picture, shape, read, *, threshold=THRESHOLD, im_kw=None, text
 
 def readings_of(read):
     """Return the readings of all regions, or the one of the page."""
-    return list(read.values()) if isinstance(read, dict) else [read]
+    return list(read.readings.values()) if hasattr(read, "readings") else [read]
 
 
 def describe_page(read, threshold=THRESHOLD):

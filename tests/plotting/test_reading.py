@@ -18,7 +18,9 @@ def reading(numbers, boxes, **others):
     return ReadDigits(
         lines=["".join(text for text, _ in numbers)],
         numbers=[
-            Number(text, confidence, boxes[i], 0, index[i : i + 1], [candidates[i], ("9", 0.1)])
+            Number(
+                text, confidence, boxes[i], 0, index[i : i + 1], [candidates[i], ("9", 0.1)], confidence - 0.1
+            )
             for i, (text, confidence) in enumerate(numbers)
         ],
         labels=np.array([text for text, _ in numbers]),
