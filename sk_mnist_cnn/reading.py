@@ -379,8 +379,9 @@ def read_digits(
     ----------
     estimator : classifier with `predict_proba`
         Fitted on square gray images in MNIST's format, with or without `MNISTNormalizer` before it. The
-        scale of its pixels is that of its `ImagePreprocessor`. Without one, it is the one of 255, 1 and 16 as
-        the largest pixel at which it recognizes MNIST's digits.
+        scale of its pixels is that of its `ImagePreprocessor`. Without one, it is [0, 1] for a
+        `CNNDigitClassifier`, and for other classifiers it is found by reading known digits: from 0 to 255 or
+        to 1, or to 16 for images of 8x8 pixels.
     picture : array-like of shape (h, w), (h, w, 1), (h, w, 3) or (h, w, 4), Pillow image, str or PathLike
         One picture, as in :func:`find_digits`. If it shows a single digit, it is recognized as by
         `MNISTNormalizer` and the classifier.

@@ -192,12 +192,18 @@ def test_boxes_of_turned_pages_are_in_pixels_of_the_picture(page, model, orienta
         assert mask.sum() == (bottom - top) * (right - left)
 
 
-@pytest.mark.parametrize("scale", [1, 16, 255])
+@pytest.mark.parametrize("scale", [1, 255])
 def test_classifiers_fitted_on_other_scales(page, sample, scale):
     page.write("421", 20, 20)
     rows = sample.x_train[:1000].reshape(-1, 784) * (scale / 255)
     labels = np.array(list("abcdefghij"))[sample.y_train[:1000]]
     assert read_digits(KNeighborsClassifier(1).fit(rows, labels), page.gray).lines == ["ecb"]
+
+
+def test_a_network_alone_gets_pixels_up_to_one(page, model):
+    page.write("4210", 20, 20)
+    expected = read_digits(model, page.gray)
+    assert_allclose(read_digits(model[-1], page.gray).probabilities, expected.probabilities, atol=1e-6)
 
 
 def test_pipelines_are_not_normalized_twice(page, model):
