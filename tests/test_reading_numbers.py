@@ -192,6 +192,22 @@ def test_boxes_of_turned_pages_are_in_pixels_of_the_picture(page, model, orienta
         assert mask.sum() == (bottom - top) * (right - left)
 
 
+def test_two_orientations_that_are_as_likely_are_mentioned(page, model):
+    page.write("4210", 20, 20, score=0.7)  # the same marks are found in each orientation
+    with pytest.warns(UserWarning, match=r"can be read as turned by 0 or 90 or 180 or 270 degrees"):
+        assert read_digits(model, page.gray).orientation == 0
+    assert read_digits(model, page.gray, orientation=0).lines == ["4210"]
+
+
+@pytest.mark.parametrize("turns", [1, 2, 3])
+def test_turned_pages_are_read_as_upright_ones(sample, model, turns):
+    written = Page(sample)
+    written.write("42735", 20, 40)
+    written.write("96", 100, 40)
+    read = read_digits(model, np.rot90(written.gray, -turns))
+    assert (read.lines, read.orientation) == (["42735", "96"], 90 * turns)
+
+
 @pytest.mark.parametrize("scale", [1, 255])
 def test_classifiers_fitted_on_other_scales(page, sample, scale):
     page.write("421", 20, 20)
