@@ -14,10 +14,14 @@ __all__ = [
     "CNNDigitClassifier",
     "EvaluationReport",
     "FilterDisplay",
+    "FoundDigits",
     "ImageNoveltyDetector",
     "ImagePreprocessor",
     "MNISTNormalizer",
     "MisclassifiedDisplay",
+    "Number",
+    "ReadDigits",
+    "ReadRegions",
     "ReadingDisplay",
     "SaliencyDisplay",
     "TrainingHistoryDisplay",
@@ -51,15 +55,19 @@ if _typing.TYPE_CHECKING:
         TrainingHistoryDisplay,
     )
     from .pretrained import load_pretrained
-    from .reading import find_digits, read_digits
+    from .reading import FoundDigits, Number, ReadDigits, ReadRegions, find_digits, read_digits
     from .reporting import EvaluationReport, evaluation_report
 else:
     _LATE = {
         "EvaluationReport": "reporting",
         "FilterDisplay": "plotting",
+        "FoundDigits": "reading",
         "ImageNoveltyDetector": "novelty",
         "MNISTNormalizer": "normalization",
         "MisclassifiedDisplay": "plotting",
+        "Number": "reading",
+        "ReadDigits": "reading",
+        "ReadRegions": "reading",
         "ReadingDisplay": "plotting",
         "SaliencyDisplay": "plotting",
         "TrainingHistoryDisplay": "plotting",

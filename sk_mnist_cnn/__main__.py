@@ -1,159 +1,180 @@
-"""Command line: print the digits in picture files, recognized by the pretrained network or a saved model."""
+"""Command line: print the numbers in picture files, read by the pretrained network or by a saved model."""
 
 import argparse
 import json
 import sys
+import warnings
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-from sklearn.pipeline import Pipeline, make_pipeline
+from tqdm import tqdm
 
-from ._mnist_models import split_normalizer
-from ._pieces import load_detector
-from ._pictures.mnist_format import normalize_digit
-from ._pictures.reading import MAX_SIDE, Page, read_page, reduce_gray
-from .normalization import MNISTNormalizer
+from ._fitted import load_reader
+from ._pictures.reading import read_pages
 from .persistence import load_model
 from .pretrained import load_pretrained
-from .reading import ReadDigits, read_decoded
+from .reading import ReadRegions, read_decoded
 
-_DPI = 200  # of the file that --save writes
+_DPI = 200  # of the files that --save writes
+_EXAMPLES = """examples:
+  python -m sk_mnist_cnn page.jpg --save page_read.png
+  python -m sk_mnist_cnn forms/*.png --regions fields.json --candidates marks.txt --csv marks.csv
+
+The exit status is 0 if all pictures were read, 1 if some were not, and 2 if an argument is wrong.
+"""
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command line, and return the exit status: 1 if a picture could not be recognized."""
-    options = _parse(arguments)
-    model = _load(options.model)
-    # The labels of other models need not be digits.
-    detector = load_detector() if options.model is None else None
-    status = 0
-    for file in options.pictures:
+    """Run the command line, and return the exit status: 1 if a picture could not be read."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")  # so that the name of any file can be printed
+    options, model, settings = _parse(arguments)
+    hidden = True if len(options.pictures) == 1 or sys.stdout.isatty() else None  # None: if not on a terminal
+    files = enumerate(tqdm(options.pictures, unit="picture", disable=hidden))
+    return int(sum(not _read_file(file, index, options, model, settings) for index, file in files) > 0)
+
+
+def _read_file(file, index, options, model, settings):
+    """Read and print all pages of a file, and return whether that was possible."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
         try:
-            page = read_page(file, file)
-            answer, digits = recognize(model, page, file, detector)
-            if options.save:
-                _save(page, digits, options.save)
-        except (OSError, ValueError) as error:
-            answer, status = {"file": file, "error": str(error)}, 1
-        _print(answer, options.json)
-    return status
+            for page_number, page in enumerate(read_pages(file, file)):
+                read = read_decoded(model, page, file, **settings)
+                _print(file, page_number, read, options.json)
+                if options.csv:
+                    _write_rows(file, page_number, read, options.csv)
+                if options.save:
+                    _save(page, read, _figure_path(options, index, page_number))
+            error = None
+        except (ImportError, OSError, ValueError) as raised:
+            error = raised
+    for message in [*(warning.message for warning in caught), *([error] if error else [])]:
+        print(f"{_shown(file)}: {message}".replace("\n", " "), file=sys.stderr, flush=True)
+    if error and options.json:
+        print(json.dumps({"file": file, "error": str(error)}), flush=True)
+    return error is None
 
 
-def recognize(model: Any, page: Page, file: str, detector: Any = None) -> tuple[dict[str, Any], ReadDigits]:
-    """Recognize the digits in one picture.
-
-    Parameters
-    ----------
-    model : Pipeline
-        Its first step is a `MNISTNormalizer`, and its last step a fitted classifier.
-    page : Page
-        The picture.
-    file : str
-        Its path.
-    detector : ImageNoveltyDetector or None, default=None
-        Fitted on images in MNIST's format.
-
-    Returns
-    -------
-    answer : dict
-        The file, and either the label of a single digit, its probability, and with a detector `is_digit`,
-        which is False for outliers; or the text of each line, and the label, probability, line and box of
-        each digit.
-    digits : ReadDigits
-        Result of :func:`read_digits`.
-
-    Raises
-    ------
-    ValueError
-        If the picture shows no ink.
-    """
-    normalizer, classifier = split_normalizer(model)
-    digits = read_decoded(normalizer, classifier, page, file)
-    if len(digits.labels) > 1:
-        return {"file": file, "lines": digits.lines, "digits": _as_dicts(digits)}, digits
-    # As model[0].transform([gray]) does, but without its warnings, which the answers below replace.
-    gray = reduce_gray(page.gray, MAX_SIDE)
-    image = normalize_digit(gray, model[0].size, model[0].box, model[0].invert)[np.newaxis]
-    if not image.any():
-        raise ValueError(
-            f"{file} must show a digit on plain paper, got no ink. Write the digit darker or larger."
-        )
-    probabilities = model[1:].predict_proba(image)[0]
-    best = probabilities.argmax()
-    label = model.classes_[best : best + 1].tolist()[0]  # a number or str of Python, which JSON needs
-    answer = {"file": file, "label": label, "probability": float(probabilities[best])}
-    if detector is not None:
-        answer["is_digit"] = bool(detector.predict(image)[0] > 0)
-    return answer, digits
+def _print(file, page_number, read, as_json):
+    if as_json:
+        print(json.dumps({"file": file, "page": page_number, **_as_dict(read)}), flush=True)
+        return
+    for name, digits in _by_region(read):
+        label = ": ".join([_shown(file), *([str(name)] if name != "" else [])])
+        for line in range(len(digits.lines)):
+            numbers = [f"{n.text} ({n.confidence:.1%})" for n in digits.numbers if n.line_index == line]
+            print(f"{label}: {' '.join(numbers)}", flush=True)
+        if not digits.lines:
+            print(f"{label}: no digits", flush=True)
 
 
-def _as_dicts(digits):
-    """Return the label, probability, line and box of each digit, for JSON."""
-    names = "label", "probability", "line", "box"
-    columns = digits.labels, digits.probabilities.max(axis=1).astype(float), digits.line, digits.boxes
+def _shown(file):
+    """Return the name of a file on one line, without control characters."""
+    return file if file.isprintable() else ascii(file)
+
+
+def _by_region(read):
+    """Return pairs of the name of a region, "" for a whole page, and its reading."""
+    return read.readings.items() if isinstance(read, ReadRegions) else [("", read)]
+
+
+def _as_dict(read):
+    """Return a reading for JSON."""
+    if isinstance(read, ReadRegions):
+        return {"regions": {str(name): _as_dict(digits) for name, digits in read.readings.items()}}
+    names = "label", "probability", "score", "line", "number", "box"
+    columns = read.labels, read.probabilities.max(axis=1, initial=0), read.scores, read.line_index
+    columns = *columns, read.number_index, read.boxes
     rows = zip(*(column.tolist() for column in columns), strict=True)
-    return [dict(zip(names, row, strict=True)) for row in rows]
+    numbers = [
+        {**vars(n), "box": n.box.tolist(), "digits": n.digits.tolist(), "candidates": dict(n.candidates)}
+        for n in read.numbers
+    ]
+    return {
+        "lines": read.lines,
+        "numbers": numbers,
+        "digits": [dict(zip(names, row, strict=True)) for row in rows],
+        "separators": [*zip(read.separators.tolist(), read.separator_boxes.tolist(), strict=True)],
+        "rejected_boxes": read.rejected_boxes.tolist(),
+        "orientation": read.orientation,
+    }
 
 
-def _save(page, digits, path):
-    """Write the picture with a box and a label around each digit."""
+def _write_rows(file, page_number, read, table):
+    """Append the numbers, or the regions with their names, to the table."""
+    frame = read.to_frame()
+    if isinstance(read, ReadRegions):
+        frame = frame.rename_axis("region").reset_index()
+    if len(frame):
+        frame.insert(0, "page", page_number)
+        frame.insert(0, "file", file)
+        frame.to_csv(table, mode="a", index=False, header=not table.stat().st_size, errors="backslashreplace")
+
+
+def _save(page, read, path):
+    """Write the picture with the numbers that were read in it."""
     from .plotting import ReadingDisplay
 
-    ReadingDisplay(page.gray, digits, shape=page.shape).plot().figure_.savefig(path, dpi=_DPI)
+    ReadingDisplay(page.gray, read, shape=page.shape).plot().figure_.savefig(path, dpi=_DPI)
+
+
+def _figure_path(options, index, page_number):
+    """Return the path of the figure of a page; names that would repeat get numbers."""
+    stems = [Path(file).stem for file in options.pictures]
+    path = options.save
+    if path.is_dir():
+        path, repeated = path / f"{stems[index]}.png", stems[:index].count(stems[index])
+        path = path.with_stem(f"{path.stem}-{repeated}") if repeated else path
+    return path.with_stem(f"{path.stem}-{page_number}") if page_number else path
 
 
 def _parse(arguments):
+    """Return the options, the model, and the parameters of `read_decoded`."""
     parser = argparse.ArgumentParser(
         prog="python -m sk_mnist_cnn",
-        description="Print the digits in each picture: a single one with its probability, several as lines.",
-        epilog="If a picture cannot be recognized, the others still are, and the exit status is 1.",
+        description="Print the handwritten numbers in each picture, line by line, with their confidence.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        "pictures", nargs="+", metavar="picture", help="BMP, GIF, JPEG, PNG, PPM, TIFF or WEBP"
+        "pictures", nargs="+", metavar="PICTURE", help="BMP, GIF, JPEG, PNG, PPM, TIFF or WEBP"
     )
     parser.add_argument(
         "--model",
         type=Path,
-        help="file saved by save_model, for images in MNIST's format (default: the model of load_pretrained)",
+        metavar="FILE",
+        help="classifier that save_model saved (default: the shipped one)",
     )
-    parser.add_argument("--json", action="store_true", help="print one JSON object per picture and line")
+    parser.add_argument(
+        "--regions",
+        type=Path,
+        metavar="FILE",
+        help='fields to read, as JSON: {"mark": [top, left, bottom, right]}, in pixels',
+    )
+    parser.add_argument("--candidates", type=Path, metavar="FILE", help="possible numbers, one a line")
+    parser.add_argument("--json", action="store_true", help="print one JSON object per page and line")
+    parser.add_argument("--csv", type=Path, metavar="FILE", help="write a table of all numbers or regions")
     parser.add_argument(
         "--save",
         type=Path,
         metavar="FILE",
-        help="write the picture with boxes, for example as PNG",
+        help="write the page with its numbers; a folder for several pictures",
     )
     options = parser.parse_args(arguments)
-    if options.save and len(options.pictures) > 1:
-        parser.error(f"argument --save: requires a single picture, got {len(options.pictures)}")
-    return options
-
-
-def _load(path):
-    """Return a model for pictures: a pipeline that starts with a `MNISTNormalizer`."""
-    if path is None:
-        return make_pipeline(MNISTNormalizer(), load_pretrained())
     try:
-        model = load_model(path)
-    except (OSError, ValueError) as error:
-        raise SystemExit(f"Cannot use --model {path}: {error}") from error
-    if not hasattr(model, "predict_proba"):
-        raise SystemExit(f"Cannot use --model {path}: it must hold a fitted classifier, got {model!r}.")
-    has_normalizer = isinstance(model, Pipeline) and isinstance(model[0], MNISTNormalizer)
-    return model if has_normalizer else make_pipeline(MNISTNormalizer(), model)
-
-
-def _print(answer, as_json):
-    if as_json:
-        print(json.dumps(answer), flush=True)
-    elif "error" in answer:
-        print(answer["error"], file=sys.stderr, flush=True)
-    elif "lines" in answer:
-        print(*(f"{answer['file']}: {line}" for line in answer["lines"]), sep="\n", flush=True)
-    else:
-        remark = "" if answer.get("is_digit", True) else ", possibly not a digit"
-        print(f"{answer['file']}: {answer['label']} ({answer['probability']:.1%}){remark}", flush=True)
+        if options.save and len(options.pictures) > 1:
+            options.save.mkdir(parents=True, exist_ok=True)
+        model = load_reader(load_model(options.model) if options.model else load_pretrained())
+        settings = {
+            "regions": json.loads(options.regions.read_text("utf-8")) if options.regions else None,
+            "candidates": options.candidates.read_text("utf-8").split() if options.candidates else None,
+        }
+        if options.csv:
+            options.csv.write_text("")
+    except (ImportError, OSError, TypeError, ValueError) as error:
+        parser.error(str(error))
+    return options, model, settings
 
 
 if __name__ == "__main__":

@@ -19,8 +19,8 @@ from .datasets import load_mnist_sample
 from .normalization import MNISTNormalizer
 from .preprocessing import ImagePreprocessor
 
-_SCALES = 255, 1, 16  # largest pixels of the images on which classifiers may be fitted
-_N_KNOWN = 64  # digits of MNIST that decide for one of them
+_N_KNOWN = 64  # digits of MNIST, by which the scale of the pixels of a classifier is determined
+_SAME = 0.02  # difference in mutual information, up to which classifiers recognize digits equally well
 
 
 class Estimator(Protocol):
@@ -198,13 +198,15 @@ def _image_side(steps):
 
 
 def _maximum(reader):
-    """Return the largest pixel of the images of a classifier: the one at which it recognizes most digits."""
+    """Return the largest pixel of the images of a classifier: a usual one, unless it needs another one."""
     for step in reader.steps:
         if isinstance(step, ImagePreprocessor):
             return step.max_value_
-    if isinstance(reader.steps[-1], CNNDigitClassifier) and len(reader.steps) == 1:
+    if isinstance(reader.steps[0], CNNDigitClassifier):
         return 1
+    scales = {8: (16, 255, 1)}.get(reader.normalizer.size, (255, 1))  # 16 in scikit-learn's digits of 8x8
     sample = load_mnist_sample()
     images, digits = list(255 - sample.x_test[:_N_KNOWN]), sample.y_test[:_N_KNOWN]
-    predicted = [reader._replace(maximum=scale).classify(images).argmax(axis=1) for scale in _SCALES]
-    return _SCALES[int(np.argmax([adjusted_mutual_info_score(digits, labels) for labels in predicted]))]
+    predicted = [reader._replace(maximum=scale).classify(images).argmax(axis=1) for scale in scales]
+    information = np.array([adjusted_mutual_info_score(digits, labels) for labels in predicted])
+    return scales[int(np.argmax(information > information.max() - _SAME))]

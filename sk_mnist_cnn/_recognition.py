@@ -4,16 +4,17 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ._pictures.detection import THRESHOLD, detect
+from ._pictures.detection import KINDS, THRESHOLD, detect
 from ._pictures.layout import arrange, attach
 from ._pictures.mnist_format import find_ink, normalize_ink, shows_several_marks
-from ._pictures.numbers import Lattice
+from ._pictures.numbers import Lattice, overlaps
 from ._pictures.reading import MAX_SIDE, reduce_gray
 from ._warnings import warn
 
 _SURE = 0.9  # mean confidence of digits, from which a page is upright
 _N_DIGITS = 4, 30  # that are needed to turn a page, and that are read to decide
-_AS_LIKELY = 0.9  # ratio of the confidences of two orientations, from which both are as likely
+_AS_LIKELY = 0.9  # ratio of the evidence for two orientations, from which both are as likely
+_SINGLE = 0.9  # score of all ink of a picture as one digit, at least
 _N_CANDIDATES = 5  # that are listed for each number
 
 
@@ -50,12 +51,17 @@ class Found(NamedTuple):
 
 
 def find(gray, model):
+    """Return the marks of a page. A digit that is more probably struck out has a score of 0."""
     found = detect(gray)
     probabilities = np.zeros((len(found.boxes), len(model.classes)))
     is_digit = found.kinds == 0
     probabilities[is_digit] = model.classify([found.images[i] for i in np.flatnonzero(is_digit)])
+    is_struck = found.kinds == KINDS.index("struck")
+    covered = overlaps(found.boxes, found.boxes[is_struck]) > 0.5
+    struck_scores = (covered * found.scores[is_struck]).max(axis=1, initial=0)
+    scores = np.where(is_digit & (struck_scores > found.scores), 0, found.scores)
     rules = found.rules, found.rules_scale
-    return Found(found.boxes, found.scores, found.kinds, found.is_first, probabilities, *rules)
+    return Found(found.boxes, scores, found.kinds, found.is_first, probabilities, *rules)
 
 
 def find_orientation(gray, found, model):
@@ -71,14 +77,25 @@ def find_orientation(gray, found, model):
     top, left = np.maximum(near[:, :2].min(axis=0) - margin, 0).astype(int)
     bottom, right = (near[:, 2:].max(axis=0) + margin).astype(int)
     part = gray[top:bottom, left:right]
-    confidences = np.array([find(np.rot90(part, turns), model).confidences.sum() for turns in range(4)])
-    likely = np.flatnonzero(confidences >= _AS_LIKELY * confidences.max())
+    evidence = np.array([_evidence(find(np.rot90(part, turns), model)) for turns in range(4)])
+    likely = np.flatnonzero(evidence >= _AS_LIKELY * evidence.max())
     if len(likely) > 1:
         warn(
             f"The picture can be read as turned by {' or '.join(map(str, 90 * likely))} degrees. "
-            f"It is read as turned by {90 * likely[0]}. Pass orientation."
+            "It is read upright. Pass orientation."
         )
-    return int(90 * likely[0])
+    return int(90 * likely[0]) if len(likely) == 1 else 0
+
+
+def _evidence(found):
+    """Return the total confidence of the accepted digits in nats, weighted by their size.
+
+    Parts of a digit thus count no more than the digit. On 23 pages, it was highest upright, and by more than
+    10%; the sum of the probabilities was so on 14.
+    """
+    doubts = 1 - found.probabilities[found.is_sure].max(axis=1, initial=0)
+    sizes = np.sqrt(np.prod(found.boxes[found.is_sure, 2:] - found.boxes[found.is_sure, :2], axis=1))
+    return np.sum(-np.log(doubts + 1e-6) * found.scores[found.is_sure] * sizes)
 
 
 def prefer_single_digit(gray, found, model):
@@ -103,7 +120,7 @@ def prefer_single_digit(gray, found, model):
     others = np.where(found.kinds == 0, 0, found.scores)
     return found._replace(
         boxes=np.vstack([box, found.boxes]),
-        scores=np.append(found.scores[found.is_sure].max(initial=THRESHOLD), others),
+        scores=np.append(found.scores[found.is_sure].max(initial=_SINGLE), others),
         kinds=np.append(0, found.kinds),
         is_first=np.append(True, found.is_first),
         probabilities=np.vstack([probabilities, found.probabilities]),
@@ -137,7 +154,7 @@ def read_numbers(found, marks, candidates, classes):
         if candidates is not None:
             texts, probabilities = candidates.texts, lattice.match(candidates.strings)
         best = np.argsort(-probabilities, kind="stable")[:_N_CANDIDATES]
-        choices = [(texts[i], float(probabilities[i])) for i in best]
+        choices = [(texts[i], float(probabilities[i])) for i in best if texts[i]]
         if strings[0]:
             numbers.append(ReadNumber(line, run[lattice.digits(strings[0])], strings[0], choices))
     return numbers

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ._fitted import Estimator, load_reader
+from ._packages import pd
 from ._pictures.detection import KINDS, THRESHOLD, detect
 from ._pictures.layout import arrange, attach
 from ._pictures.numbers import overlaps
@@ -24,7 +25,9 @@ _SIDES = "top", "left", "bottom", "right"
 class FoundDigits:
     """The digits of a page, as :func:`find_digits` returns them, line by line from left to right.
 
-    Attributes
+    Read more in the :ref:`User Guide <guide-reading>`.
+
+    Parameters
     ----------
     boxes : ndarray of shape (n, 4), int
         Top, left, bottom and right of each digit, in pixels of the picture. Bottom and right are exclusive.
@@ -34,6 +37,23 @@ class FoundDigits:
         Number of the line of each digit, from 0.
     images : list of n ndarrays of shape (h, w), uint8
         Each digit in dark ink on white paper, for :class:`MNISTNormalizer`.
+
+    Attributes
+    ----------
+    boxes, scores, line_index, images : ndarray, and a list of images
+        The parameters.
+
+    See Also
+    --------
+    find_digits : Returns this result.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sk_mnist_cnn import find_digits, load_mnist_sample
+    >>> page = np.pad(np.concatenate(load_mnist_sample().x_test[:3], axis=1), 20)
+    >>> find_digits(page).boxes.shape
+    (3, 4)
     """
 
     boxes: NDArray[np.int64]
@@ -46,7 +66,9 @@ class FoundDigits:
 class Number:
     """A number on a page: a run of digits without a wide gap or a ruled line between them.
 
-    Attributes
+    Read more in the :ref:`User Guide <guide-reading>`.
+
+    Parameters
     ----------
     text : str
         The number as read, or the most probable one of the `candidates` that were passed.
@@ -61,6 +83,26 @@ class Number:
     candidates : list of tuple (str, float)
         The most probable texts and their probabilities, at most five, the most probable first. Without
         separators, unless a list of candidates was passed.
+    margin : float
+        Probability of the first candidate minus that of the second one.
+
+    Attributes
+    ----------
+    text, confidence, box, line_index, digits, candidates, margin : as above
+        The parameters.
+
+    See Also
+    --------
+    ReadDigits : Has the numbers of a page.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sk_mnist_cnn import load_mnist_sample, load_pretrained, read_digits
+    >>> page = np.pad(np.concatenate(load_mnist_sample().x_test[:3], axis=1), 20)
+    >>> number = read_digits(load_pretrained(), page).numbers[0]
+    >>> number.text, number.candidates[0][0], number.digits
+    ('860', '860', array([0, 1, 2]))
     """
 
     text: str
@@ -69,12 +111,7 @@ class Number:
     line_index: int
     digits: NDArray[np.int64]
     candidates: list[tuple[str, float]]
-
-    @property
-    def margin(self) -> float:
-        """Probability of the best candidate minus that of the second one."""
-        first, second, *_ = [*(probability for _, probability in self.candidates), 0.0, 0.0]
-        return first - second
+    margin: float
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -82,9 +119,9 @@ class ReadDigits:
     """The digits and the numbers of a page in reading order, as :func:`read_digits` returns them.
 
     Notebooks show them in the picture. Boxes are top, left, bottom and right in pixels of the picture; bottom
-    and right are exclusive.
+    and right are exclusive. Read more in the :ref:`User Guide <guide-reading>`.
 
-    Attributes
+    Parameters
     ----------
     lines : list of str
         The text of each line, from top to bottom.
@@ -112,6 +149,27 @@ class ReadDigits:
         Angle in degrees by which the writing is turned clockwise: 0, 90, 180 or 270.
     picture : object
         The picture as passed, not a copy.
+
+    Attributes
+    ----------
+    lines, numbers, labels, probabilities, scores, boxes, line_index, number_index : as above
+        The parameters.
+    separators, separator_boxes, rejected_boxes, orientation, picture : as above
+        The parameters.
+
+    See Also
+    --------
+    read_digits : Returns this result.
+    ReadingDisplay : Shows the picture with the numbers.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sk_mnist_cnn import load_mnist_sample, load_pretrained, read_digits
+    >>> page = np.pad(np.concatenate(load_mnist_sample().x_test[:3], axis=1), 20)
+    >>> digits = read_digits(load_pretrained(), page)
+    >>> digits.lines, digits.labels, digits.line_index
+    (['860'], array([8, 6, 0]), array([0, 0, 0]))
     """
 
     lines: list[str]
@@ -138,6 +196,14 @@ class ReadDigits:
         -------
         frame : DataFrame
             The columns are text, confidence, margin, line_index, top, left, bottom and right.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from sk_mnist_cnn import load_mnist_sample, load_pretrained, read_digits
+        >>> page = np.pad(np.concatenate(load_mnist_sample().x_test[:3], axis=1), 20)
+        >>> read_digits(load_pretrained(), page).to_frame().text.tolist()
+        ['860']
         """
         return _to_frame(
             {"text": n.text, "confidence": n.confidence, "margin": n.margin, "line_index": n.line_index}
@@ -156,18 +222,41 @@ class ReadDigits:
             return None
 
 
-class ReadRegions(dict[Any, ReadDigits]):
-    """The reading of each region of a page by its name, as :func:`read_digits` returns them.
+@dataclass(frozen=True, eq=False)
+class ReadRegions:
+    """The readings of the regions of a page, as :func:`read_digits` returns them.
+
+    Read more in the :ref:`User Guide <guide-reading>`.
+
+    Parameters
+    ----------
+    readings : dict of ReadDigits
+        The reading of each region by its name. Regions that are passed in a list are numbered from 0.
+    boxes : dict of ndarray of shape (4,)
+        Top, left, bottom and right of each region by its name, in pixels of the picture.
 
     Attributes
     ----------
-    boxes : dict
-        Top, left, bottom and right of each region by its name, in pixels of the picture.
+    readings, boxes : dict
+        The parameters.
+
+    See Also
+    --------
+    read_digits : Returns this result.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sk_mnist_cnn import load_mnist_sample, load_pretrained, read_digits
+    >>> page = np.pad(np.concatenate(load_mnist_sample().x_test[:3], axis=1), 20)
+    >>> fields = {"first": (0, 0, 68, 48), "others": (0, 48, 68, 124)}
+    >>> read = read_digits(load_pretrained(), page, regions=fields)
+    >>> read.readings["others"].lines
+    ['60']
     """
 
-    def __init__(self, readings: Mapping[Any, ReadDigits], boxes: Mapping[Any, NDArray[Any]]) -> None:
-        super().__init__(readings)
-        self.boxes = dict(boxes)
+    readings: dict[Any, ReadDigits]
+    boxes: dict[Any, NDArray[Any]]
 
     def to_frame(self) -> Any:
         """Return a data frame with a row for each region, and its name as the index.
@@ -175,20 +264,29 @@ class ReadRegions(dict[Any, ReadDigits]):
         Returns
         -------
         frame : DataFrame
-            The columns are text, the numbers of the region; confidence, the probability that all are right;
-            and top, left, bottom and right of the region.
+            The columns are text, the numbers of the region; confidence, the probability that all are right,
+            or NaN if there are none; and top, left, bottom and right of the region.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from sk_mnist_cnn import load_mnist_sample, load_pretrained, read_digits
+        >>> page = np.pad(np.concatenate(load_mnist_sample().x_test[:3], axis=1), 20)
+        >>> fields = {"first": (0, 0, 68, 48), "others": (0, 48, 68, 124)}
+        >>> read_digits(load_pretrained(), page, regions=fields).to_frame().text.to_dict()
+        {'first': '8', 'others': '60'}
         """
         rows = [
             {
-                "text": " ".join(number.text for number in digits.numbers),
-                "confidence": float(np.prod([n.confidence for n in digits.numbers]))
-                if digits.numbers
+                "text": " ".join(number.text for number in read.numbers),
+                "confidence": float(np.prod([n.confidence for n in read.numbers]))
+                if read.numbers
                 else np.nan,
             }
             | dict(zip(_SIDES, self.boxes[name].tolist(), strict=True))
-            for name, digits in self.items()
+            for name, read in self.readings.items()
         ]
-        return _to_frame(rows, index=list(self))
+        return _to_frame(rows, index=list(self.readings))
 
 
 def find_digits(picture: object) -> FoundDigits:
@@ -281,8 +379,9 @@ def read_digits(
     ----------
     estimator : classifier with `predict_proba`
         Fitted on square gray images in MNIST's format, with or without `MNISTNormalizer` before it. The
-        scale of its pixels is that of its `ImagePreprocessor`. Without one, it is the one of 255, 1 and 16 as
-        the largest pixel at which it recognizes MNIST's digits.
+        scale of its pixels is that of its `ImagePreprocessor`. Without one, it is [0, 1] for a
+        `CNNDigitClassifier`, and for other classifiers it is found by reading known digits: from 0 to 255 or
+        to 1, or to 16 for images of 8x8 pixels.
     picture : array-like of shape (h, w), (h, w, 1), (h, w, 3) or (h, w, 4), Pillow image, str or PathLike
         One picture, as in :func:`find_digits`. If it shows a single digit, it is recognized as by
         `MNISTNormalizer` and the classifier.
@@ -297,13 +396,13 @@ def read_digits(
     orientation : {"auto", 0, 90, 180, 270}, default="auto"
         Angle in degrees by which the writing is turned clockwise, after a file's EXIF orientation is
         applied. "auto" is 0 if the digits are read with a high confidence or are fewer than four, else the
-        orientation with the highest total confidence.
+        orientation with the highest total confidence, or 0 if two are as likely.
 
     Returns
     -------
     digits : ReadDigits or ReadRegions
         The lines, the numbers with their confidence, and the label, probabilities and box of each digit.
-        With `regions`, a dict that has such a reading for each region.
+        With `regions`, such a reading for each region.
 
     Raises
     ------
@@ -380,7 +479,7 @@ def read_decoded(
 def _read(found, model, page, picture, candidates, separators, orientation):
     """Return the reading of the marks that were found."""
     characters = np.array([_SEPARATORS.get(kind, "") for kind in KINDS])[found.kinds]
-    marks = np.flatnonzero(characters != "")
+    marks = np.flatnonzero((characters != "") & (found.scores >= THRESHOLD))
     read = read_numbers(found, marks, candidates, model.classes)
     members = np.array([i for number in read for i in number.digits], int)
     labels = model.classes[[label for number in read for label in number.labels]]
@@ -398,9 +497,12 @@ def _read(found, model, page, picture, candidates, separators, orientation):
             parts = sorted(texts, key=lambda i: found.boxes[i, 1] + found.boxes[i, 3])
         text = "".join(texts[i] for i in parts) if candidates is None else number.candidates[0][0]
         box = np.append(located[parts, :2].min(axis=0), located[parts, 2:].max(axis=0))
-        numbers.append(Number(text, number.candidates[0][1], box, line, digits, number.candidates))
+        confidence, second = [*(probability for _, probability in number.candidates), 0.0, 0.0][:2]
+        margin = confidence - second
+        numbers.append(Number(text, confidence, box, line, digits, number.candidates, margin))
     covered = overlaps(found.boxes, found.boxes[members]).max(axis=1, initial=0) > 0.5
-    rejected = np.isin(found.kinds, (0, KINDS.index("struck"))) & ~covered
+    covered &= found.kinds != KINDS.index("struck")
+    rejected = ~covered & ~np.isin(np.arange(len(covered)), marks)
     return ReadDigits(
         lines=[
             "".join(n.text for n in numbers if n.line_index == line)
@@ -468,6 +570,4 @@ def _check_candidates(candidates, classes):
 
 
 def _to_frame(rows, index=None):
-    import pandas as pd
-
     return pd.DataFrame(list(rows), index)

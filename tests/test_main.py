@@ -1,6 +1,8 @@
-"""`python -m sk_mnist_cnn`: the digits in picture files."""
+"""`python -m sk_mnist_cnn`: the numbers in picture files."""
 
+import csv
 import json
+import os
 import subprocess
 import sys
 
@@ -10,14 +12,21 @@ from PIL import Image
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from sk_mnist_cnn import ImagePreprocessor, MNISTNormalizer, load_mnist_sample, save_model
+from sk_mnist_cnn import (
+    ImagePreprocessor,
+    MNISTNormalizer,
+    load_mnist_sample,
+    load_pretrained,
+    read_digits,
+    save_model,
+)
 from sk_mnist_cnn.__main__ import main
 from tests.estimators import small_classifier
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """A folder with photos of a 7 and of a 2, a blank page, and a file that is no picture."""
+    """A folder with photos of a 7 and of a 2, a page, a blank page, and a file that is no picture."""
     folder = tmp_path_factory.mktemp("pictures")
     mnist = load_mnist_sample()
     for digit, name in ((7, "seven.png"), (2, "two.jpg")):
@@ -25,9 +34,27 @@ def folder(tmp_path_factory):
         Image.fromarray(np.pad(220 - image // 2, 20, constant_values=220)).resize((300, 300)).save(
             folder / name
         )
+    page = np.full((160, 240), 255, np.uint8)
+    for i, image in enumerate(mnist.x_test[:5]):
+        top, left = (20, 100)[i > 2], 20 + 34 * (i % 3)
+        page[top : top + 28, left : left + 28] -= image
+    Image.fromarray(page).save(folder / "page.png")
     Image.new("L", (100, 100), 230).save(folder / "blank.png")
     (folder / "notes.png").write_text("no picture")
     return folder
+
+
+@pytest.fixture
+def inside(folder, monkeypatch):
+    """The folder as the working directory."""
+    monkeypatch.chdir(folder)
+
+
+@pytest.fixture(scope="module")
+def lines():
+    """The text of the page."""
+    text = "".join(map(str, load_mnist_sample().y_test[:5]))
+    return [text[:3], text[3:]]
 
 
 @pytest.fixture(scope="module")
@@ -49,37 +76,88 @@ def test_command_answers(folder):
     assert shown.stderr == ""
 
 
-def test_bad_files_are_named_and_the_others_answered(folder, capsys):
-    files = [str(folder / name) for name in ("missing.png", "notes.png", "blank.png", "seven.png")]
-    assert main(files) == 1
+@pytest.mark.usefixtures("inside")
+def test_bad_files_are_named_and_the_others_read(capsys):
+    assert main(["missing.png", "notes.png", "seven.png", "blank.png"]) == 1
     shown = capsys.readouterr()
-    assert shown.out.startswith(f"{files[-1]}: 7 (")
-    missing, notes, blank = shown.err.splitlines()
+    seven, blank = shown.out.splitlines()
+    assert seven.startswith("seven.png: 7 (")
+    assert blank == "blank.png: no digits"
+    missing, notes = shown.err.splitlines()
     assert "No such file" in missing
     assert "notes.png must be an intact picture" in notes
-    assert "blank.png must show a digit on plain paper, got no ink" in blank
 
 
-def test_json_has_one_object_per_picture(folder, capsys):
-    files = [str(folder / name) for name in ("two.jpg", "missing.png")]
-    assert main(["--json", *files]) == 1
-    two, missing = map(json.loads, capsys.readouterr().out.splitlines())
-    assert (two["file"], two["label"]) == (files[0], 2)
-    assert 0.5 < two["probability"] <= 1
-    assert two["is_digit"] is True
-    assert missing["file"] == files[1]
-    assert files[1] in missing["error"]
+def test_any_name_of_a_file_is_read_and_printed(folder, tmp_path):
+    names = [b"~odd.png", b"new\nline.png", b"no\xfftext.png", "größe.png".encode()]
+    for name in names:
+        (tmp_path / os.fsdecode(name)).write_bytes((folder / "seven.png").read_bytes())
+    command = [sys.executable, "-m", "sk_mnist_cnn", *names]
+    environment = os.environ | {"PYTHONIOENCODING": "ascii"}
+    shown = subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, env=environment)
+    answers = shown.stdout.decode("ascii").splitlines()
+    assert len(answers) == 4
+    assert answers[0].startswith("~odd.png: 7 (")
+    assert all(": 7 (" in answer for answer in answers)
 
 
-def test_pictures_that_show_no_digit_get_a_remark(folder, tmp_path, capsys):
-    turned = str(tmp_path / "turned.png")
-    Image.open(folder / "two.jpg").transpose(Image.Transpose.ROTATE_90).save(turned)
-    assert main([turned, str(folder / "seven.png")]) == 0
-    answer, of_digit = capsys.readouterr().out.splitlines()
-    assert answer.endswith("%), possibly not a digit")
-    assert of_digit.endswith("%)")
-    assert main(["--json", turned]) == 0
-    assert json.loads(capsys.readouterr().out)["is_digit"] is False
+@pytest.mark.usefixtures("inside")
+def test_json_has_one_object_per_page(capsys, lines):
+    assert main(["--json", "page.png", "missing.png"]) == 1
+    page, missing = map(json.loads, capsys.readouterr().out.splitlines())
+    expected = read_digits(load_pretrained(), "page.png")
+    assert (page["file"], page["page"], page["lines"]) == ("page.png", 0, lines)
+    assert "".join(str(digit["label"]) for digit in page["digits"]) == "".join(lines)
+    assert [digit["box"] for digit in page["digits"]] == expected.boxes.tolist()
+    assert [digit["line"] for digit in page["digits"]] == [0, 0, 0, 1, 1]
+    for found, number in zip(page["numbers"], expected.numbers, strict=True):
+        assert (found["text"], found["candidates"]) == (number.text, dict(number.candidates))
+        assert found["confidence"] == pytest.approx(number.confidence)
+    assert missing["file"] == "missing.png"
+    assert "missing.png" in missing["error"]
+
+
+@pytest.mark.usefixtures("inside")
+def test_lines_of_a_page(capsys, lines):
+    assert main(["page.png"]) == 0
+    answers = capsys.readouterr().out.splitlines()
+    assert [answer.partition(" (")[0] for answer in answers] == [f"page.png: {line}" for line in lines]
+
+
+def test_all_pages_of_a_file_are_read(folder, tmp_path, capsys, lines):
+    seven, page = (Image.open(folder / name).convert("L") for name in ("seven.png", "page.png"))
+    seven.save(tmp_path / "scan.tif", save_all=True, append_images=[page])
+    assert main([str(tmp_path / "scan.tif")]) == 0
+    answers = [line.split(": ")[1].split(" ")[0] for line in capsys.readouterr().out.splitlines()]
+    assert answers == ["7", *lines]
+
+
+@pytest.mark.usefixtures("inside")
+def test_regions_and_table(tmp_path, capsys, lines):
+    regions = {"upper": [0, 0, 70, 240], "lower": [80, 0, 160, 240]}
+    (tmp_path / "fields.json").write_text(json.dumps(regions))
+    parameters = ["--regions", str(tmp_path / "fields.json"), "--csv", str(tmp_path / "table.csv")]
+    assert main(["page.png", "page.png", "missing.png", *parameters]) == 1
+    answers = capsys.readouterr().out.splitlines()
+    assert [answer.partition(" (")[0] for answer in answers[:2]] == [
+        f"page.png: {name}: {line}" for name, line in zip(regions, lines, strict=True)
+    ]
+    with open(tmp_path / "table.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["file"], row["region"], row["text"]) for row in rows] == 2 * [
+        ("page.png", name, line) for name, line in zip(regions, lines, strict=True)
+    ]
+    assert all(0 < float(row["confidence"]) <= 1 for row in rows)
+
+
+@pytest.mark.usefixtures("inside")
+def test_candidates(tmp_path, capsys, lines):
+    (tmp_path / "numbers.txt").write_text(f"{lines[0]}\n{lines[1]}\n77\n")
+    parameters = ["--candidates", str(tmp_path / "numbers.txt"), "--csv", str(tmp_path / "table.csv")]
+    assert main(["page.png", *parameters]) == 0
+    assert [answer.split()[1] for answer in capsys.readouterr().out.splitlines()] == lines
+    with open(tmp_path / "table.csv", newline="") as file:
+        assert [row["text"] for row in csv.DictReader(file)] == lines
 
 
 @pytest.mark.parametrize("with_normalizer", [False, True])
@@ -88,84 +166,55 @@ def test_model_of_the_user_answers(folder, letters, tmp_path, capsys, with_norma
     save_model(model, tmp_path / "letters.skops")
     picture = str(folder / "seven.png")
     assert main([picture, "--json", "--model", str(tmp_path / "letters.skops")]) == 0
-    answer = json.loads(capsys.readouterr().out)
+    (digit,) = json.loads(capsys.readouterr().out)["digits"]
     image = MNISTNormalizer().transform([picture])
-    assert "is_digit" not in answer
-    assert answer["label"] == letters.predict(image)[0]
-    assert answer["probability"] == pytest.approx(letters.predict_proba(image).max())
+    assert digit["label"] == letters.predict(image)[0]
+    assert digit["probability"] == pytest.approx(letters.predict_proba(image).max())
 
 
-def test_unusable_models_are_refused(folder, tmp_path):
+def test_wrong_use(folder, tmp_path, capsys):
     path, picture = tmp_path / "model.skops", str(folder / "seven.png")
-    with pytest.raises(SystemExit, match=r"Cannot use --model .*model\.skops: .*No such file"):
-        main([picture, "--model", str(path)])
+
+    def assert_refused(message, *parameters):
+        with pytest.raises(SystemExit) as refused:
+            main([picture, *parameters])
+        assert refused.value.code == 2
+        assert message in capsys.readouterr().err
+
+    assert_refused("No such file", "--model", str(path))
     path.write_bytes(b"no model")
-    with pytest.raises(SystemExit, match=r"Cannot use --model .*model\.skops: path must be an intact file"):
-        main([picture, "--model", str(path)])
-    save_model(StandardScaler(), path)
-    with pytest.raises(SystemExit, match=r"it must hold a fitted classifier, got StandardScaler\(\)"):
-        main([picture, "--model", str(path)])
+    assert_refused("path must be an intact file", "--model", str(path))
+    save_model(StandardScaler().fit(np.eye(4)), path)
+    assert_refused("estimator must be a classifier", "--model", str(path))
+    (tmp_path / "fields.json").write_text("[")
+    assert_refused("Expecting value", "--regions", str(tmp_path / "fields.json"))
+    assert_refused("No such file", "--candidates", str(tmp_path / "missing.txt"))
+    assert_refused("No such file", "--csv", str(tmp_path / "missing" / "table.csv"))
 
 
-@pytest.fixture(scope="module")
-def page(folder):
-    """The path of a picture with two lines of digits, and its text."""
-    mnist = load_mnist_sample()
-    picture = np.full((160, 240), 255, np.uint8)
-    for i, image in enumerate(mnist.x_test[:5]):
-        top, left = (20, 100)[i > 2], 20 + 50 * (i % 3)
-        picture[top : top + 28, left : left + 28] -= image
-    Image.fromarray(picture).save(folder / "page.png")
-    text = "".join(map(str, mnist.y_test[:5]))
-    return str(folder / "page.png"), [text[:3], text[3:]]
+def test_help_has_two_examples(capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(["--help"])
+    assert ended.value.code == 0
+    assert capsys.readouterr().out.count("  python -m sk_mnist_cnn ") == 2
 
 
-def test_lines_of_a_page(folder, page, capsys):
-    path, lines = page
-    assert main([path, str(folder / "seven.png")]) == 0
-    *shown, seven = capsys.readouterr().out.splitlines()
-    assert shown == [f"{path}: {line}" for line in lines]
-    assert "7 (" in seven
-
-
-def test_json_of_a_page(page, capsys):
-    path, lines = page
-    assert main(["--json", path]) == 0
-    answer = json.loads(capsys.readouterr().out)
-    assert (answer["file"], answer["lines"]) == (path, lines)
-    assert "".join(str(digit["label"]) for digit in answer["digits"]) == "".join(lines)
-    assert [digit["line"] for digit in answer["digits"]] == [0, 0, 0, 1, 1]
-    assert all(0 < digit["probability"] <= 1 and len(digit["box"]) == 4 for digit in answer["digits"])
-
-
-def test_saves_the_picture_with_boxes(folder, page, tmp_path, capsys):
-    path, _ = page
-    assert main([path, "--save", str(tmp_path / "read.png")]) == 0
+@pytest.mark.usefixtures("inside")
+def test_saves_the_pictures_with_numbers(folder, tmp_path, capsys, lines):
+    assert main(["page.png", "--save", str(tmp_path / "read.png")]) == 0
     with Image.open(tmp_path / "read.png") as saved:
         assert min(saved.size) > 500
         assert np.ptp(np.asarray(saved.convert("RGB")), axis=-1).max() > 50  # it has colors
-    assert main([path, "--save", str(tmp_path / "read.xyz")]) == 1
-    assert "xyz" in capsys.readouterr().err
-    with pytest.raises(SystemExit):
-        main([path, str(folder / "seven.png"), "--save", str(tmp_path / "both.png")])
-    assert "requires a single picture, got 2" in capsys.readouterr().err
+    assert main(["page.png", "--save", str(tmp_path / "read.xyz")]) == 1
+    shown = capsys.readouterr()
+    assert "xyz" in shown.err
+    assert lines[0] in shown.out  # the reading is not lost
+    assert main(["page.png", str(folder / "page.png"), "--save", str(tmp_path / "all")]) == 0
+    assert sorted(path.name for path in (tmp_path / "all").iterdir()) == ["page-1.png", "page.png"]
 
 
-def test_a_picture_is_decoded_once(page, tmp_path, monkeypatch, capsys):
-    opened, open_image = [], Image.open
-
-    def open_and_count(file, *args, **kwargs):
-        opened.append(file)
-        return open_image(file, *args, **kwargs)
-
-    monkeypatch.setattr(Image, "open", open_and_count)
-    assert main([page[0], "--save", str(tmp_path / "read.png")]) == 0
-    assert len(opened) == 1
-    assert len(capsys.readouterr().out.splitlines()) == 2
-
-
-def test_boxes_are_in_pixels_of_a_large_picture(page, tmp_path, capsys):
-    path, large = page[0], str(tmp_path / "large.png")
+def test_boxes_are_in_pixels_of_a_large_picture(folder, tmp_path, capsys):
+    path, large = str(folder / "page.png"), str(tmp_path / "large.png")
     with Image.open(path) as picture:
         picture.resize((20 * picture.width, 20 * picture.height), Image.Resampling.NEAREST).save(large)
     assert main(["--json", path, large]) == 0

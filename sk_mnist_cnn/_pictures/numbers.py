@@ -32,13 +32,13 @@ class Lattice:
     def __init__(self, boxes, scores, probabilities):
         self._order = np.argsort(boxes[:, 1] + boxes[:, 3])
         boxes, scores, probabilities = boxes[self._order], scores[self._order], probabilities[self._order]
-        largest = 1e250 ** (1 / len(boxes))  # so that products of all odds are finite
-        odds = np.clip(scores / np.maximum(1 - scores, 1e-3), None, largest)
-        # Row and column 0 are the start, and each other one a hypothesis.
-        self._weights = np.vstack([np.zeros(probabilities.shape[1]), odds[:, None] * probabilities])
-        self._follows = np.zeros((len(odds) + 1,) * 2)
-        self._follows[0, 1:] = 1
-        self._follows[1:, 1:] = np.triu(overlaps(boxes, boxes) <= _OVERLAP, 1)
+        # Row and column 0 are the start, and each other one a hypothesis. Those between two are not real.
+        absent = np.cumsum(np.log(np.maximum(1 - np.append(0, scores), 1e-3)))
+        follows = np.triu(np.ones((len(absent),) * 2), 1)
+        follows[1:, 1:] *= overlaps(boxes, boxes) <= _OVERLAP
+        self._follows = follows * np.exp(np.minimum(np.append(0, absent[:-1]) - absent[:, np.newaxis], 0))
+        self._end = np.exp(absent[-1] - absent)
+        self._weights = np.vstack([np.zeros(probabilities.shape[1]), scores[:, np.newaxis] * probabilities])
         self._rest = self._sum(self._weights.sum(axis=1))  # of all ways to go on from each hypothesis
 
     def strings(self):
@@ -46,7 +46,7 @@ class Lattice:
         # The beam has exact probabilities of prefixes: `_rest` sums over all ways to go on.
         prefixes, masses, found = [()], np.eye(1, len(self._rest)), {}
         while prefixes:
-            found.update(zip(prefixes, masses.sum(axis=1) / self._rest[0], strict=True))
+            found.update(zip(prefixes, masses @ self._end / self._rest[0], strict=True))
             longer = (masses @ self._follows)[:, np.newaxis] * self._weights.T
             probabilities = (longer @ self._rest).ravel() / self._rest[0]
             kept = np.argsort(-probabilities)[:_WIDTH]
@@ -65,7 +65,7 @@ class Lattice:
             steps = best[:, np.newaxis] * self._follows
             ways.append(steps.argmax(axis=0))
             best = steps.max(axis=0) * self._weights[:, label]
-        path = [best.argmax()]
+        path = [np.argmax(best * self._end)]
         for way in reversed(ways):
             path.append(way[path[-1]])
         return self._order[np.array(path[-2::-1], int) - 1]
@@ -80,7 +80,7 @@ class Lattice:
         masses[:, 0] = 1
         for position, labels in enumerate(classes.T):
             ends = lengths == position
-            evidence[ends] = masses[ends].sum(axis=1)
+            evidence[ends] = masses[ends] @ self._end
             found = (masses @ self._follows) * self._weights.T[labels]
             masses = found + _MISSED / n_classes * masses
         any_string = self._sum(self._weights.sum(axis=1) / n_classes)[0]
@@ -88,7 +88,7 @@ class Lattice:
 
     def _sum(self, weights):
         """Return the sum of the products of weights over all ways from the start and from each hypothesis."""
-        return np.linalg.solve(np.eye(len(weights)) - self._follows * weights, np.ones(len(weights)))
+        return np.linalg.solve(np.eye(len(weights)) - self._follows * weights, self._end)
 
 
 def _flatten(masses, other):

@@ -8,22 +8,21 @@ from ._image_grid import imshow_params
 from ._matplotlib import mpl, patheffects, plt
 from ._png import as_data_url
 
-THRESHOLD = 0.8  # probability of the label below which a digit is uncertain
-_SURE, _UNCERTAIN, _REJECTED = "tab:blue", "tab:red", "tab:gray"
+THRESHOLD = 0.8  # confidence below which a number is uncertain
+_SURE, _UNCERTAIN, _REJECTED, _REGION = "tab:blue", "tab:red", "tab:gray", "tab:green"
 _INCHES = 8  # longer side of the picture in a new figure
 
 
-def write_html(page, digits):
-    """Return a page and its ReadDigits as HTML: the text, and the picture with a box around each digit."""
-    is_sure = digits.probabilities.max(axis=1, initial=0) >= THRESHOLD
+def write_html(page, read):
+    """Return a page and its reading as HTML: the text, and the picture with a box around each digit."""
     with plt.ioff():  # so that notebooks do not show the figure a second time
         ax = new_axes(page.shape)
-        draw_page(ax, page.gray, page.shape, digits, is_sure)
+        draw_page(ax, page.gray, page.shape, read)
         width = round(ax.figure.get_size_inches()[0] * 96)
         source = as_data_url(ax.figure)
-    description = describe_page(digits, is_sure)
+    description = describe_page(read)
     return (
-        f"<pre>{escape(repr(digits))}</pre>\n<p>{description}</p>\n"
+        f"<pre>{escape(repr(read))}</pre>\n<p>{description}</p>\n"
         f'<img src="{source}" width="{width}" style="max-width: 100%" alt="The picture: {description}">'
     )
 
@@ -31,12 +30,12 @@ def write_html(page, digits):
 def new_axes(shape):
     """Return the axes of a new figure for a picture of this height and width."""
     height, width = shape
-    size = np.clip(np.array([width, height]) * _INCHES / max(width, height), 2, _INCHES)
+    size = np.clip(np.array([width, height]) * _INCHES / max(width, height), 2.5, _INCHES)
     return plt.subplots(figsize=size, layout="constrained")[1]
 
 
-def draw_page(ax, picture, shape, digits, is_sure, *, im_kw=None, text_kw=None, line_kw=None):
-    """Draw a picture with a box and a label around each digit, and a dashed box around other marks.
+def draw_page(ax, picture, shape, read, *, threshold=THRESHOLD, im_kw=None, text_kw=None, line_kw=None):
+    """Draw a picture with a box around each digit, its numbers, and dashed boxes around other marks.
 
     Parameters
     ----------
@@ -45,9 +44,9 @@ def draw_page(ax, picture, shape, digits, is_sure, *, im_kw=None, text_kw=None, 
         Gray levels in [0, 1], possibly reduced.
     shape : tuple of int
         Height and width of the picture to which the boxes refer.
-    digits : ReadDigits
-    is_sure : ndarray of shape (n,), bool
-        False for the digits to mark as uncertain.
+    read : ReadDigits or ReadRegions
+    threshold : float
+        Confidence below which a number is uncertain.
     im_kw, text_kw, line_kw : dict or None
         Parameters of the artists.
 
@@ -55,40 +54,63 @@ def draw_page(ax, picture, shape, digits, is_sure, *, im_kw=None, text_kw=None, 
     -------
     im : AxesImage
     boxes : ndarray of Rectangle of shape (n,)
-    text : ndarray of Text of shape (n,)
+        Of the digits.
+    text : ndarray of Text of shape (n_numbers,)
     """
     height, width = shape
     im_kw = imshow_params(im_kw, cmap="gray", vmin=0, vmax=1)
     im = ax.imshow(picture, extent=(0, width, height, 0), **im_kw)
     ax.set_axis_off()
-    colors = np.where(is_sure, _SURE, _UNCERTAIN)
-    boxes = [_draw_box(ax, box, color, line_kw) for box, color in zip(digits.boxes, colors, strict=True)]
-    text_kw = {
-        "fontsize": _font_size(ax, digits.boxes, shape),
-        **mpl.cbook.normalize_kwargs(text_kw or {}, mpl.text.Text),
-    }
-    text = [
-        _draw_label(ax, box, f"{label}" if sure else f"{label}?", color, text_kw)
-        for box, label, sure, color in zip(digits.boxes, digits.labels, is_sure, colors, strict=True)
-    ]
-    for box in digits.rejected_boxes:
-        _draw_box(ax, box, _REJECTED, {"linestyle": "dashed"})
-    return im, np.array(boxes, dtype=object), np.array(text, dtype=object)
+    readings, boxes, texts = readings_of(read), [], []
+    points = _points_per_pixel(ax, shape)
+    heights = np.concatenate([digits.boxes[:, 2] - digits.boxes[:, 0] for digits in readings] or [[]])
+    size = np.clip(0.6 * points * np.median(heights), 7, 14) if len(heights) else 7
+    text_kw = {"fontsize": float(size), **mpl.cbook.normalize_kwargs(text_kw or {}, mpl.text.Text)}
+    for digits in readings:
+        for number in digits.numbers:
+            color = _SURE if number.confidence >= threshold else _UNCERTAIN
+            boxes += [_draw_box(ax, box, color, line_kw) for box in digits.boxes[number.digits]]
+            n_characters = 1.5 * points * (number.box[3] - number.box[1]) / (0.6 * size)
+            label = _label(number, threshold, n_characters)
+            texts.append(ax.text(*number.box[[1, 0]], label, **_text_style(color, "bottom") | text_kw))
+        for box in np.concatenate([digits.rejected_boxes, digits.separator_boxes]):
+            _draw_box(ax, box, _REJECTED, {"linestyle": "dotted"})
+    for name, box in read.boxes.items() if hasattr(read, "readings") else ():
+        _draw_box(ax, box, _REGION, {"linestyle": "dashed"})
+        ax.text(*box[[1, 2]], str(name), **_text_style(_REGION, "top") | text_kw)
+    return im, np.array(boxes, dtype=object), np.array(texts, dtype=object)
 
 
-def describe_page(digits, is_sure):
-    """Return the numbers of digits, lines and uncertain digits in words."""
-    n_digits, n_lines, n_uncertain = len(digits.labels), len(digits.lines), np.sum(~is_sure)
-    title = f"{n_digits} digit{'s' * (n_digits != 1)} in {n_lines} line{'s' * (n_lines != 1)}"
+def readings_of(read):
+    """Return the readings of all regions, or the one of the page."""
+    return list(read.readings.values()) if hasattr(read, "readings") else [read]
+
+
+def describe_page(read, threshold=THRESHOLD):
+    """Return how many numbers, lines and uncertain numbers there are, in words."""
+    numbers = [number for digits in readings_of(read) for number in digits.numbers]
+    n_lines = sum(len(digits.lines) for digits in readings_of(read))
+    n_uncertain = sum(number.confidence < threshold for number in numbers)
+    title = f"{_count(len(numbers), 'number')} in {_count(n_lines, 'line')}"
     return f"{title}, {n_uncertain} uncertain" if n_uncertain else title
 
 
-def _font_size(ax, boxes, shape):
-    """Return the font size in points: about half the height of the digits, from 4 to 14."""
-    height = np.median(boxes[:, 2] - boxes[:, 0]) if len(boxes) else 0
+def _count(n, noun):
+    return f"{n} {noun}{'s' * (n != 1)}"
+
+
+def _label(number, threshold, n_characters):
+    """Return the text of a number; if it is uncertain, with the second candidate if there is space."""
+    if number.confidence >= threshold:
+        return number.text
+    others = [f" or {text}" for text, _ in number.candidates[1:2]]
+    label = f"{number.text}? {number.confidence:.0%}{''.join(others)}"
+    return label if len(label) <= n_characters else f"{number.text}?"
+
+
+def _points_per_pixel(ax, shape):
     area = ax.get_window_extent()
-    points_per_pixel = min(area.height / shape[0], area.width / shape[1]) / ax.figure.dpi * 72
-    return float(np.clip(0.6 * height * points_per_pixel, 4, 14))
+    return min(area.height / shape[0], area.width / shape[1]) / ax.figure.dpi * 72
 
 
 def _draw_box(ax, box, color, line_kw):
@@ -102,7 +124,6 @@ def _draw_box(ax, box, color, line_kw):
     return ax.add_patch(mpl.patches.Rectangle((left, top), right - left, bottom - top, **line_kw))
 
 
-def _draw_label(ax, box, label, color, text_kw):
+def _text_style(color, alignment):
     outline = [patheffects.withStroke(linewidth=2, foreground="white")]  # so that it is legible on dark paper
-    defaults = {"color": color, "verticalalignment": "bottom", "parse_math": False, "path_effects": outline}
-    return ax.text(box[1], box[0], label, **{**defaults, **text_kw})
+    return {"color": color, "verticalalignment": alignment, "parse_math": False, "path_effects": outline}

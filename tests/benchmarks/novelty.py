@@ -15,6 +15,7 @@ import matplotlib
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 from scipy.stats import entropy
+from sk_mnist_cnn.draw._strokes import draw
 from sklearn.covariance import ledoit_wolf
 from sklearn.datasets import load_digits
 from sklearn.metrics import roc_auc_score
@@ -28,7 +29,6 @@ from sk_mnist_cnn import (
     load_pretrained,
 )
 from sk_mnist_cnn._pictures.edges import describe_edges
-from sk_mnist_cnn.draw._strokes import draw
 from sk_mnist_cnn.novelty import distance_to_class, distance_to_neighbor
 from tests.draw.strokes import scribble
 

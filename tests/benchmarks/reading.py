@@ -91,7 +91,7 @@ class Reader:
     def __call__(self, picture):
         """Return the boxes, the labels and the lines of the digits."""
         digits = read_digits(self.model, picture)
-        return digits.boxes, digits.labels, digits.line
+        return digits.boxes, digits.labels, digits.line_index
 
 
 def measure_pages(reader, pages):
