@@ -7,32 +7,27 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
-from PIL import Image
-
-from sk_mnist_cnn import load_mnist_sample
 
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "README.md").read_text(encoding="utf-8")
 SHOWN = re.sub(r"<!-- published\n.*?-->\n|<!-- unpublished -->\n", "", PAGE, flags=re.DOTALL)
-COMMANDS = [line for block in re.findall(r"```console\n(.*?)```", SHOWN, re.DOTALL) for line in block.splitlines()]
+COMMANDS = [
+    line for block in re.findall(r"```console\n(.*?)```", SHOWN, re.DOTALL) for line in block.splitlines()
+]
 # Accuracies in comments behind the lines that print them. On other processors, they differ slightly.
 PROMISED = re.findall(r"^print.*# (\d\d\.\d)%$", PAGE, re.MULTILINE)
 
 
 @pytest.fixture
-def photo(tmp_path, monkeypatch):
-    """A photo of the number 407, in an otherwise empty working directory."""
+def folder(photo, tmp_path, monkeypatch):
+    """The working directory, with nothing but a photo."""
     monkeypatch.chdir(tmp_path)
-    mnist = load_mnist_sample()
-    digits = [mnist.x_test[np.flatnonzero(mnist.y_test == label)[0]] for label in (4, 0, 7)]
-    paper = Image.fromarray(255 - np.pad(np.concatenate(digits, axis=1), 20))
-    paper.resize((4 * paper.width, 4 * paper.height)).convert("RGB").save("photo.jpg")
+    tmp_path.joinpath("photo.jpg").write_bytes(photo)
 
 
 @pytest.mark.slow
-def test_code_runs(photo, capsys):
+def test_code_runs(folder, capsys):
     snippets = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
     assert len(snippets) >= 2
     assert PROMISED
@@ -47,7 +42,7 @@ def test_code_runs(photo, capsys):
     assert re.search(r"^\[\d \d \d \d \d\]$", shown, re.MULTILINE)
 
 
-def test_command_line_reads_the_photo(photo):
+def test_command_line_reads_the_photo(folder):
     (command,) = [command for command in COMMANDS if "photo.jpg" in command]
     python, *arguments = shlex.split(command)
     assert python == "python"
@@ -74,7 +69,11 @@ def test_other_commands_are_those_of_continuous_integration():
 @pytest.mark.skipif(not shutil.which("make"), reason="needs make")
 def test_demo_says_first_how_long_it_takes():
     shown = subprocess.run(
-        ["make", "--dry-run", "demo", "VENV=no-such-folder"], cwd=ROOT, capture_output=True, text=True, check=True
+        ["make", "--dry-run", "demo", "VENV=no-such-folder"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     first = shown.stdout.splitlines()[0]
     assert "downloads" in first

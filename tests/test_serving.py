@@ -6,9 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
-
-from sk_mnist_cnn import load_mnist_sample
 
 PAGE = Path(__file__).parents[1] / "docs" / "guide" / "serving.md"
 FASTAPI, FLASK = re.findall(r"^```py\n(.*?)^```", PAGE.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
@@ -33,20 +30,10 @@ def run(code):
     return namespace
 
 
-def photo():
-    mnist = load_mnist_sample()
-    digits = [mnist.x_test[np.flatnonzero(mnist.y_test == label)[0]] for label in (4, 0, 7)]
-    paper = Image.fromarray(255 - np.pad(np.concatenate(digits, axis=1), 20))
-    file = BytesIO()
-    paper.resize((4 * paper.width, 4 * paper.height)).save(file, "PNG")
-    return file.getvalue()
-
-
 @pytest.mark.slow  # needs the group test-all
-@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning:starlette")
 @pytest.mark.parametrize("post", [post_to_fastapi, post_to_flask])
-def test_service_reads_a_picture_and_rejects_other_files(post):
-    status, answer = post(photo())
+def test_service_reads_a_picture_and_rejects_other_files(post, photo):
+    status, answer = post(photo)
     assert (status, answer["lines"]) == (200, ["407"])
     assert np.shape(answer["boxes"]) == (3, 4)
     status, answer = post(b"not a picture")
