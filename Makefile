@@ -4,11 +4,14 @@ NEWEST_PYTHON ?= $(or $(shell command -v python3.13),$(PYTHON))
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-slow fuzz test-all test-oldest lint docs dist bench scaling learning-curves
+.PHONY: demo demo-notice test test-slow fuzz test-all test-oldest lint docs dist bench scaling learning-curves
 .PHONY: compatibility novelty pictures pretrained probabilities reading recipes transfer published clean
 
-demo: $(VENV)/demo.stamp
+demo: demo-notice $(VENV)/demo.stamp
 	$(BIN)/python examples/plot_mnist_pipeline.py --output demo
+
+demo-notice:
+	@echo "This takes a few minutes. The first time, it downloads TensorFlow and other packages (2.6 GB on disk)."
 
 # One process per core, but at most four, since each imports TensorFlow.
 IN_PROCESSES := -n logical --maxprocesses 4 --dist worksteal

@@ -118,6 +118,7 @@ html_theme_options = {
         "**": ["page-toc", "edit-this-page"],
         "index": [],
         "from_notebook": [],
+        "from_mlpclassifier": [],
         "from_scikeras": [],
     },
     "show_prev_next": True,

@@ -1,4 +1,5 @@
 import os
+from io import BytesIO
 from unittest import mock
 
 # For the processes that pytest-xdist starts after this. scikit-learn's threads would otherwise wait actively
@@ -8,10 +9,11 @@ os.environ["OMP_WAIT_POLICY"] = "passive"
 import matplotlib
 import numpy as np
 import pytest
+from PIL import Image
 from sklearn.datasets import load_digits
 from sklearn.pipeline import make_pipeline
 
-from sk_mnist_cnn import ImagePreprocessor, load_mnist
+from sk_mnist_cnn import ImagePreprocessor, load_mnist, load_mnist_sample
 from tests.estimators import small_classifier
 
 matplotlib.use("agg")
@@ -48,6 +50,17 @@ def fitted_pipeline():
     """A pipeline fitted on raw pixels of the digits, never refitted."""
     X, y = load_digits(return_X_y=True)
     return make_pipeline(ImagePreprocessor(), small_classifier(epochs=8)).fit(X, y)
+
+
+@pytest.fixture(scope="session")
+def photo():
+    """A JPEG file of the number 407, as bytes."""
+    sample = load_mnist_sample()
+    images = [sample.x_test[np.flatnonzero(sample.y_test == label)[0]] for label in (4, 0, 7)]
+    paper = Image.fromarray(255 - np.pad(np.concatenate(images, axis=1), 20))
+    file = BytesIO()
+    paper.resize((4 * paper.width, 4 * paper.height)).save(file, "JPEG")
+    return file.getvalue()
 
 
 @pytest.fixture(scope="session")

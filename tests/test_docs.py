@@ -80,6 +80,21 @@ def test_links_of_page_exist(page):
         assert any(candidate.is_file() for candidate in candidates), reference
 
 
+def sections(page):
+    """Return the anchors of a page: its headings in lower case, without punctuation, joined by hyphens."""
+    headings = re.findall(r"^#+ (.+)$", paragraphs(page.read_text(encoding="utf-8")), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_to_sections_exist(page):
+    text = paragraphs(page.read_text(encoding="utf-8"))
+    for file, section in re.findall(r"\]\((?!https?:)([^)\s#]*)#([^)\s]+)\)", text):
+        target = (page.parent / file).resolve() if file else page
+        assert target.suffix == ".md", target
+        assert section in sections(target), (file, section)
+
+
 def test_every_page_is_linked():
     front = DOCS / "index"
     reached = {front} | {(page.parent / link).resolve() for page in PAGES for link in references(page)}

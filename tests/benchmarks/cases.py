@@ -85,7 +85,7 @@ def training(peers, scale, name, batch_size=128, filters=(32, 64)):
         f"Training, filters={filters}, batch_size={batch_size}",
         f"Images per second in the second epoch of a fit with {scale.training_images:,} images per epoch, "
         "without the time to build and trace the network. The last row computes the gradients of one batch "
-        "and does nothing else: it is the limit of training with TensorFlow on this processor.",
+        "and does nothing else: it shows how much of the time the gradients take.",
         "images/s",
         take_turns(each(libraries, partial(training_throughput, scale)), scale.training_rounds),
         higher_is_better=True,

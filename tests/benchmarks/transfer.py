@@ -151,7 +151,9 @@ def as_rst(results):
         for n in counts:
             values = accuracies.get((method, n))
             rows[-1].append("" if values is None else _summary(values))
-    table = rst_table("8x8 digits: test accuracy in %, mean and range over the draws", rows)
+    table = rst_table(
+        "8x8 digits through MNISTNormalizer: test accuracy in %, mean and range over the draws", rows
+    )
     comment = ".. This file is written by tests/benchmarks/transfer.py."
     return "\n\n".join([comment, measured_with(results["machine"]), table]) + "\n"
 
