@@ -40,6 +40,7 @@ class Tile:
 
     random: np.random.Generator
     height: float  # of typical digits, in pixels
+    uneven: bool = False  # each digit has a darkness of its own
     boxes: list = field(default_factory=list)
     kinds: list = field(default_factory=list)
     labels: list = field(default_factory=list)
@@ -95,7 +96,8 @@ class Composer:
     def compose(self, seed):
         """Return the tile of a seed: its picture, uint8, and the Tile."""
         random = np.random.default_rng(seed)
-        tile = Tile(random, float(np.exp(random.uniform(np.log(10), np.log(90)))))
+        height = float(np.exp(random.uniform(np.log(10), np.log(90))))
+        tile = Tile(random, height, uneven=random.random() < 0.12)
         pen = self._pen(random)
         layout = random.choice(
             ["lines", "table", "scattered", "single", "words", "clutter", "amount"],
@@ -181,6 +183,8 @@ class Composer:
         else:
             tile.ignored.append(box)
             tile.owner[here][shown] = -1
+        if tile.uneven:
+            part = part * tile.random.uniform(0.3, 1)
         np.maximum(tile.ink[here], part, out=tile.ink[here])
 
     def _mark(self, tile, kind, bottom, left, height, pen):

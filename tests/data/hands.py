@@ -3,6 +3,7 @@
 import numpy as np
 from scipy import ndimage
 
+from sk_mnist_cnn._pictures.detection import THRESHOLD, detect
 from sk_mnist_cnn._pictures.mnist_format import normalize_ink
 
 from .photograph import smooth
@@ -19,6 +20,34 @@ def draw_digits(composer, n, seed):
             images.append(normalize_ink(ink, 28, 20))
             labels.append(composer.labels[index])
     return np.stack(images), np.array(labels)
+
+
+def cut_digits(composer, seeds):
+    """Return the digits that the page network finds in the tiles of these seeds, and their labels."""
+    images, labels = [], []
+    for seed in seeds:
+        picture, tile = composer.compose(seed)
+        found = detect(picture / np.float32(255))
+        for i in np.flatnonzero(found.is_first & (found.kinds == 0) & (found.scores >= THRESHOLD)):
+            label = _label_at(tile, found.boxes[i] + np.tile(tile.area[0], 2))
+            if label is not None:
+                images.append(normalize_ink(1 - found.images[i] / 255, 28, 20))
+                labels.append(label)
+    return np.stack(images), np.array(labels)
+
+
+def _label_at(tile, box):
+    """Return the label of the digit whose box is nearly `box`, or None."""
+    best = None, 0.5
+    for other, kind, label in zip(tile.boxes, tile.kinds, tile.labels, strict=True):
+        low, high = np.maximum(box[:2], other[:2]), np.minimum(box[2:], other[2:])
+        common = np.prod(np.maximum(high - low, 0))
+        overlap = common / (
+            np.prod(box[2:] - box[:2]) + np.prod(np.subtract(other[2:], other[:2])) - common
+        )
+        if kind == 0 and overlap > best[1]:
+            best = label, overlap
+    return best[0]
 
 
 def _draw(composer, glyph, random):

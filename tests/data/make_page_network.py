@@ -12,11 +12,17 @@ from types import SimpleNamespace
 
 import keras
 import numpy as np
+from scipy import optimize, special
+
+from sk_mnist_cnn._pictures.detection import KINDS, detect
 
 from . import page_network
 from .compose import load_composer
 from .glyphs import install_fonts
 
+FILE = Path(__file__).parents[2] / "sk_mnist_cnn" / "data" / "page_network.onnx"
+ROUNDS = (20_000, 4, 4e-3), (20_000, 3, 2e-3)  # new tiles, epochs, and highest learning rate
+FIRST_VALIDATION, N_VALIDATION = 1_000_000, 300  # seeds of tiles with other fonts and other digits
 CHUNK = 500  # tiles in one file
 _ARRAYS = "pictures", "owner", "rules", "areas"
 _LISTS = {"boxes": "n", "kinds": "n", "ignored": "n_ignored"}  # and the number of entries of each tile
@@ -95,8 +101,8 @@ class Tiles(keras.utils.PyDataset):
         return picture, SimpleNamespace(area=area, **{name: arrays[name][i] for name in names})
 
 
-def train(files, folder, epochs, start=None, peak=4e-3):
-    """Return the network, trained on tiles in one cycle of the learning rate."""
+def train(files, folder, epochs, peak, start=None):
+    """Return the network, trained on tiles in one cycle of the learning rate from the weights `start` on."""
     keras.utils.set_random_seed(0)
     keras.mixed_precision.set_global_policy("mixed_bfloat16")
     network = page_network.build()
@@ -117,24 +123,76 @@ def train(files, folder, epochs, start=None, peak=4e-3):
         verbose=2,
         callbacks=[
             keras.callbacks.BackupAndRestore(str(folder / "backup")),
-            keras.callbacks.ModelCheckpoint(str(folder / "last.weights.h5"), save_weights_only=True),
             keras.callbacks.CSVLogger(str(folder / "log.csv"), append=True),
         ],
     )
     return network
 
 
+def calibrate(composer):
+    """Return the slope and the intercept of the logits of each kind, fitted to the tiles of a composer."""
+    found = [[] for _ in KINDS]  # pairs of a logit, and whether such a mark is there
+    for seed in range(FIRST_VALIDATION, FIRST_VALIDATION + N_VALIDATION):
+        picture, tile = composer.compose(seed)
+        for kind, logits, is_true in _compare(detect(picture / np.float32(255)), tile):
+            found[kind] += zip(logits, is_true, strict=True)
+    return [_fit_logistic(*np.transpose(pairs)) for pairs in found]
+
+
+def _compare(detections, tile):
+    """Yield for each kind the logits of its detections, and whether each is a mark of the tile."""
+    shift = np.tile(tile.area[0], 2)
+    boxes, ignored = (np.reshape(boxes, (-1, 4)) - shift for boxes in (tile.boxes, tile.ignored))
+    scores = np.clip(detections.scores, 1e-6, 1 - 1e-6)
+    for kind, name in enumerate(KINDS):
+        chosen = np.flatnonzero((detections.kinds == kind) & (detections.is_first | (kind > 0)))
+        common = _overlaps(detections.boxes[chosen], boxes[np.array(tile.kinds, int) == kind])
+        is_true = np.zeros(len(chosen), bool)
+        least = 0.1 if name in ("point", "comma", "dash") else 0.4
+        for row, overlap in enumerate(common):  # the most probable ones first; each mark is found once
+            if overlap.max(initial=0) > least:
+                is_true[row], common[:, overlap.argmax()] = True, 0
+        counts = is_true | (_overlaps(detections.boxes[chosen], ignored).max(axis=1, initial=0) < 0.3)
+        yield kind, special.logit(scores[chosen][counts]), is_true[counts]
+
+
+def _overlaps(boxes, others):
+    """Return the intersection over union of each box with each of the others."""
+    low, high = (np.maximum(boxes[:, None, :2], others[:, :2]), np.minimum(boxes[:, None, 2:], others[:, 2:]))
+    common = np.maximum(high - low, 0).prod(axis=2)
+    areas, other_areas = ((b[:, 2:] - b[:, :2]).prod(axis=1) for b in (boxes, others))
+    return common / (areas[:, None] + other_areas - common)
+
+
+def _fit_logistic(logits, is_true):
+    sign = 2 * is_true - 1
+    return optimize.minimize(
+        lambda line: np.mean(np.logaddexp(0, -sign * (line[0] * logits + line[1]))), [1, 0]
+    ).x
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path, help="for fonts, tiles and weights, to continue from")
-    parser.add_argument("--tiles", type=int, default=20_000)
-    parser.add_argument("--epochs", type=int, default=4)
-    options = parser.parse_args()
-    options.folder.mkdir(parents=True, exist_ok=True)
-    install_fonts(options.folder)
-    composer = load_composer(options.folder, os.environ["SK_MNIST_CNN_DATA"])
-    files = compose_tiles(options.folder, composer, options.tiles)
-    train(files, options.folder, options.epochs)
+    folder = parser.parse_args().folder
+    folder.mkdir(parents=True, exist_ok=True)
+    install_fonts(folder)
+    mnist = os.environ["SK_MNIST_CNN_DATA"]
+    composer = load_composer(folder, mnist)
+    first_seed, weights = 0, None
+    for number, (n_tiles, epochs, peak) in enumerate(ROUNDS, 1):
+        here = folder / f"round_{number}"
+        here.mkdir(exist_ok=True)
+        if not (here / "final.weights.h5").exists():
+            files = compose_tiles(here, composer, n_tiles, first_seed)
+            train(files, here, epochs, peak, weights).save_weights(here / "final.weights.h5")
+        first_seed, weights = first_seed + n_tiles, here / "final.weights.h5"
+    network = page_network.build()
+    network.load_weights(weights)
+    FILE.write_bytes(page_network.to_onnx(network))  # `detect` finds with it
+    calibration = calibrate(load_composer(folder, mnist, validation=True))
+    FILE.write_bytes(page_network.to_onnx(network, calibration))
+    print(f"{FILE.name}: {FILE.stat().st_size:,} bytes")
 
 
 if __name__ == "__main__":

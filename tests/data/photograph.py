@@ -19,6 +19,8 @@ def photograph(tile):
     if random.random() < 0.5:
         grain = smooth(random, (SIDE, SIDE), np.exp(random.uniform(np.log(1), np.log(60))))
         paper *= 1 + random.uniform(0, 0.1) * grain
+    if random.random() < 0.12:
+        paper *= _scratches(random)
     contrast = random.uniform(0.12, 1) if random.random() < 0.6 else random.uniform(0.5, 1)
     ink = tile.ink
     if random.random() < 0.35:  # pencil, dry pens
@@ -134,6 +136,19 @@ def _pattern(random):
             (wave > random.uniform(-0.3, 0.7)) if random.random() < 0.6 else 0.5 * wave
         )
     return pattern
+
+
+def _scratches(random):
+    """Return how bright paper with scratches, fibers or creases is, which are mostly brighter than the paper."""
+    image = Image.new("L", (SIDE, SIDE))
+    draw = ImageDraw.Draw(image)
+    middle, spread = random.uniform(0, SIDE, 2), random.uniform(20, 200)
+    length = np.exp(random.uniform(np.log(2), np.log(60)))
+    for start in random.normal(middle, spread, (random.integers(5, 200), 2)):
+        end = start + random.normal(0, length, 2)
+        draw.line([*start, *end], fill=int(random.integers(60, 256)), width=int(random.integers(1, 4)))
+    marks = ndimage.gaussian_filter(np.asarray(image, np.float32) / 255, random.uniform(0.3, 1.5))
+    return 1 + marks * random.uniform(0.05, 0.5) * random.choice([1, -0.6], p=[0.7, 0.3])
 
 
 def _enlarged(picture, factor):
