@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .PHONY: demo demo-notice test test-slow fuzz test-all test-oldest lint docs dist bench scaling learning-curves
-.PHONY: compatibility novelty pictures pretrained probabilities reading recipes transfer published clean
+.PHONY: compatibility novelty page-network pictures pretrained probabilities reading recipes transfer published clean
 
 demo: demo-notice $(VENV)/demo.stamp
 	$(BIN)/python examples/plot_mnist_pipeline.py --output demo
@@ -61,8 +61,14 @@ dist: $(VENV)/release.stamp
 pictures: $(VENV)/test-all.stamp
 	$(BIN)/python -m tests.pictures
 
-pretrained: $(VENV)/test.stamp
-	$(BIN)/python -m tests.data.make_pretrained
+# FOLDER is for fonts, which npm downloads, and for what an interrupted run continues from.
+page-network: FOLDER ?= build/page_network
+page-network: $(VENV)/train.stamp
+	$(BIN)/python -m tests.data.make_page_network $(FOLDER)
+
+pretrained: FOLDER ?= build/pretrained
+pretrained: $(VENV)/train.stamp
+	$(BIN)/python -m tests.data.make_pretrained $(FOLDER)
 
 bench: $(VENV)/bench.stamp
 	$(BIN)/python -m tests.benchmarks
@@ -113,5 +119,6 @@ $(BIN)/python:
 
 clean:
 	rm -rf .venv .venv-oldest .venv-newest demo dist build docs/_build docs/gallery docs/api/generated
+	rm -f docs/sg_execution_times.rst
 	rm -rf .pytest_cache .ruff_cache .mypy_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -19,7 +19,8 @@ from tests.estimators import small_classifier
 matplotlib.use("agg")
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
-# Scripts that need what is not in the dependency group `test`: a browser, PyTorch, and MAPIE.
+# Scripts that need what is not in the dependency group `test`: scikit-image, a browser, PyTorch, and MAPIE.
+collect_ignore_glob = ["data/*.py"]
 collect_ignore = ["pictures.py", "benchmarks/estimator_checks.py", "benchmarks/probabilities.py"]
 
 

@@ -7,14 +7,11 @@ import sys
 import zlib
 from pathlib import Path
 
-import joblib
 import numpy as np
 import pytest
 import sklearn.base
 from numpy.testing import assert_array_equal
-from sklearn.base import clone
 from sklearn.datasets import load_digits
-from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import make_pipeline
 
 from sk_mnist_cnn import (
@@ -27,9 +24,6 @@ from sk_mnist_cnn import (
     load_pretrained,
     pretrained,
 )
-from sk_mnist_cnn.pretrained import read_shipped
-from tests.data.make_pretrained import PIECE_PARAMS, measure
-from tests.data.pieces import NO_DIGIT, draw_clutter, label_pieces, turn_and_cut, write_and_cut
 
 DATA = Path(pretrained.__file__).parent / "data"
 PAGE = Path(__file__).parents[1] / "docs" / "guide" / "pretrained.md"
@@ -62,6 +56,8 @@ def test_recognizes_digits_of_other_people(model):
 
 @pytest.mark.slow
 def test_documentation_has_the_numbers_of_the_complete_data(model, mnist):
+    from tests.data.make_pretrained import measure
+
     measured = measure(model, mnist)
     text = PAGE.read_text(encoding="utf-8")
     table = re.findall(r"^\| .* \| (\d+\.\d+%) \| (\d\.\d+) \| (\d\.\d+) \|$", text, re.MULTILINE)
@@ -75,18 +71,6 @@ def test_file_is_small_and_made_with_the_best_recipe(model):
     assert (DATA / "mnist.skops").stat().st_size <= 1_000_000
     assert repr(model[-1]) == repr(CNNDigitClassifier.from_recipe("best", random_state=0))
     assert_array_equal(model.classes_, np.arange(10))
-
-
-def test_classifier_of_pieces_recognizes_those_that_are_one_digit(sample):
-    classifier = read_shipped("mnist_pieces.skops")
-    assert repr(clone(classifier).set_params(**PIECE_PARAMS)) == repr(classifier)
-    with joblib.parallel_config("threading"):
-        written, turned = (f(sample.x_test[:100], sample.y_test[:100]) for f in (write_and_cut, turn_and_cut))
-        X, y, sample_weight = label_pieces(written, turned, draw_clutter(20))
-    X, y = X[sample_weight >= 1], y[sample_weight >= 1]
-    probability = classifier.predict_proba(X)
-    assert roc_auc_score(y != NO_DIGIT, 1 - probability[:, NO_DIGIT]) > 0.97
-    assert np.mean(probability[:, :10].argmax(axis=1)[y != NO_DIGIT] == y[y != NO_DIGIT]) > 0.97
 
 
 def test_detector_is_small_and_has_the_default_parameters(detector):
