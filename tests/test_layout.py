@@ -26,7 +26,6 @@ LAYERS = (
         "plotting",
         "reading",
         "_recognition",
-        "_pieces",
         "reporting",
         "_report",
         "exporting",
@@ -34,11 +33,11 @@ LAYERS = (
         "_skops",
         "pretrained",
     ),
-    ("_attribution", "_fitted", "_segmentation"),
+    ("_attribution", "_fitted"),
     ("classifier", "preprocessing", "normalization", "novelty", "network", "datasets"),
-    ("_training.preparation",),
+    ("_training.preparation", "_pictures"),
     ENGINES,
-    ("_training.checkpoint", "_pictures"),
+    ("_training.checkpoint",),
     ("_architecture", "_training", "_images"),
     (
         "_base",
@@ -210,28 +209,6 @@ def test_importing_the_package_and_predicting_do_not_import_slow_packages():
     subprocess.run([sys.executable, "-c", IMPORTS], cwd=ROOT, check=True)
 
 
-def test_finds_all_kinds_of_imports():
-    source = """
-import a, b.c as d
-from . import e
-from ..f import g, h
-if TYPE_CHECKING:
-    import i
-class C:
-    def method(self):
-        from .j import k
-"""
-    assert list(find_imports(ast.parse(source), "top.sub")) == [
-        (2, "a", False, False),
-        (2, "b.c", False, False),
-        (3, "top.sub.e", False, False),
-        (4, "top.f.g", False, False),
-        (4, "top.f.h", False, False),
-        (6, "i", False, True),
-        (9, "top.sub.j.k", True, False),
-    ]
-
-
 def code_lines(source):
     """Return the numbers of the lines of code: no docstrings, comments, types of attributes, blank lines."""
     spacing = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT}
@@ -249,30 +226,7 @@ def code_lines(source):
     return lines
 
 
-def test_code_lines_exclude_docstrings_comments_types_and_blank_lines():
-    source = """'''Module.'''
-
-x = [  # comment
-    1,
-]
-
-def f():
-    '''Return
-    1.
-    '''
-    return 1
-
-class C:
-    n: int
-    m: int = 1
-"""
-    assert code_lines(source) == {3, 4, 5, 7, 11, 13, 15}
-
-
-@pytest.mark.parametrize("module", [module for module in MODULES if module != "classifier"])
-def test_module_has_at_most_300_lines(module):
-    assert len(MODULES[module].read_text(encoding="utf-8").splitlines()) <= 300
-
-
-def test_classifier_has_less_than_300_lines_of_code():
-    assert len(code_lines(MODULES["classifier"].read_text(encoding="utf-8"))) < 300
+@pytest.mark.parametrize("module", MODULES)
+def test_module_is_short(module):
+    n_lines = len(code_lines(MODULES[module].read_text(encoding="utf-8")))
+    assert n_lines <= (300 if module == "classifier" else 250), f"{module} has {n_lines} lines of code"
