@@ -15,7 +15,6 @@ import matplotlib
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 from scipy.stats import entropy
-from sk_mnist_cnn.draw._strokes import draw
 from sklearn.covariance import ledoit_wolf
 from sklearn.datasets import load_digits
 from sklearn.metrics import roc_auc_score
@@ -119,7 +118,7 @@ def not_digits(images, labels, fonts, n, seed):
     order = rng.permutation(len(images))
     images, labels = images[order], labels[order]
     convert = MNISTNormalizer(invert=False).transform
-    scribbles = MNISTNormalizer(invert=True).transform([draw([np.array(scribble(rng)[0])]) for _ in range(n)])
+    scribbles = MNISTNormalizer(invert=True).transform([draw(scribble(rng)[0]) for _ in range(n)])
     halves = [np.pad(half(image, i), 4) for i, image in enumerate(images[:n])]
     pairs = np.concatenate([images[:n, :, 2:-2], images[n : 2 * n, :, 2:-2]], axis=2)
     kinds = {
@@ -135,6 +134,18 @@ def not_digits(images, labels, fonts, n, seed):
     if find_spec("animal_mnist"):
         kinds["animals"] = animals(n, rng)
     return kinds
+
+
+def draw(stroke):
+    """Return a picture of a stroke, dark on white, with a pen as wide as that of MNIST's digits."""
+    pen = 30
+    picture = Image.new("L", (200 + 3 * pen, 200 + 3 * pen), 255)
+    painter = ImageDraw.Draw(picture)
+    path = [(1.5 * pen + 200 * x, 1.5 * pen + 200 * y) for x, y in stroke]
+    painter.line(path, fill=0, width=pen, joint="curve")
+    for x, y in (path[0], path[-1]):
+        painter.ellipse((x - pen / 2, y - pen / 2, x + pen / 2, y + pen / 2), fill=0)
+    return picture
 
 
 def characters(alphabet, fonts, n, rng):
