@@ -167,11 +167,11 @@ def load_model(path: str | os.PathLike[str], *, trusted: Sequence[str | type] | 
     array([8, 6, 0])
     """
     names = _names_of(trusted)
-    path = as_source(path)
-    data = path.read_bytes()
+    source = as_source(path)
+    data = source.read_bytes()
     intact = partial(
         as_value_error,
-        f"path must be an intact file saved by save_model, got {str(path)!r}",
+        f"path must be an intact file saved by save_model, got {str(source)!r}",
         "Use another copy, or save the model again.",
     )
     with intact():

@@ -33,7 +33,8 @@ def load_pretrained(name: str = "mnist") -> "Pipeline | ImageNoveltyDetector":
     """Load a fitted pipeline that recognizes handwritten digits, or a detector of images that are not digits.
 
     Both were fitted on the 60,000 training images of MNIST, the classifier also on about as many composed
-    digits. Loading them and predicting with them imports neither TensorFlow nor skops. Read more in the :ref:`User Guide <guide-pretrained>`.
+    digits. Loading them and predicting with them imports neither TensorFlow nor skops. Read more in the
+    :ref:`User Guide <guide-pretrained>`.
 
     Parameters
     ----------

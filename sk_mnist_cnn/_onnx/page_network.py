@@ -11,9 +11,9 @@ _FILE = resources.files("sk_mnist_cnn") / "data" / "page_network.onnx"
 
 
 def predict(picture):
-    """Return the maps of centers and of ink, of shape (channels, h, w), which `_pictures.detection` describes.
+    """Return the maps of centers and of ink, of shape (channels, h, w).
 
-    The picture is of shape (h, w), float32, with multiples of 16.
+    The picture is of shape (h, w), float32, with multiples of 16. `_pictures.detection` describes the maps.
     """
     centers, ink = _load(os.getpid()).run(None, {"picture": picture[None, None]})
     return centers[0], ink[0]
