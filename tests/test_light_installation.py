@@ -69,7 +69,7 @@ NEEDS_MATPLOTLIB = [
     "FilterDisplay.from_estimator(model)",
     "MisclassifiedDisplay.from_estimator(model, X, y)",
     "ReadingDisplay.from_estimator(model, page)",
-    "SaliencyDisplay.from_estimator(model, X[:1], y[:1], method='occlusion')",
+    "SaliencyDisplay.from_estimator(model, X[:1], y[:1])",
     "TrainingHistoryDisplay.from_estimator(model)",
 ]
 # With their types: notebooks show the text if HTML is None.

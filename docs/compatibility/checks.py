@@ -181,8 +181,14 @@ SECTIONS = {
             ),
             (
                 "Optuna",
-                "A study over parameters of the classifier. OptunaSearchCV, also with pruning.",
-                ["optuna_search", "optuna_search_cv", "optuna_search_cv_prunes"],
+                "A study over parameters of the classifier, also with pruning. OptunaSearchCV, also with pruning.",
+                [
+                    "optuna_search",
+                    "optuna_search_cv",
+                    "optuna_search_cv_prunes",
+                    "optuna_prunes_a_fit",
+                    "optuna_prunes_a_cross_validation",
+                ],
             ),
             (
                 "MAPIE",
