@@ -37,7 +37,7 @@ def arrange(boxes, marks, rules=None, scale=1.0):
     if len(gaps):
         is_end[beside] = gaps > np.clip(2 * np.percentile(gaps, 25), *_GAPS)
     if rules is not None:
-        is_end[beside] |= [_is_ruled(rules, boxes[i : i + 2] * scale) for i in beside]
+        is_end[beside] |= np.array([_is_ruled(rules, boxes[i : i + 2] * scale) for i in beside], bool)
     return Layout(order, line, np.cumsum(is_end) - is_end)
 
 
