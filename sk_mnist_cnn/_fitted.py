@@ -6,7 +6,6 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import scipy.sparse as sp
-from sklearn.metrics import adjusted_mutual_info_score
 from sklearn.pipeline import Pipeline
 from sklearn.utils import check_array, column_or_1d
 from sklearn.utils.validation import check_is_fitted
@@ -204,6 +203,8 @@ def _maximum(reader):
             return step.max_value_
     if isinstance(reader.steps[0], CNNDigitClassifier):
         return 1
+    from sklearn.metrics import adjusted_mutual_info_score  # slow to import
+
     scales = {8: (16, 255, 1)}.get(reader.normalizer.size, (255, 1))  # 16 in scikit-learn's digits of 8x8
     sample = load_mnist_sample()
     images, digits = list(255 - sample.x_test[:_N_KNOWN]), sample.y_test[:_N_KNOWN]
