@@ -188,13 +188,6 @@ def test_boolean_labels(raw, path):
     assert probabilities.shape == (len(raw), 2)
 
 
-def test_raises_for_labels_that_onnx_does_not_have(raw, path):
-    days = labels_of(values=np.array(["2024-01-01", "2024-01-02"], "datetime64[ns]"))
-    model = make_pipeline(ImagePreprocessor(), quick_classifier()).fit(raw, days)
-    with pytest.raises(ValueError, match=r"labels that are numbers, .* got labels of dtype datetime64"):
-        export_onnx(model, path)
-
-
 @pytest.mark.parametrize("dtype", ["float64", "mixed_float16"])
 def test_other_dtypes_are_computed_in_float32(dtype, raw, path):
     model = make_pipeline(ImagePreprocessor(), quick_classifier(dtype=dtype)).fit(raw, labels_of())

@@ -45,11 +45,6 @@ def _labels(classes):
     """Return the labels in a dtype that ONNX supports."""
     labels = np.array(classes.tolist()) if classes.dtype == object else classes
     kind = labels.dtype.kind
-    if kind not in "biufU":
-        raise ValueError(
-            "estimator must have been fitted on labels that are numbers, booleans or strings, got labels "
-            f"of dtype {classes.dtype}. Fit it on labels of one of these."
-        )
     if kind in "iu" and labels.max() < 2**63:
         return labels.astype(np.int64)
     return labels.astype(object) if kind == "U" else labels
