@@ -443,7 +443,7 @@ def with_attributes(model, **changes):
     [
         ({"dense_units": (10**9, 16)}, "the weights must have the shapes"),
         ({"dense_units": (32, 16, 16)}, "the weights must have the shapes"),
-        ({"dense_units": (32.0, 16)}, "dense_units must hold"),
+        ({"dense_units": (32.0, 16)}, "dense_units must be a sequence of integers"),
         ({"dense_units": [32, 16]}, "impossible network"),
         ({"n_classes": 9}, "the weights must have the shapes"),
         ({"n_classes": 1}, "n_classes"),

@@ -124,7 +124,7 @@ def test_statements_about_the_drawing_page():
     page = " ".join((DOCS / "guide/drawing.md").read_text(encoding="utf-8").split())
     assert f"There are {measure.N // 2} numbers of each kind" in page
     assert f"{_recognizer._N_KNOWN} of the shipped training digits" in page
-    assert f"a probability of at least {_recognizer._LEARNED}" in page
+    assert f"a probability of at least {_recognizer._SURE}" in page
     assert f"Up to {_recognizer._MAX_UNDO} corrections can be undone" in page
     assert f"It stops after {_recognizer._N_ROUNDS} calls" in page
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 SCRIPT = """
     import tempfile
+    import tensorflow  # which needs one, while it is imported
     from sklearn.datasets import load_digits
     from tests.estimators import small_classifier
 
