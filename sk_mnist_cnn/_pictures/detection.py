@@ -27,7 +27,7 @@ _NOISE = 8  # gray levels, so that the noise of blank paper is not enlarged
 THRESHOLD = 0.5  # score from which a digit is accepted
 _LARGEST = 1800  # height or width at the largest scale, in pixels
 _LOWEST = 0.1  # score of marks that are returned
-_HEIGHTS = 9, 100  # of digits that the network finds at one scale, in pixels
+_HEIGHTS = 9, 45, 100  # of digits at one scale, in pixels: the lowest, the preferred and the highest ones
 _OVERLAP = 0.35  # intersection over union of two boxes of one mark
 _INSIDE = 0.65  # share of a box that is inside of another one, for a part of a digit
 _INK = 0.35  # probability of ink in the image of a digit
@@ -71,8 +71,8 @@ def detect(gray):
     )
     at = np.repeat(np.arange(len(levels)), at)
     heights = (boxes[:, 2] - boxes[:, 0]) * np.array([level.scale for level in levels])[at]
-    # Of two scales, the one is preferred at which a digit is closer to the middle of the heights.
-    octaves = np.abs(np.log2(heights**2 / np.prod(_HEIGHTS))) / 2
+    # Of two scales, the one is preferred at which a digit is closer to the preferred height.
+    octaves = np.abs(np.log2(heights / _HEIGHTS[1]))
     order = np.argsort(-scores / np.where(kinds == 0, 1 + octaves / 4, 1), kind="stable")
     order, is_first = _drop_duplicates(order, boxes, kinds)
     boxes, scores, kinds, at = boxes[order], scores[order], kinds[order], at[order]
@@ -111,7 +111,7 @@ def _look_at_all_scales(gray):
             for maps, step in ((centers, CENTER_STRIDE), (ink, INK_STRIDE))
         )
         levels.append(_Level(scale, scaled, centers, ink))
-        if max(size) < _HEIGHTS[1]:
+        if max(size) < _HEIGHTS[2]:
             return levels
         scale /= 2
 
@@ -124,7 +124,7 @@ def _find_peaks(level):
     height, width, down, right = sizes[:, rows, columns]
     half = np.exp(np.clip([height, width], -4, 3)).T * SIZE_UNIT / 2
     middles = (np.stack([rows + down, columns + right], axis=1) + 0.5) * CENTER_STRIDE
-    low, high = _HEIGHTS
+    low, _, high = _HEIGHTS
     kept = (kinds > 0) | ((2 * half[:, 0] > low) & (2 * half[:, 0] < high))
     kept &= (middles >= 0).all(axis=1) & (middles < level.gray.shape).all(axis=1)
     boxes = np.concatenate([middles - half, middles + half], axis=1)[kept] / level.scale

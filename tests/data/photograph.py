@@ -19,7 +19,7 @@ def photograph(tile):
     if random.random() < 0.5:
         grain = smooth(random, (SIDE, SIDE), np.exp(random.uniform(np.log(1), np.log(60))))
         paper *= 1 + random.uniform(0, 0.1) * grain
-    if random.random() < 0.12:
+    if random.random() < 0.2:
         paper *= _scratches(random)
     contrast = random.uniform(0.12, 1) if random.random() < 0.6 else random.uniform(0.5, 1)
     ink = tile.ink
