@@ -1,20 +1,25 @@
-"""Base classes of the estimators, copies of their state, and fits that store all attributes or none."""
+"""Base classes of the estimators, fits that store all attributes or none, their observers and warnings."""
 
 import contextlib
 import inspect
+import os
 import pickle
+import sys
 import threading
+import warnings
 from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, metadata, version
 from math import prod
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import joblib
+import sklearn
 from sklearn.base import BaseEstimator, TransformerMixin
 
-from ._sklearn_callbacks import CallbackSupportMixin
-
 _MISSING = object()
+_SKIPPED = tuple(str(Path(path).parent) + os.sep for path in (__file__, sklearn.__file__, joblib.__file__))
+
 _Method = TypeVar("_Method", bound=Callable[..., Any])
 
 
@@ -81,6 +86,28 @@ def with_flat_features(estimator, image_shape):
     return view
 
 
+def warn(message, category=UserWarning):
+    """Issue a warning that points at the first line outside this package, scikit-learn and joblib.
+
+    By default, Python shows a text once per line, but forgets which it has shown when a filter is set, as
+    scikit-learn does in each fit of a search. Here it is remembered for as long as the filters are equal.
+    """
+    frame = sys._getframe(1)
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_SKIPPED):
+        frame = frame.f_back
+    shown = frame.f_globals.setdefault("__warningregistry__", {})
+    filters = [rule for rule in warnings.filters if issubclass(category, rule[2])]
+    # scikit-learn compiles patterns anew
+    key = message, category, frame.f_lineno, str([[getattr(r, "pattern", r) for r in f] for f in filters])
+    if key in shown:
+        return
+    registry = {}
+    module = frame.f_globals.get("__name__", "<unknown>")
+    warnings.warn_explicit(message, category, frame.f_code.co_filename, frame.f_lineno, module, registry)
+    if (message, category, frame.f_lineno) in registry:  # the filter shows it once
+        shown[key] = True
+
+
 _checking = threading.local()
 
 
@@ -100,6 +127,65 @@ def check_picklable(callbacks):
         ) from error
     finally:
         _checking.in_progress = False
+
+
+def _callback_support():
+    try:
+        from sklearn.callback import CallbackSupportMixin
+    except ImportError:  # scikit-learn < 1.9
+        return type("NoCallbackSupport", (), {})
+    return CallbackSupportMixin
+
+
+if TYPE_CHECKING:
+    from sklearn.callback import CallbackSupportMixin
+else:
+    CallbackSupportMixin = _callback_support()
+
+
+@contextlib.contextmanager
+def observed_fit(estimator, X, y, sample_weight=None, run=None):
+    """Call scikit-learn's callbacks at the beginning and the end of a fit.
+
+    Yields the observer that calls the callbacks for each epoch of a TrainingRun, or None if there are no
+    callbacks.
+    """
+    has_callbacks = hasattr(estimator, "_skl_callbacks")
+    observer = FitObserver(estimator, X, y, sample_weight, run) if has_callbacks else None
+    yield observer
+    if observer:
+        observer.end()
+
+
+class FitObserver:
+    """Calls scikit-learn's callbacks at the beginning and the end of a fit and of each epoch."""
+
+    def __init__(self, estimator, X, y, sample_weight, run):
+        self._estimator, self._run = estimator, run
+        metadata = None if sample_weight is None else {"sample_weight": sample_weight}
+        self._arguments = {"estimator": estimator, "X": X, "y": y, "metadata": metadata}
+        self._fit = estimator._init_callback_context(max_subtasks=run.config.epochs if run else 0)
+        self._fit.call_on_fit_task_begin(**self._arguments)
+        self._epoch = None
+
+    def begin_epoch(self):
+        """Call `on_fit_task_begin` for an epoch."""
+        self._epoch = self._fit.subcontext(task_name="epoch")
+        self._epoch.call_on_fit_task_begin(**self._arguments)
+
+    def end_epoch(self, current_state):
+        """Call `on_fit_task_end` for an epoch, and return whether a callback asks to stop.
+
+        `current_state` is a function that returns the TrainingState after this epoch.
+        """
+        return self._epoch.call_on_fit_task_end(
+            **self._arguments,
+            reconstruction_attributes=lambda: self._estimator._attributes_after(self._run, current_state()),
+        )
+
+    def end(self):
+        """Call `on_fit_task_end` for the fit."""
+        self._fit.call_on_fit_task_end(**self._arguments, reconstruction_attributes={})
 
 
 class ImageEstimator(CallbackSupportMixin, BaseEstimator):

@@ -13,8 +13,7 @@ import numpy as np
 from scipy import sparse
 from sklearn.utils.validation import check_array, validate_data
 
-from ._base import with_flat_features
-from ._warnings import warn
+from ._base import warn, with_flat_features
 
 # The value of y with which `validate_data` validates X alone.
 NO_LABELS = "no_validation"

@@ -4,12 +4,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ._base import warn
 from ._pictures.detection import KINDS, THRESHOLD, detect
 from ._pictures.layout import arrange, attach
 from ._pictures.mnist_format import find_ink, normalize_ink, shows_several_marks
 from ._pictures.numbers import Lattice, overlaps
 from ._pictures.reading import MAX_SIDE, reduce_gray
-from ._warnings import warn
 
 _SURE = 0.9  # mean confidence of digits, from which a page is upright
 _N_DIGITS = 4, 30  # that are needed to turn a page, and that are read to decide

@@ -16,11 +16,10 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from ._architecture import DTYPES, ActivationName, Architecture, DtypeName, Integers, WindowSizes
-from ._base import ImageEstimator, check_picklable, keep_types, snapshot, working_copy
+from ._base import ImageEstimator, check_picklable, keep_types, observed_fit, snapshot, working_copy
 from ._images import validate_images, warn_of_raw_pixels
 from ._process import refuse_fork
 from ._recipes import RECIPES, RecipeName
-from ._sklearn_callbacks import observed_fit
 from ._training.checkpoint import open_checkpoint
 from ._training.config import (
     AUGMENTATIONS,

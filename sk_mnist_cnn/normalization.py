@@ -12,12 +12,10 @@ from sklearn.base import _fit_context
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import validate_data
 
-from ._base import ImageTransformer, commit_on_success, keep_types, snapshot
+from ._base import ImageTransformer, commit_on_success, keep_types, observed_fit, snapshot, warn
 from ._images import check_dense, single_image_error, square_or_row
 from ._pictures.mnist_format import find_ink, normalize_ink, shows_several_marks
 from ._pictures.reading import describe, is_picture, read_gray
-from ._sklearn_callbacks import observed_fit
-from ._warnings import warn
 
 __all__ = ["MNISTNormalizer"]
 

@@ -6,20 +6,20 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import linalg
+from scipy import linalg, ndimage
 from sklearn.base import OutlierMixin, _fit_context
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, column_or_1d
 
-from ._base import ImageEstimator, commit_on_success, keep_types, snapshot
+from ._base import ImageEstimator, commit_on_success, keep_types, observed_fit, snapshot
 from ._images import validate_images
-from ._pictures.edges import describe_edges
-from ._sklearn_callbacks import observed_fit
 from ._training.targets import as_labels
 
 __all__ = ["ImageNoveltyDetector"]
 
+_CELLS = 14  # height and width of a map of edges, approximately
+_CHUNK = 2000  # images that are described at a time, which limits the memory
 _IMAGES_PER_COMPONENT = 20  # with which a covariance is certain enough
 _LEVELS = 127  # by which coordinates in [-1, 1] are multiplied to store them as int8
 
@@ -360,3 +360,44 @@ def distance_to_neighbor(points, compressed):
     n_neighbors = min(2, len(compressed))  # one if all training images are equal
     neighbors = NearestNeighbors(n_neighbors=n_neighbors, algorithm="brute").fit(compressed / _LEVELS)
     return neighbors.kneighbors(points)[0][:, -1]
+
+
+def describe_edges(images):
+    """Return blurred maps of the edges in four directions, for each image.
+
+    Blurring makes the description insensitive to small shifts, and the directions make it sensitive to shape.
+
+    Parameters
+    ----------
+    images : ndarray of shape (n, h, w, c)
+        Finite pixels of any scale.
+
+    Returns
+    -------
+    features : ndarray of shape (n, n_features), float64
+        Rows of length 1, or 0 for images without edges.
+    """
+    chunks = [_describe(images[start : start + _CHUNK]) for start in range(0, len(images), _CHUNK)]
+    return np.concatenate(chunks)
+
+
+def _describe(images):
+    step = max(1, round(max(images.shape[1:3]) / _CELLS))
+    rows, columns = (_blur(side, 0.35 * step) for side in images.shape[1:3])
+    gray = rows @ images.mean(axis=-1, dtype=np.float64) @ columns.T
+    down, right = np.gradient(gray, axis=(1, 2))
+    strength = np.hypot(down, right)
+    # The cosine and the sine of twice the angle, which are equal on both sides of a stroke.
+    straight = np.divide(right**2 - down**2, strength, out=np.zeros_like(gray), where=strength > 0)
+    diagonal = np.divide(2 * down * right, strength, out=np.zeros_like(gray), where=strength > 0)
+    maps = np.maximum(np.stack([straight, diagonal, -straight, -diagonal], axis=1), 0)
+    rows, columns = (_blur(side, 0.75 * step)[1:-1:step] for side in gray.shape[1:])
+    features = (rows @ maps @ columns.T).reshape(len(images), -1)
+    length = np.linalg.norm(features, axis=1, keepdims=True)
+    return np.divide(features, length, out=np.zeros_like(features), where=length > 0)
+
+
+def _blur(side, sigma):
+    """Return the matrix that blurs `side` pixels, and repeats the outer ones for the gradient."""
+    matrix = ndimage.gaussian_filter1d(np.eye(side), sigma, axis=0, mode="nearest")
+    return np.pad(matrix, [(1, 1), (0, 0)], mode="edge")

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils.metadata_routing import MetadataRequest
 
-from ._base import installed_versions
+from ._base import installed_versions, warn
 from ._files import (
     as_destination,
     as_source,
@@ -32,7 +32,6 @@ from ._files import (
 from ._fitted import Estimator
 from ._skops.checks import check_parameters, checked, walk
 from ._skops.reader import TRUSTED_TYPES, check_schema, is_plain, read_plain
-from ._warnings import warn
 
 __all__ = ["TRUSTED_TYPES", "load_model", "save_model"]
 

@@ -11,7 +11,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from ._base import ImageTransformer, commit_on_success, keep_types, snapshot, with_flat_features
+from ._base import ImageTransformer, commit_on_success, keep_types, observed_fit, snapshot, with_flat_features
 from ._images import (
     check_scale,
     resolve_max_value,
@@ -21,7 +21,6 @@ from ._images import (
     validate_images,
     validate_transformed,
 )
-from ._sklearn_callbacks import observed_fit
 
 __all__ = ["ImagePreprocessor"]
 

@@ -16,7 +16,7 @@ import pytest
 from numpy.testing import assert_array_equal
 from sklearn.utils import Bunch
 
-from sk_mnist_cnn import _mnist_files, datasets
+from sk_mnist_cnn import datasets
 from sk_mnist_cnn.datasets import load_mnist, load_mnist_sample
 
 PACKAGE = Path(datasets.__file__).parent
@@ -52,7 +52,7 @@ def full(full_path):
 @pytest.fixture
 def sample_for_mnist(monkeypatch, sample):
     """Have `load_mnist` accept the sample instead of MNIST, and return the arrays of its file."""
-    monkeypatch.setattr(datasets, "MNIST", _mnist_files.SAMPLE)
+    monkeypatch.setattr(datasets, "MNIST", datasets.SAMPLE)
     return {name: as_stored(sample, name) for name in NAMES}
 
 
@@ -422,8 +422,7 @@ def test_files_that_cannot_be_opened_raise_os_error(tmp_path, monkeypatch):
 def test_too_little_memory_is_not_a_damaged_file(tmp_path, monkeypatch):
     path = tmp_path / "mnist.npz"
     path.write_bytes(SHIPPED.read_bytes())
-    for module in (datasets, _mnist_files):
-        monkeypatch.setattr(module, "read_npz", Mock(side_effect=MemoryError))
+    monkeypatch.setattr(datasets, "read_npz", Mock(side_effect=MemoryError))
     with pytest.raises(MemoryError):
         load_mnist(path)
     with pytest.raises(MemoryError):
@@ -431,7 +430,7 @@ def test_too_little_memory_is_not_a_damaged_file(tmp_path, monkeypatch):
 
 
 def test_raises_for_a_damaged_sample(monkeypatch):
-    damaged = _mnist_files.SAMPLE | {"y_test": ((2000,), "0" * 64)}
+    damaged = datasets.SAMPLE | {"y_test": ((2000,), "0" * 64)}
     monkeypatch.setattr(datasets, "SAMPLE", damaged)
     with pytest.raises(ValueError, match=r"sample .* must be intact: y_test .*Install the package"):
         load_mnist_sample()

@@ -43,12 +43,9 @@ LAYERS = (
         "_base",
         "_files",
         "_training.fingerprint",
-        "_mnist_files",
         "_packages",
         "_process",
         "_recipes",
-        "_sklearn_callbacks",
-        "_warnings",
     ),
 )
 

@@ -11,8 +11,8 @@ from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 
 from sk_mnist_cnn import ImagePreprocessor, MNISTNormalizer
+from sk_mnist_cnn._base import warn
 from sk_mnist_cnn._fitted import to_images
-from sk_mnist_cnn._warnings import warn
 from tests.estimators import small_classifier
 
 RAW = (255 * np.random.default_rng(0).random((24, 4, 4))).astype(np.uint8)

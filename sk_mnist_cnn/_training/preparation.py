@@ -14,9 +14,8 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 
 from .._architecture import Architecture
-from .._base import working_copy
+from .._base import warn, working_copy
 from .._images import validate_images, warn_of_raw_pixels
-from .._warnings import warn
 from .checkpoint import saved_seed
 from .config import TrainingConfig, TrainingRun, TrainingState
 from .targets import (

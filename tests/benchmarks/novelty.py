@@ -27,8 +27,7 @@ from sk_mnist_cnn import (
     load_mnist_sample,
     load_pretrained,
 )
-from sk_mnist_cnn._pictures.edges import describe_edges
-from sk_mnist_cnn.novelty import distance_to_class, distance_to_neighbor
+from sk_mnist_cnn.novelty import describe_edges, distance_to_class, distance_to_neighbor
 from tests.draw.strokes import scribble
 
 from . import machine

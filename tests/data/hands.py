@@ -42,9 +42,7 @@ def _label_at(tile, box):
     for other, kind, label in zip(tile.boxes, tile.kinds, tile.labels, strict=True):
         low, high = np.maximum(box[:2], other[:2]), np.minimum(box[2:], other[2:])
         common = np.prod(np.maximum(high - low, 0))
-        overlap = common / (
-            np.prod(box[2:] - box[:2]) + np.prod(np.subtract(other[2:], other[:2])) - common
-        )
+        overlap = common / (np.prod(box[2:] - box[:2]) + np.prod(np.subtract(other[2:], other[:2])) - common)
         if kind == 0 and overlap > best[1]:
             best = label, overlap
     return best[0]

@@ -21,7 +21,11 @@ from .compose import load_composer
 from .glyphs import install_fonts
 
 FILE = Path(__file__).parents[2] / "sk_mnist_cnn" / "data" / "page_network.onnx"
-ROUNDS = (20_000, 4, 4e-3), (20_000, 3, 2e-3), (12_000, 3, 1.5e-3)  # new tiles, epochs, and highest learning rate
+ROUNDS = (
+    (20_000, 4, 4e-3),
+    (20_000, 3, 2e-3),
+    (12_000, 3, 1.5e-3),
+)  # new tiles, epochs, and highest learning rate
 FIRST_VALIDATION, N_VALIDATION = 1_000_000, 300  # seeds of tiles with other fonts and other digits
 CHUNK = 500  # tiles in one file
 _ARRAYS = "pictures", "owner", "rules", "areas"

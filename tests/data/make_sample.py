@@ -1,7 +1,7 @@
 """Make the sample of MNIST that ships with the package from the complete data set.
 
 Run it from the root of a checkout: ``python -m tests.data.make_sample mnist.npz``. It writes
-`sk_mnist_cnn/data/mnist_sample.npz` and prints the SHA-256 of its arrays, which `_mnist_files.py` verifies.
+`sk_mnist_cnn/data/mnist_sample.npz` and prints the SHA-256 of its arrays, which `datasets.py` verifies.
 """
 
 import argparse

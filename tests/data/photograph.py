@@ -139,7 +139,7 @@ def _pattern(random):
 
 
 def _scratches(random):
-    """Return how bright paper with scratches, fibers or creases is, which are mostly brighter than the paper."""
+    """Return how bright paper with scratches or creases is, which are mostly brighter."""
     image = Image.new("L", (SIDE, SIDE))
     draw = ImageDraw.Draw(image)
     middle, spread = random.uniform(0, SIDE, 2), random.uniform(20, 200)

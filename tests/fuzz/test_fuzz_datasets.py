@@ -9,7 +9,7 @@ from hashlib import sha256
 import numpy as np
 import pytest
 
-from sk_mnist_cnn import _mnist_files, datasets
+from sk_mnist_cnn import datasets
 from sk_mnist_cnn.datasets import load_mnist
 from tests.fuzz import n_examples
 from tests.fuzz.guard import linux_only, run_guarded
@@ -76,7 +76,7 @@ def test_mutations_of_npz(arrays, tmp_path, save, mutate):
 @pytest.mark.parametrize("name", ["x_train", "y_test"])
 def test_mutations_of_idx(arrays, tmp_path, compress, name):
     for other, array in arrays.items():
-        (tmp_path / _mnist_files._IDX_NAMES[other]).write_bytes(as_idx(array))
-    path = tmp_path / _mnist_files._IDX_NAMES[name]
+        (tmp_path / datasets._IDX_NAMES[other]).write_bytes(as_idx(array))
+    path = tmp_path / datasets._IDX_NAMES[name]
     mutants = list(mutations(compress(as_idx(arrays[name])), n_examples(500), seed=1))
     check_all(path, [*mutants, compress(as_idx(arrays[name]))], arrays, tmp_path)
