@@ -27,7 +27,7 @@ _NOISE = 8  # gray levels, so that the noise of blank paper is not enlarged
 THRESHOLD = 0.5  # score from which a digit is accepted
 _LARGEST = 1800  # height or width at the largest scale, in pixels
 _LOWEST = 0.1  # score of marks that are returned
-_HEIGHTS = 9, 45, 100  # of digits at one scale, in pixels: the lowest, the preferred and the highest ones
+_HEIGHTS = 9, 45, 100  # of digits at one scale, in pixels: the lowest (of the page also), the best, the highest
 _OVERLAP = 0.35  # intersection over union of two boxes of one mark
 _INSIDE = 0.65  # share of a box that is inside of another one, for a part of a digit
 _INK = 0.35  # probability of ink in the image of a digit
@@ -125,7 +125,7 @@ def _find_peaks(level):
     half = np.exp(np.clip([height, width], -4, 3)).T * SIZE_UNIT / 2
     middles = (np.stack([rows + down, columns + right], axis=1) + 0.5) * CENTER_STRIDE
     low, _, high = _HEIGHTS
-    kept = (kinds > 0) | ((2 * half[:, 0] > low) & (2 * half[:, 0] < high))
+    kept = (kinds > 0) | ((2 * half[:, 0] > low * max(1, level.scale)) & (2 * half[:, 0] < high))
     kept &= (middles >= 0).all(axis=1) & (middles < level.gray.shape).all(axis=1)
     boxes = np.concatenate([middles - half, middles + half], axis=1)[kept] / level.scale
     return boxes, heat[peaks][kept].astype(float), kinds[kept], [int(kept.sum())]
