@@ -181,7 +181,7 @@ SECTIONS = {
             ),
             (
                 "Optuna",
-                "A study over parameters of the classifier, also with pruning. OptunaSearchCV, also with pruning.",
+                "A study over parameters of the classifier. OptunaSearchCV. Both also with pruning.",
                 [
                     "optuna_search",
                     "optuna_search_cv",
