@@ -76,6 +76,12 @@ nb_execution_raise_on_error = True
 nb_execution_timeout = 600
 nb_merge_streams = True
 nb_output_stderr = "remove-warn"
+# TensorFlow's libraries write messages to file descriptor 2 when they are imported. They are no output of a
+# cell, unlike what Python writes to standard error.
+profile = Path(__file__).parent / "_build" / "ipython" / "profile_default"
+profile.mkdir(parents=True, exist_ok=True)
+profile.joinpath("ipython_kernel_config.py").write_text("c.IPKernelApp.capture_fd_output = False\n")
+os.environ["IPYTHONDIR"] = str(profile.parent)
 if hasattr(KernelManager, "transport_encryption"):  # otherwise each kernel warns that it is not encrypted
     KernelManager.transport_encryption.default_value = "auto"
 

@@ -27,11 +27,7 @@ _NOISE = 8  # gray levels, so that the noise of blank paper is not enlarged
 THRESHOLD = 0.5  # score from which a digit is accepted
 _LARGEST = 1800  # height or width at the largest scale, in pixels
 _LOWEST = 0.1  # score of marks that are returned
-_HEIGHTS = (
-    9,
-    45,
-    100,
-)  # of digits at one scale, in pixels: the lowest, also on the page, the best, the highest
+_HEIGHTS = 9, 45, 100  # of digits at one scale, in pixels: lowest, also on the page; best; highest
 _OVERLAP = 0.35  # intersection over union of two boxes of one mark
 _INSIDE = 0.65  # share of a box that is inside of another one, for a part of a digit
 _INK = 0.35  # probability of ink in the image of a digit
