@@ -167,7 +167,7 @@ def prepare_example(gallery_conf, script_vars):
 
     sphinx-gallery resets matplotlib's parameters before and after each example.
     """
-    import sk_mnist_cnn._keras.backend  # noqa: F401  # hides TensorFlow's warnings, also if an example imports it first
+    import sk_mnist_cnn._keras.backend  # noqa: F401  # sets its log level before an example imports TensorFlow
 
     matplotlib.rc_file(Path(__file__).with_name("matplotlibrc"))
     script_vars["example_globals"]["__name__"] = "example"
