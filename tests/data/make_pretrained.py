@@ -26,10 +26,11 @@ from sk_mnist_cnn import (
 )
 from tests.data.compose import load_composer
 from tests.data.glyphs import install_fonts
-from tests.data.hands import draw_digits
+from tests.data.hands import cut_digits, draw_digits
 
 DATA = Path(__file__).parents[2] / "sk_mnist_cnn" / "data"
-N_DRAWN = 60_000  # digits of many hands and pens
+N_DRAWN = 30_000  # digits of many hands and pens
+TILES = range(50_000, 53_000)  # seeds of composed tiles, of which the page network cuts about as many
 
 
 def main():
@@ -39,7 +40,9 @@ def main():
     mnist = load_mnist(path)
     make_detector(mnist, DATA / "mnist_novelty.skops")
     install_fonts(folder)
-    make_network(mnist, draw_digits(load_composer(folder, path), N_DRAWN, 0), DATA / "mnist.skops")
+    composer = load_composer(folder, path)
+    parts = (mnist.x_train, mnist.y_train), draw_digits(composer, N_DRAWN, 0), cut_digits(composer, TILES)
+    make_network(parts, mnist, DATA / "mnist.skops")
 
 
 def make_detector(mnist, path):
@@ -49,9 +52,9 @@ def make_detector(mnist, path):
     print(f"outliers among the test images: {np.mean(detector.predict(mnist.x_test) < 0):.2%}")
 
 
-def make_network(mnist, drawn, path):
-    """Train the network on MNIST and on drawn digits, and write its file."""
-    X, y = (np.concatenate(parts) for parts in zip((mnist.x_train, mnist.y_train), drawn, strict=True))
+def make_network(parts, mnist, path):
+    """Train the network on all images of `parts`, and write its file."""
+    X, y = map(np.concatenate, zip(*parts, strict=True))
     # Half precision is faster on processors that support it.
     classifier = CNNDigitClassifier.from_recipe("best", random_state=0, dtype="mixed_bfloat16", verbose=1)
     model = make_pipeline(ImagePreprocessor(), classifier).fit(X, y)
