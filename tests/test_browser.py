@@ -118,7 +118,7 @@ def test_figures_of_several_panels_scroll_on_phones(browser, name):
         "comparison",
         "compatibility",
         "recipes",
-        "guide/how_long_to_train",
+        "guide/reading",
         "guide/preprocessing",
         "guide/probabilities",
         "guide/training",
