@@ -110,7 +110,7 @@ html_context = {
 }
 html_show_sourcelink = False
 # Pages with at most one subpage, and this subpage, get no left sidebar.
-_alone = ("index", "getting_started", "installation", "benchmarks", "compatibility", "from_*", "comparison")
+_alone = ("index", "getting_started", "installation", "compatibility", "from_*", "comparison")
 _alone += ("recipes", "appendix/selection_of_recipes", "faq", "glossary", "changelog", "contributing")
 html_sidebars = {page: [] for page in _alone}
 html_theme_options = {
