@@ -6,8 +6,8 @@ When a wrong answer costs more than no answer, a person can check the digits wit
 example chooses a threshold on some digits. On others, it measures how many a person checks, and how many
 errors remain.
 
-The digits are those of scikit-learn's `load_digits`, written by other people than MNIST's. The training images
-of the shipped network were chosen by its accuracy on these digits, so expect more errors on others.
+The digits are those of scikit-learn's `load_digits`, written by other people than MNIST's. The training
+images of the shipped network were chosen by its accuracy on these digits, so expect more errors on others.
 
 The user guide describes thresholds: :ref:`guide-probabilities`.
 """
