@@ -46,8 +46,8 @@ exclude_patterns = [
     "_templates",
     "benchmarks/*",
     "compatibility/*",
-    "gallery/*.py",
-    "gallery/*.ipynb",
+    "gallery/**.py",
+    "gallery/**.ipynb",
 ]
 templates_path = ["_templates"]
 default_role = "literal"
@@ -88,6 +88,7 @@ if hasattr(KernelManager, "transport_encryption"):  # otherwise each kernel warn
 sphinx_gallery_conf = {
     "examples_dirs": "../examples",
     "gallery_dirs": "gallery",
+    "subsection_order": ["../examples/read", "../examples/train", "../examples/evaluate"],
     "filename_pattern": r"/plot_",
     "parallel": True,  # as many processes as those of Sphinx
     "backreferences_dir": "gallery/backreferences",
@@ -110,7 +111,7 @@ html_context = {
 }
 html_show_sourcelink = False
 # Pages with at most one subpage, and this subpage, get no left sidebar.
-_alone = ("index", "getting_started", "installation", "benchmarks", "compatibility", "from_*", "comparison")
+_alone = ("index", "getting_started", "installation", "compatibility", "from_*", "comparison")
 _alone += ("recipes", "appendix/selection_of_recipes", "faq", "glossary", "changelog", "contributing")
 html_sidebars = {page: [] for page in _alone}
 html_theme_options = {

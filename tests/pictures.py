@@ -23,7 +23,6 @@ def run(example):
 def main():
     matplotlib.use("agg")
     run("plot_mnist_pipeline.py")["mistakes"].figure_.savefig(FOLDER / "misclassified.png", dpi=100)
-    run("plot_own_pictures.py")["figure"].savefig(FOLDER / "own_pictures.png", dpi=100)
     save_drawing_page()
 
 

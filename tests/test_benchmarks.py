@@ -354,7 +354,7 @@ def test_quick_measurement_of_the_drawing_page(tmp_path):
 def test_training_is_continued_as_in_the_guide_and_in_the_example():
     from tests.benchmarks.transfer import CONTINUED, N_MNIST, REPEATS
 
-    for page in ("docs/guide/own_digits.md", "examples/plot_own_digits.py"):
+    for page in ("docs/guide/reading.md", "examples/read/plot_own_digits.py"):
         text = (ROOT / page).read_text(encoding="utf-8")
         (call,) = re.findall(r"set_params\((.*?)\)", text)
         assert eval(f"dict({call})") == {**CONTINUED, "random_state": 0}, page

@@ -87,14 +87,14 @@ def test_names_in_the_table_of_contents_are_not_cut(browser):
 
 def test_plots_are_brightened_on_dark_pages_and_photos_are_not(browser):
     filters = {}
-    for name in ("index", "gallery/plot_read_a_page", "gallery/plot_recipes"):
+    for name in ("index", "gallery/read/plot_read_a_page", "gallery/train/plot_recipes"):
         with visit(browser, built(name), width=1280, color_scheme="dark") as page:
             image = page.locator("img[src*=sphx_glr_]").first
             filters[name] = image.evaluate("image => getComputedStyle(image).filter")
     assert filters == {
         "index": "none",
-        "gallery/plot_read_a_page": "none",
-        "gallery/plot_recipes": "brightness(1.2)",
+        "gallery/read/plot_read_a_page": "none",
+        "gallery/train/plot_recipes": "brightness(1.2)",
     }
 
 
@@ -118,7 +118,7 @@ def test_figures_of_several_panels_scroll_on_phones(browser, name):
         "comparison",
         "compatibility",
         "recipes",
-        "guide/how_long_to_train",
+        "guide/reading",
         "guide/preprocessing",
         "guide/probabilities",
         "guide/training",

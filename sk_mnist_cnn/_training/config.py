@@ -16,7 +16,7 @@ OPTIMIZERS: tuple[OptimizerName, ...] = get_args(OptimizerName)
 
 # `epochs="auto"` trains for about this number of batches, within these numbers of epochs. With augmentation,
 # the images differ in every epoch, so longer training improves the accuracy more. The measurements are in
-# docs/guide/how_long_to_train.md.
+# docs/recipes.md.
 AUTO_BATCHES, AUGMENTED_AUTO_BATCHES = 2000, 3000
 AUTO_FEWEST_EPOCHS, AUTO_MOST_EPOCHS = 10, 300
 
