@@ -502,7 +502,7 @@ def _read(found, model, page, picture, candidates, separators, orientation):
         numbers.append(Number(text, confidence, box, line, digits, number.candidates, margin))
     covered = overlaps(found.boxes, found.boxes[members]).max(axis=1, initial=0) > 0.5
     covered &= found.kinds != KINDS.index("struck")
-    rejected = ~covered & ~np.isin(np.arange(len(covered)), marks)
+    rejected = found.is_first & ~covered & ~np.isin(np.arange(len(covered)), marks)
     return ReadDigits(
         lines=[
             "".join(n.text for n in numbers if n.line_index == line)

