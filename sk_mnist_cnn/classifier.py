@@ -15,7 +15,16 @@ from sklearn.base import ClassifierMixin, ClassNamePrefixFeaturesOutMixin, Trans
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from ._architecture import DTYPES, ActivationName, Architecture, DtypeName, Integers, WindowSizes
+from ._architecture import (
+    DTYPES,
+    PADDINGS,
+    ActivationName,
+    Architecture,
+    DtypeName,
+    Integers,
+    PaddingName,
+    WindowSizes,
+)
 from ._base import ImageEstimator, check_picklable, keep_types, snapshot, working_copy
 from ._images import validate_images, warn_of_raw_pixels
 from ._process import refuse_fork
@@ -69,6 +78,16 @@ class CNNDigitClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Trans
         has one entry per block: an integer or a (height, width) pair. Windows are clipped to the feature map.
     pool_size : int or array-like of (int or (int, int)), default=2
         Height and width of the pooling windows, in pixels; the same format as `kernel_size`.
+    padding : {"valid", "same"}, default="valid"
+        Padding of the convolutions: "valid" is none, so the feature maps become smaller; "same" pads with
+        zeros, so that they keep their size.
+    batch_normalization : bool, default=False
+        Whether to normalize the outputs of each convolution before its activation [9]_. Training uses the
+        mean and variance over the images of a batch, weighted by the sample weights, and predictions use
+        moving averages of them. With a `batch_size` below about 16, these are inaccurate.
+    global_average_pooling : bool, default=False
+        Whether the average of each feature map of the last block is the input of the dense layers, instead of
+        all its pixels.
     conv_dropout : float in [0, 1), default=0.2
         Dropout rate [1]_ after the last block: the fraction of its outputs that are set to 0 in training.
     dense_units : array-like of int, default=(120, 84)
@@ -209,6 +228,8 @@ class CNNDigitClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Trans
        networks applied to visual document analysis". ICDAR.
     .. [8] Szegedy, C. et al. (2016). "Rethinking the Inception architecture for computer vision". CVPR.
        arXiv:1512.00567.
+    .. [9] Ioffe, S. and Szegedy, C. (2015). "Batch normalization: accelerating deep network training by
+       reducing internal covariate shift". ICML. arXiv:1502.03167.
 
     Examples
     --------
@@ -235,6 +256,9 @@ class CNNDigitClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Trans
 
     # The sizes of layers are checked by Architecture, and image_shape with the images.
     _parameter_constraints = {
+        "padding": [StrOptions(set(PADDINGS))],
+        "batch_normalization": ["boolean"],
+        "global_average_pooling": ["boolean"],
         "conv_dropout": [Interval(Real, 0, 1, closed="left")],
         "dense_dropout": [Interval(Real, 0, 1, closed="left")],
         "activation": [str],
@@ -264,6 +288,9 @@ class CNNDigitClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Trans
         *,
         kernel_size: WindowSizes = 5,
         pool_size: WindowSizes = 2,
+        padding: PaddingName = "valid",
+        batch_normalization: bool = False,
+        global_average_pooling: bool = False,
         conv_dropout: float = 0.2,
         dense_units: Integers = (120, 84),
         dense_dropout: float = 0.5,
@@ -291,6 +318,9 @@ class CNNDigitClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Trans
         self.filters = filters
         self.kernel_size = kernel_size
         self.pool_size = pool_size
+        self.padding = padding
+        self.batch_normalization = batch_normalization
+        self.global_average_pooling = global_average_pooling
         self.conv_dropout = conv_dropout
         self.dense_units = dense_units
         self.dense_dropout = dense_dropout

@@ -98,7 +98,8 @@ class TrainingState:
         ------
         ValueError
             If weights or variables have another shape or dtype than those of the network and the optimizer,
-            if weights are not finite, or if the history has more than one number per epoch.
+            if weights are not finite, if moving variances are negative, or if the history has more than one
+            number per epoch.
         """
         specs = [(shape, architecture.input_dtype) for shape in architecture.weight_shapes]
         for name in ("weights", *(["best_weights"] if self.best_weights else [])):
@@ -106,6 +107,8 @@ class TrainingState:
             _check_specs(name, arrays, specs)
             if not all(np.isfinite(array).all() for array in arrays):
                 raise ValueError(f"the {name} must be finite")
+            if any((variance < 0).any() for variance in architecture.moving_variances(arrays)):
+                raise ValueError(f"the moving variances in the {name} must not be negative")
         if optimizer is not None and self.optimizer:
             _check_specs("optimizer", self.optimizer, [(array.shape, array.dtype) for array in optimizer])
         for name, values in self.history.items():

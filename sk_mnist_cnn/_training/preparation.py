@@ -30,7 +30,17 @@ from .targets import (
 )
 
 # The parameters that must stay the same when training is continued.
-_FIXED = ("filters", "kernel_size", "pool_size", "dense_units", "activation", "dtype")
+_FIXED = (
+    "filters",
+    "kernel_size",
+    "pool_size",
+    "padding",
+    "batch_normalization",
+    "global_average_pooling",
+    "dense_units",
+    "activation",
+    "dtype",
+)
 
 # `fit` warns if the loss has not fallen below this fraction of the loss of constant probabilities, or if it
 # has fallen by more than the other fraction in the last fifth of the epochs, and is still above it.
