@@ -34,7 +34,7 @@ from ._training.checkpoint import open_checkpoint
 from ._training.config import (
     AUGMENTATIONS,
     OPTIMIZERS,
-    AugmentationName,
+    Augmentations,
     OptimizerName,
     ScheduleName,
     TrainingConfig,
@@ -136,12 +136,31 @@ class CNNDigitClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Trans
         `validation_split`, 10% of the training images are used for validation.
     n_iter_no_change : int, default=5
         Number of epochs without improvement after which `early_stopping` stops (the patience in Keras).
-    augmentation : {"affine", "elastic", "shift"}, keras.Layer, list of keras.Layer or None, default=None
+    augmentation : {"affine", "elastic", "shift"}, dict, keras.Layer, list of keras.Layer or None, \
+            default=None
         Data augmentation, drawn again for every image in every epoch. "shift" translates by whole pixels, up
         to 1/14 of the image size, rounded: 2 pixels for 28x28 images. "affine" translates by up to 1/14,
         rotates by up to 10 degrees and zooms by up to 10%. "elastic" also displaces every pixel by a smooth
         random field [7]_, whose root mean square along each axis is 2% of the image size: 0.56 pixels for
-        28x28 images. Pixels from outside the image are 0. Keras preprocessing layers are copied and seeded.
+        28x28 images. Pixels from outside the image are 0.
+
+        A dict chooses the operations by name, for example ``{"shift": 0.1, "horizontal_flip": 0.5}``, with
+        these values, of which 0 is none:
+
+        - "shift": largest shift, as a fraction of the image size; in whole pixels unless it is combined with
+          another of the first five operations. For any images.
+        - "rotation": largest angle, in degrees. Small angles are for any images, large ones for images
+          without an up and down.
+        - "zoom": largest change of size, as a fraction. For objects of different sizes.
+        - "shear": largest slant of vertical lines, in degrees. For handwriting.
+        - "elastic": root mean square of the displacement of pixels, as a fraction of the image size. For
+          handwriting.
+        - "horizontal_flip": probability that an image is mirrored left to right. For clothes and other
+          objects, not for digits and letters, most of which would become other or no characters.
+        - "erasing": side of a square that is set to 0 in half of the images, as a fraction of the image
+          size. For objects that may be partly hidden, not for digits.
+
+        Keras preprocessing layers are copied and seeded.
         They must keep the shape of the images. Layers that mix the images of a batch, such as MixUp, give
         images that do not fit their labels, and layers that draw from the global generators of Python or
         NumPy, such as AugMix, are not reproducible. Neither is checked.
@@ -271,7 +290,7 @@ class CNNDigitClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Trans
         "validation_split": [Interval(Real, 0, 1, closed="left")],
         "early_stopping": ["boolean", StrOptions({"val_loss", "val_accuracy"})],
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
-        "augmentation": [StrOptions(set(AUGMENTATIONS)), HasMethods("get_config"), list, tuple, None],
+        "augmentation": [StrOptions(set(AUGMENTATIONS)), dict, HasMethods("get_config"), list, tuple, None],
         "label_smoothing": [Interval(Real, 0, 1, closed="left")],
         "class_weight": [StrOptions({"balanced"}), dict, None],
         "callbacks": [list, tuple, None],
@@ -304,7 +323,7 @@ class CNNDigitClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Trans
         validation_split: float = 0.0,
         early_stopping: bool | Literal["val_loss", "val_accuracy"] = False,
         n_iter_no_change: int = 5,
-        augmentation: "AugmentationName | keras.Layer | Sequence[keras.Layer] | None" = None,
+        augmentation: "Augmentations | keras.Layer | Sequence[keras.Layer] | None" = None,
         label_smoothing: float = 0.0,
         class_weight: Mapping[Any, float] | Literal["balanced"] | None = None,
         callbacks: "Sequence[keras.callbacks.Callback] | None" = None,

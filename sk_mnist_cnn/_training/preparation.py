@@ -18,7 +18,7 @@ from .._base import working_copy
 from .._images import validate_images, warn_of_raw_pixels
 from .._warnings import warn
 from .checkpoint import saved_seed
-from .config import TrainingConfig, TrainingRun, TrainingState
+from .config import TrainingConfig, TrainingRun, TrainingState, augmentation_ranges
 from .targets import (
     as_labels,
     check_classes,
@@ -202,6 +202,7 @@ def _resolve_architecture(fitted, image_shape, classes, previous):
 
 def _resolve_config(fitted, previous, checkpoint=None):
     """Return the configuration with its seed: the fitted one, that of a checkpoint file, or a new one."""
+    augmentation_ranges(fitted.augmentation)
     seed = fitted._seed if previous else None
     if seed is None and checkpoint is not None and not isinstance(fitted.random_state, Integral):
         seed = saved_seed(checkpoint)
