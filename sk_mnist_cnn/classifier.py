@@ -373,7 +373,8 @@ class CNNDigitClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Trans
 
         Parameters
         ----------
-        name : {"recommended", "notebook", "one_epoch", "fast", "strong", "best"}, default="recommended"
+        name : {"recommended", "notebook", "one_epoch", "fast", "strong", "best", "best_objects"}, \
+                default="recommended"
             Name of the recipe, with the smallest number of training images for which it is recommended:
 
             - "recommended" (20): accurate with few and many images, digits or not.
@@ -382,11 +383,13 @@ class CNNDigitClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Trans
             - "fast" (48,000): fewer errors than the notebook in a quarter of its time.
             - "strong" (16,000): high accuracy in half of the notebook's time, with four convolutional layers.
             - "best" (5,000): the highest accuracy and the lowest log loss, with four convolutional layers, in
-              four times the notebook's time.
+              four times the notebook's time. For digits.
+            - "best_objects" (5,000): for clothes and other small pictures that may be mirrored, with six
+              convolutional layers and batch normalization. Not for digits and letters.
         **params : object
-            Other parameters of the classifier. They replace those of the recipe. "strong" and "best" have one
-            value of `filters`, `kernel_size` and `pool_size` per layer. For another number of layers, pass
-            all three.
+            Other parameters of the classifier. They replace those of the recipe. "strong", "best" and
+            "best_objects" have one value of `filters`, `kernel_size` and `pool_size` per layer. For another
+            number of layers, pass all three.
 
         Returns
         -------
