@@ -1,7 +1,8 @@
 """`Architecture`: the layers of a network and their sizes, as plain values."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import compress
 from numbers import Integral
 from typing import Any, Literal, NamedTuple, SupportsIndex, TypeAlias, get_args
 
@@ -22,6 +23,7 @@ ActivationName = Literal[
     "softplus",
     "tanh",
 ]
+PaddingName = Literal["valid", "same"]
 DtypeName = Literal["float32", "float64", "mixed_bfloat16", "mixed_float16"]
 
 # Array-likes that exclude strings. SupportsIndex includes NumPy's integers.
@@ -29,16 +31,31 @@ Integers: TypeAlias = Sequence[SupportsIndex] | NDArray[np.integer[Any]]
 WindowSizes: TypeAlias = SupportsIndex | Sequence[SupportsIndex | Integers] | NDArray[np.integer[Any]]
 
 ACTIVATIONS: tuple[ActivationName, ...] = get_args(ActivationName)
+PADDINGS: tuple[PaddingName, ...] = get_args(PaddingName)
 DTYPES: tuple[DtypeName, ...] = get_args(DtypeName)
+
+# Settings of batch normalization. With the Keras default for the momentum, 0.99, the moving statistics would
+# lag behind the weights in fits of a few hundred batches.
+MOMENTUM, EPSILON = 0.9, 1e-3
 
 
 class Layer(NamedTuple):
     """A layer of a network."""
 
-    kind: Literal["conv", "pool", "dropout", "flatten", "dense"]
+    kind: Literal["conv", "norm", "activation", "pool", "average", "dropout", "flatten", "dense"]
     name: str
-    shape: tuple = ()  # of the kernel, or of the pooling window
+    shape: tuple = ()  # of the kernel, of the pooling window, or of each weight of the normalization
     activation: str = "linear"
+    use_bias: bool = True
+
+    @property
+    def weight_shapes(self):
+        """Shapes of the weights: kernel and bias, or gamma, beta, moving mean and moving variance."""
+        if self.kind == "norm":
+            return [self.shape] * 4
+        if self.kind in ("conv", "dense"):
+            return [self.shape, self.shape[-1:]] if self.use_bias else [self.shape]
+        return []
 
     @property
     def is_identity(self):
@@ -60,15 +77,22 @@ class Architecture:
     dense_units: tuple
     activation: str
     dtype: str
+    padding: str = "valid"
+    batch_normalization: bool = False
+    global_average_pooling: bool = False
 
     def __post_init__(self):
         # The values may come from an untrusted file, and Keras would accept a configuration dict too.
-        for name, names in (("activation", ACTIVATIONS), ("dtype", DTYPES)):
+        for name, names in (("activation", ACTIVATIONS), ("dtype", DTYPES), ("padding", PADDINGS)):
             value = getattr(self, name)
             if not (isinstance(value, str) and value in names):
                 raise ValueError(
                     f"{name} must be one of {', '.join(names)}, got {value!r}. Pass one of these."
                 )
+        for name in ("batch_normalization", "global_average_pooling"):
+            value = getattr(self, name)
+            if not isinstance(value, bool):
+                raise ValueError(f"{name} must be True or False, got {value!r}. Pass one of these.")
 
     @classmethod
     def resolve(
@@ -82,14 +106,17 @@ class Architecture:
         dense_units,
         activation,
         dtype,
+        padding="valid",
+        batch_normalization=False,
+        global_average_pooling=False,
     ):
         """Check the sizes, and clip every window to its feature map.
 
         Raises
         ------
         ValueError
-            If a size is not an integer >= 1, a sequence does not have one entry per block, or the activation
-            or the dtype is not one of the names.
+            If a size is not an integer >= 1, a sequence does not have one entry per block, or another value
+            is not one of the allowed ones.
         """
         image_shape = _positive_integers("input_shape", image_shape, "Pass (height, width, channels).")
         if len(image_shape) != 3:
@@ -107,7 +134,8 @@ class Architecture:
         blocks = []
         for n_filters, kernel, pool in zip(filters, kernels, pools, strict=True):
             kernel = np.minimum(kernel, height_width)
-            height_width = height_width - kernel + 1
+            if padding != "same":
+                height_width = height_width - kernel + 1
             pool = np.minimum(pool, height_width)
             height_width = height_width // pool
             blocks.append((n_filters, tuple(kernel.tolist()), tuple(pool.tolist())))
@@ -118,6 +146,9 @@ class Architecture:
             dense_units=_positive_integers("dense_units", dense_units),
             activation=activation,
             dtype=dtype,
+            padding=padding,
+            batch_normalization=_as_bool(batch_normalization),
+            global_average_pooling=_as_bool(global_average_pooling),
         )
 
     @property
@@ -126,12 +157,22 @@ class Architecture:
         height, width, channels = self.image_shape
         layers = []
         for i, (n_filters, kernel, pool) in enumerate(self.blocks, 1):
-            layers.append(Layer("conv", f"conv_{i}", (*kernel, channels, n_filters), self.activation))
+            kernel_shape = (*kernel, channels, n_filters)
+            if self.batch_normalization:
+                layers.append(Layer("conv", f"conv_{i}", kernel_shape, use_bias=False))
+                layers.append(Layer("norm", f"batch_normalization_{i}", (n_filters,)))
+                layers.append(Layer("activation", f"activation_{i}", activation=self.activation))
+            else:
+                layers.append(Layer("conv", f"conv_{i}", kernel_shape, self.activation))
             layers.append(Layer("pool", f"pool_{i}", pool))
-            height = (height - kernel[0] + 1) // pool[0]
-            width = (width - kernel[1] + 1) // pool[1]
-            channels = n_filters
-        layers += [Layer("dropout", "conv_dropout"), Layer("flatten", "flatten")]
+            if self.padding == "valid":
+                height, width = height - kernel[0] + 1, width - kernel[1] + 1
+            height, width, channels = height // pool[0], width // pool[1], n_filters
+        if self.global_average_pooling:
+            layers += [Layer("average", "global_average_pooling"), Layer("dropout", "conv_dropout")]
+            height = width = 1
+        else:
+            layers += [Layer("dropout", "conv_dropout"), Layer("flatten", "flatten")]
         n_inputs = height * width * channels
         for i, n_units in enumerate(self.dense_units, 1):
             layers.append(Layer("dense", f"dense_{i}", (n_inputs, n_units), self.activation))
@@ -142,9 +183,31 @@ class Architecture:
 
     @property
     def weight_shapes(self):
-        """Shapes of the weight arrays: kernel and bias of each layer, in the order of the layers."""
-        kernels = [layer.shape for layer in self.layers if layer.kind in ("conv", "dense")]
-        return [shape for kernel in kernels for shape in (kernel, kernel[-1:])]
+        """Shapes of the weight arrays, in the order of the layers."""
+        return [shape for layer in self.layers for shape in layer.weight_shapes]
+
+    def moving_variances(self, weights):
+        """Return the arrays among the weights that are variances of batch normalization."""
+        positions = [(layer, i) for layer in self.layers for i in range(len(layer.weight_shapes))]
+        return list(compress(weights, [layer.kind == "norm" and i == 3 for layer, i in positions]))
+
+    def folded(self, weights):
+        """Return the network without batch normalization that predicts the same, and its weights.
+
+        The moving statistics scale the filters of the convolution and determine its bias.
+        """
+        if not self.batch_normalization:
+            return self, weights
+        remaining, folded = iter(weights), []
+        for layer in self.layers:
+            arrays = [next(remaining) for _ in layer.weight_shapes]
+            if layer.kind == "norm":
+                kernel = folded.pop()
+                gamma, beta, mean, variance = np.asarray(arrays, np.float64)
+                scale = gamma / np.sqrt(variance + EPSILON)
+                arrays = [(kernel * scale).astype(kernel.dtype), (beta - mean * scale).astype(kernel.dtype)]
+            folded += arrays
+        return replace(self, batch_normalization=False), tuple(folded)
 
     @property
     def parameters(self):
@@ -157,6 +220,9 @@ class Architecture:
             "dense_units": self.dense_units,
             "activation": self.activation,
             "dtype": self.dtype,
+            "padding": self.padding,
+            "batch_normalization": self.batch_normalization,
+            "global_average_pooling": self.global_average_pooling,
         }
 
     def output_size(self, output):
@@ -167,6 +233,11 @@ class Architecture:
     def input_dtype(self):
         """Floating dtype of images, weights and outputs: "float32" or "float64"."""
         return "float64" if self.dtype == "float64" else "float32"
+
+
+def _as_bool(value):
+    """Return a bool of NumPy as one of Python, and any other value as it is."""
+    return bool(value) if isinstance(value, np.bool_) else value
 
 
 def _positive_integers(name, given, remedy="Pass one per layer, for example (32, 64)."):

@@ -2,7 +2,7 @@
 
 from typing import Any, Literal, NamedTuple
 
-RecipeName = Literal["recommended", "notebook", "one_epoch", "fast", "strong", "best"]
+RecipeName = Literal["recommended", "notebook", "one_epoch", "fast", "strong", "best", "best_objects"]
 
 
 class Recipe(NamedTuple):
@@ -101,6 +101,27 @@ RECIPES: dict[RecipeName, Recipe] = {
             "augmentation": "elastic",
             "conv_dropout": 0.1,
             "dense_dropout": 0.1,
+        },
+    ),
+    "best_objects": Recipe(
+        "clothes and other small pictures that keep their meaning when they are mirrored, not digits",
+        5_000,
+        {
+            **_ONE_CYCLE,
+            "optimizer": "adamw",
+            "filters": (32, 32, 64, 64, 96, 96),
+            "kernel_size": 3,
+            "pool_size": (1, 2, 1, 2, 1, 1),
+            "padding": "same",
+            "batch_normalization": True,
+            "global_average_pooling": True,
+            "conv_dropout": 0.0,
+            "dense_units": (),
+            "optimizer_params": {"weight_decay": 0.02},
+            "learning_rate": 0.004,
+            "epochs": 14,
+            "augmentation": {"shift": 0.07, "horizontal_flip": 0.5, "erasing": 0.28},
+            "label_smoothing": 0.05,
         },
     ),
 }

@@ -15,7 +15,16 @@ from sklearn.base import ClassifierMixin, ClassNamePrefixFeaturesOutMixin, Trans
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from ._architecture import DTYPES, ActivationName, Architecture, DtypeName, Integers, WindowSizes
+from ._architecture import (
+    DTYPES,
+    PADDINGS,
+    ActivationName,
+    Architecture,
+    DtypeName,
+    Integers,
+    PaddingName,
+    WindowSizes,
+)
 from ._base import ImageEstimator, check_picklable, keep_types, observed_fit, snapshot, working_copy
 from ._images import validate_images, warn_of_raw_pixels
 from ._process import refuse_fork
@@ -24,7 +33,7 @@ from ._training.checkpoint import open_checkpoint
 from ._training.config import (
     AUGMENTATIONS,
     OPTIMIZERS,
-    AugmentationName,
+    Augmentations,
     OptimizerName,
     ScheduleName,
     TrainingConfig,
@@ -68,6 +77,16 @@ class CNNDigitClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Trans
         has one entry per block: an integer or a (height, width) pair. Windows are clipped to the feature map.
     pool_size : int or array-like of (int or (int, int)), default=2
         Height and width of the pooling windows, in pixels; the same format as `kernel_size`.
+    padding : {"valid", "same"}, default="valid"
+        Padding of the convolutions: "valid" is none, so the feature maps become smaller; "same" pads with
+        zeros, so that they keep their size.
+    batch_normalization : bool, default=False
+        Whether to normalize the outputs of each convolution before its activation [9]_. Training uses the
+        mean and variance over the images of a batch, weighted by the sample weights, and predictions use
+        moving averages of them. With a `batch_size` below about 16, these are inaccurate.
+    global_average_pooling : bool, default=False
+        Whether the average of each feature map of the last block is the input of the dense layers, instead of
+        all its pixels.
     conv_dropout : float in [0, 1), default=0.2
         Dropout rate [1]_ after the last block: the fraction of its outputs that are set to 0 in training.
     dense_units : array-like of int, default=(120, 84)
@@ -116,12 +135,31 @@ class CNNDigitClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Trans
         `validation_split`, 10% of the training images are used for validation.
     n_iter_no_change : int, default=5
         Number of epochs without improvement after which `early_stopping` stops (the patience in Keras).
-    augmentation : {"affine", "elastic", "shift"}, keras.Layer, list of keras.Layer or None, default=None
+    augmentation : {"affine", "elastic", "shift"}, dict, keras.Layer, list of keras.Layer or None, \
+            default=None
         Data augmentation, drawn again for every image in every epoch. "shift" translates by whole pixels, up
         to 1/14 of the image size, rounded: 2 pixels for 28x28 images. "affine" translates by up to 1/14,
         rotates by up to 10 degrees and zooms by up to 10%. "elastic" also displaces every pixel by a smooth
         random field [7]_, whose root mean square along each axis is 2% of the image size: 0.56 pixels for
-        28x28 images. Pixels from outside the image are 0. Keras preprocessing layers are copied and seeded.
+        28x28 images. Pixels from outside the image are 0.
+
+        A dict chooses the operations by name, for example ``{"shift": 0.1, "horizontal_flip": 0.5}``, with
+        these values, of which 0 is none:
+
+        - "shift": largest shift, as a fraction of the image size; in whole pixels unless it is combined with
+          another of the first five operations. For any images.
+        - "rotation": largest angle, in degrees. Small angles are for any images, large ones for images
+          without an up and down.
+        - "zoom": largest change of size, as a fraction. For objects of different sizes.
+        - "shear": largest slant of vertical lines, in degrees. For handwriting.
+        - "elastic": root mean square of the displacement of pixels, as a fraction of the image size. For
+          handwriting.
+        - "horizontal_flip": probability that an image is mirrored left to right. For clothes and other
+          objects, not for digits and letters, most of which would become other or no characters.
+        - "erasing": side of a square that is set to 0 in half of the images, as a fraction of the image
+          size. For objects that may be partly hidden, not for digits.
+
+        Keras preprocessing layers are copied and seeded.
         They must keep the shape of the images. Layers that mix the images of a batch, such as MixUp, give
         images that do not fit their labels, and layers that draw from the global generators of Python or
         NumPy, such as AugMix, are not reproducible. Neither is checked.
@@ -208,6 +246,8 @@ class CNNDigitClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Trans
        networks applied to visual document analysis". ICDAR.
     .. [8] Szegedy, C. et al. (2016). "Rethinking the Inception architecture for computer vision". CVPR.
        arXiv:1512.00567.
+    .. [9] Ioffe, S. and Szegedy, C. (2015). "Batch normalization: accelerating deep network training by
+       reducing internal covariate shift". ICML. arXiv:1502.03167.
 
     Examples
     --------
@@ -234,6 +274,9 @@ class CNNDigitClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Trans
 
     # The sizes of layers are checked by Architecture, and image_shape with the images.
     _parameter_constraints = {
+        "padding": [StrOptions(set(PADDINGS))],
+        "batch_normalization": ["boolean"],
+        "global_average_pooling": ["boolean"],
         "conv_dropout": [Interval(Real, 0, 1, closed="left")],
         "dense_dropout": [Interval(Real, 0, 1, closed="left")],
         "activation": [str],
@@ -246,7 +289,7 @@ class CNNDigitClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Trans
         "validation_split": [Interval(Real, 0, 1, closed="left")],
         "early_stopping": ["boolean", StrOptions({"val_loss", "val_accuracy"})],
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
-        "augmentation": [StrOptions(set(AUGMENTATIONS)), HasMethods("get_config"), list, tuple, None],
+        "augmentation": [StrOptions(set(AUGMENTATIONS)), dict, HasMethods("get_config"), list, tuple, None],
         "label_smoothing": [Interval(Real, 0, 1, closed="left")],
         "class_weight": [StrOptions({"balanced"}), dict, None],
         "callbacks": [list, tuple, None],
@@ -263,6 +306,9 @@ class CNNDigitClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Trans
         *,
         kernel_size: WindowSizes = 5,
         pool_size: WindowSizes = 2,
+        padding: PaddingName = "valid",
+        batch_normalization: bool = False,
+        global_average_pooling: bool = False,
         conv_dropout: float = 0.2,
         dense_units: Integers = (120, 84),
         dense_dropout: float = 0.5,
@@ -276,7 +322,7 @@ class CNNDigitClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Trans
         validation_split: float = 0.0,
         early_stopping: bool | Literal["val_loss", "val_accuracy"] = False,
         n_iter_no_change: int = 5,
-        augmentation: "AugmentationName | keras.Layer | Sequence[keras.Layer] | None" = None,
+        augmentation: "Augmentations | keras.Layer | Sequence[keras.Layer] | None" = None,
         label_smoothing: float = 0.0,
         class_weight: Mapping[Any, float] | Literal["balanced"] | None = None,
         callbacks: "Sequence[keras.callbacks.Callback] | None" = None,
@@ -290,6 +336,9 @@ class CNNDigitClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Trans
         self.filters = filters
         self.kernel_size = kernel_size
         self.pool_size = pool_size
+        self.padding = padding
+        self.batch_normalization = batch_normalization
+        self.global_average_pooling = global_average_pooling
         self.conv_dropout = conv_dropout
         self.dense_units = dense_units
         self.dense_dropout = dense_dropout
@@ -323,7 +372,8 @@ class CNNDigitClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Trans
 
         Parameters
         ----------
-        name : {"recommended", "notebook", "one_epoch", "fast", "strong", "best"}, default="recommended"
+        name : {"recommended", "notebook", "one_epoch", "fast", "strong", "best", "best_objects"}, \
+                default="recommended"
             Name of the recipe, with the smallest number of training images for which it is recommended:
 
             - "recommended" (20): accurate with few and many images, digits or not.
@@ -332,11 +382,13 @@ class CNNDigitClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Trans
             - "fast" (48,000): fewer errors than the notebook in a quarter of its time.
             - "strong" (16,000): high accuracy in half of the notebook's time, with four convolutional layers.
             - "best" (5,000): the highest accuracy and the lowest log loss, with four convolutional layers, in
-              four times the notebook's time.
+              four times the notebook's time. For digits.
+            - "best_objects" (5,000): for clothes and other small pictures that may be mirrored, with six
+              convolutional layers and batch normalization. Not for digits and letters.
         **params : object
-            Other parameters of the classifier. They replace those of the recipe. "strong" and "best" have one
-            value of `filters`, `kernel_size` and `pool_size` per layer. For another number of layers, pass
-            all three.
+            Other parameters of the classifier. They replace those of the recipe. "strong", "best" and
+            "best_objects" have one value of `filters`, `kernel_size` and `pool_size` per layer. For another
+            number of layers, pass all three.
 
         Returns
         -------

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from numbers import Real
 from typing import TYPE_CHECKING
 
-from ._architecture import ActivationName, Architecture, DtypeName, Integers, WindowSizes
+from ._architecture import ActivationName, Architecture, DtypeName, Integers, PaddingName, WindowSizes
 from ._process import refuse_fork
 
 if TYPE_CHECKING:
@@ -20,6 +20,9 @@ def build_cnn(
     filters: Integers = (32, 64),
     kernel_size: WindowSizes = 5,
     pool_size: WindowSizes = 2,
+    padding: PaddingName = "valid",
+    batch_normalization: bool = False,
+    global_average_pooling: bool = False,
     conv_dropout: float = 0.2,
     dense_units: Integers = (120, 84),
     dense_dropout: float = 0.5,
@@ -29,9 +32,9 @@ def build_cnn(
 ) -> "keras.Sequential":
     """Build the convolutional network of `CNNDigitClassifier` as a Keras model with initial weights.
 
-    Use it to train the network with Keras. Each entry of `filters` adds a convolution ("valid" padding) and a
-    max-pooling layer. They are followed by dropout, a dense layer for each entry of `dense_units` with
-    dropout after the first one, and a softmax layer. The defaults are the network of the classic Keras MNIST
+    Use it to train the network with Keras. Each entry of `filters` adds a convolution and a max-pooling
+    layer. They are followed by dropout, a dense layer for each entry of `dense_units` with dropout after the
+    first one, and a softmax layer. The defaults are the network of the classic Keras MNIST
     notebook, with 186,110 parameters for 28x28x1 images and ten classes. Read more in the
     :ref:`User Guide <guide-classifier>`.
 
@@ -49,6 +52,14 @@ def build_cnn(
         has one entry per block: an integer or a (height, width) pair. Windows are clipped to the feature map.
     pool_size : int or array-like of (int or (int, int)), default=2
         Height and width of the pooling windows, in pixels; the same format as `kernel_size`.
+    padding : {"valid", "same"}, default="valid"
+        Padding of the convolutions: "valid" is none, so the feature maps become smaller; "same" pads with
+        zeros, so that they keep their size.
+    batch_normalization : bool, default=False
+        Whether to normalize the outputs of each convolution before its activation [2]_. The momentum is 0.9.
+    global_average_pooling : bool, default=False
+        Whether the average of each feature map of the last block is the input of the dense layers, instead of
+        all its pixels.
     conv_dropout : float in [0, 1), default=0.2
         Dropout rate after the last block.
     dense_units : array-like of int, default=(120, 84)
@@ -78,7 +89,7 @@ def build_cnn(
         In a process forked after TensorFlow was loaded, where TensorFlow's threads do not exist.
     ValueError
         If a size is not an integer >= 1, a dropout rate is not in [0, 1), a sequence does not have one entry
-        per block, or `activation` or `dtype` is not one of the names.
+        per block, or another value is not one of the allowed ones.
 
     See Also
     --------
@@ -88,6 +99,8 @@ def build_cnn(
     ----------
     .. [1] Glorot, X. and Bengio, Y. (2010). "Understanding the difficulty of training deep feedforward neural
        networks". AISTATS.
+    .. [2] Ioffe, S. and Szegedy, C. (2015). "Batch normalization: accelerating deep network training by
+       reducing internal covariate shift". ICML. arXiv:1502.03167.
 
     Examples
     --------
@@ -104,6 +117,9 @@ def build_cnn(
         filters=filters,
         kernel_size=kernel_size,
         pool_size=pool_size,
+        padding=padding,
+        batch_normalization=batch_normalization,
+        global_average_pooling=global_average_pooling,
         dense_units=dense_units,
         activation=activation,
         dtype=dtype,

@@ -3,6 +3,7 @@
 from unittest import SkipTest
 
 import pytest
+from sklearn.base import clone
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sk_mnist_cnn import CNNDigitClassifier, ImagePreprocessor
@@ -20,12 +21,15 @@ CLASSIFIER = CNNDigitClassifier(
     dtype="float64",
     random_state=0,
 )
+NORMALIZED = clone(CLASSIFIER).set_params(
+    padding="same", batch_normalization=True, global_average_pooling=True, epochs=40
+)
 
 
 # The number of features is not a square in most checks, and some checks use integers.
 @pytest.mark.filterwarnings("ignore:.* features are not a square gray image:UserWarning")
 @pytest.mark.filterwarnings("ignore:X holds integer pixels:UserWarning")
-@parametrize_with_checks([ImagePreprocessor(), ImagePreprocessor(flatten=True), CLASSIFIER])
+@parametrize_with_checks([ImagePreprocessor(), ImagePreprocessor(flatten=True), CLASSIFIER, NORMALIZED])
 def test_estimator_checks(estimator, check):
     try:
         check(estimator)

@@ -252,6 +252,8 @@ def test_architectures_are_equal_after_clipping():
         ((64, 64, 3), {"filters": (4, 8, 2), "kernel_size": ((3, 2), 1, 5), "pool_size": (2, 3, 1)}),
         ((1, 10, 1), {"filters": (2, 2), "dense_units": ()}),
         ((8, 8, 1), {"filters": (2,) * 8, "dense_units": (7,)}),
+        ((9, 7, 2), {"filters": (4, 8), "padding": "same", "batch_normalization": True}),
+        ((9, 7, 2), {"filters": (4, 8), "global_average_pooling": True}),
     ],
     ids=str,
 )
@@ -260,6 +262,19 @@ def test_weight_shapes_equal_those_of_built_network(input_shape, params):
     architecture = Architecture.resolve(input_shape, 3, **sizes, activation="relu", dtype="float32")
     network = build_cnn(input_shape, 3, **sizes)
     assert architecture.weight_shapes == [weights.shape for weights in network.get_weights()]
+
+
+@pytest.mark.parametrize(
+    ("params", "expected"),
+    [
+        ({"padding": "same"}, 40 + 296 + (4 * 8 * 8 + 8) + 72 + 90),
+        ({"batch_normalization": True}, 36 + 288 + 4 * (4 + 8) + (8 * 8 + 8) + 72 + 90),
+        ({"global_average_pooling": True}, 40 + 296 + (8 * 8 + 8) + 72 + 90),
+    ],
+    ids=str,
+)
+def test_number_of_parameters(params, expected):
+    assert build_cnn((8, 8, 1), 10, **TINY, **params).count_params() == expected
 
 
 def test_seed_determines_weights(reference):
@@ -311,7 +326,11 @@ def test_initial_weights_of_defaults(reference):
         assert_array_equal(found, new)
 
 
-@pytest.mark.parametrize("params", [{"filters": (4,)}, {"dense_units": ()}, {"dense_units": (8,)}], ids=str)
+@pytest.mark.parametrize(
+    "params",
+    [{"filters": (4,)}, {"dense_units": ()}, {"dense_units": (8,)}, {"batch_normalization": True}],
+    ids=str,
+)
 def test_initial_weights_of_other_depths(params):
     expected = build_cnn((8, 8, 1), 10, **{**TINY, **params}, seed=5).get_weights()
     for found, new in zip(initial_weights(architecture(**params), 5), expected, strict=True):

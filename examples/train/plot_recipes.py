@@ -2,9 +2,9 @@
 Compare training recipes
 ========================
 
-`CNNDigitClassifier.from_recipe` returns a classifier with one of six recipes: named sets of parameters. This
-example trains them on a few of the digits that are shipped with the package, and compares their accuracy, log
-loss and training time. :doc:`/recipes` has their results with all of MNIST.
+`CNNDigitClassifier.from_recipe` returns a classifier with the parameters of a named recipe. This example
+trains the six recipes for digits on a few of the digits that are shipped with the package, and compares their
+accuracy, log loss and training time. :doc:`/recipes` has their results with all of MNIST.
 """
 
 import warnings

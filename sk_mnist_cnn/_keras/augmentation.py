@@ -2,29 +2,22 @@
 
 import contextlib
 import secrets
-from functools import partial
 
 import numpy as np
 
-from .._training.config import AUGMENTATIONS
+from .._training.config import AUGMENTATIONS, augmentation_ranges
 from .._training.fingerprint import fingerprint
 from .backend import keras, tf
-from .distortion import random_affine, random_elastic
-
-_SHIFT = 2 / 28
-_DISTORTIONS = {
-    "affine": partial(random_affine, shift=_SHIFT, degrees=10, zoom=0.1),
-    "elastic": partial(random_elastic, shift=_SHIFT, degrees=10, zoom=0.1, strength=0.02),
-    "shift": partial(random_affine, shift=_SHIFT, degrees=0, zoom=0.0),
-}
+from .distortion import distort
 
 
 class Augmentation:
-    """Augmentation of a batch by a named distortion, or by copies of Keras preprocessing layers."""
+    """Augmentation of a batch by named operations, or by copies of Keras preprocessing layers."""
 
     def __init__(self, augmentation, image_shape):
-        self._distort = _DISTORTIONS[augmentation] if isinstance(augmentation, str) else None
-        self._layers = [] if self._distort else [_copy(layer) for layer in _checked_layers(augmentation)]
+        self._ranges = augmentation_ranges(augmentation)
+        is_named = self._ranges is not None
+        self._layers = [] if is_named else [_copy(layer) for layer in _checked_layers(augmentation)]
         if self._layers:
             self._check_shape(image_shape)
 
@@ -35,15 +28,15 @@ class Augmentation:
         The key has the classes too, because a notebook may redefine them. It is random if the settings
         cannot be determined, so that no graph is shared.
         """
-        named = augmentation is None or isinstance(augmentation, str)
-        layers = [] if named else _checked_layers(augmentation)
+        is_named = augmentation is None or augmentation_ranges(augmentation) is not None
+        layers = [] if is_named else _checked_layers(augmentation)
         classes = tuple(type(part) for layer in layers for part in layer._flatten_layers())
         return (fingerprint(augmentation) or secrets.token_hex(), *classes), classes
 
     def __call__(self, images, seed):
         """Augment a batch of images; `seed` is a pair of integers, drawn for this batch."""
-        if self._distort:
-            return self._distort(images, seed=seed)
+        if self._ranges is not None:
+            return distort(images, seed, **self._ranges)
         for layer in self._layers:
             images = layer(images, training=True)
         return images
@@ -78,8 +71,8 @@ def _checked_layers(augmentation):
     for layer in layers:
         if not isinstance(layer, keras.Layer):
             raise ValueError(
-                f"augmentation must be None, one of {sorted(AUGMENTATIONS)}, a Keras layer or a list of "
-                f"Keras layers, got {layer!r}. Pass one of these."
+                f"augmentation must be None, one of {sorted(AUGMENTATIONS)}, a dict, a Keras layer or a list "
+                f"of Keras layers, got {layer!r}. Pass one of these."
             )
         with _copyable(layer):
             layer.get_config()

@@ -1,4 +1,4 @@
-"""Affine and elastic distortions of a batch of images, drawn for each image from the seed of the batch.
+"""Distortions, flips and erased squares of images, drawn for each image from the seed of its batch.
 
 Keras' layers are not used, because RandomElasticTransform mixes the images of a batch, and several layers
 would interpolate the pixels once per layer.
@@ -14,24 +14,53 @@ from .backend import tf
 N_KNOTS = 8
 
 
-def random_affine(images, shift, degrees, zoom, seed):
-    """Shift, rotate and zoom each image at random, filling with 0. All values are uniformly distributed.
+def distort(
+    images,
+    seed,
+    *,
+    shift=0.0,
+    rotation=0.0,
+    zoom=0.0,
+    shear=0.0,
+    elastic=0.0,
+    horizontal_flip=0.0,
+    erasing=0.0,
+):
+    """Apply the operations of the parameter `augmentation` whose values are not 0."""
+    affine = {"shift": shift, "degrees": rotation, "zoom": zoom, "shear": shear}
+    shape = images.shape
+    if elastic:
+        images = random_elastic(images, **affine, strength=elastic, seed=seed)
+    elif any(affine.values()):
+        images = random_affine(images, **affine, seed=seed)
+    images = tf.ensure_shape(images, shape)  # TensorFlow does not infer it
+    if horizontal_flip:
+        images = random_flip(images, horizontal_flip, tf.random.fold_in(seed, 3))
+    if erasing:
+        images = random_erasing(images, erasing, tf.random.fold_in(seed, 4))
+    return images
+
+
+def random_affine(images, shift, degrees, zoom, seed, shear=0.0):
+    """Shift, rotate, shear and zoom each image at random, filling with 0. All values are uniform.
 
     Parameters
     ----------
     images : tensor of shape (n, h, w, c)
     shift : float
-        Largest shift, as a fraction of the images' width and height. Without rotation and zoom, it is rounded
-        to whole pixels, so that nothing is blurred.
+        Largest shift, as a fraction of the images' width and height. Without rotation, zoom and shear, it is
+        rounded to whole pixels, so that nothing is blurred.
     degrees : float
         Largest rotation about the center.
     zoom : float
         Largest change of size, as a fraction.
     seed : tensor of shape (2,)
+    shear : float, default=0.0
+        Largest angle by which vertical lines are slanted, in degrees.
     """
-    exact = not degrees and not zoom
+    exact = not (degrees or zoom or shear)
     height, width = tf.unstack(tf.shape(images)[1:3])
-    to_x, to_y = _draw_affine(images, shift, degrees, zoom, seed, exact=exact)
+    to_x, to_y = _draw_affine(images, shift, degrees, zoom, shear, seed, exact=exact)
     zeros = tf.zeros_like(to_x[0])
     return tf.raw_ops.ImageProjectiveTransformV3(
         images=images,
@@ -43,15 +72,15 @@ def random_affine(images, shift, degrees, zoom, seed):
     )
 
 
-def random_elastic(images, shift, degrees, zoom, strength, seed):
-    """Shift, rotate, zoom and distort each image at random, filling with 0.
+def random_elastic(images, shift, degrees, zoom, strength, seed, shear=0.0):
+    """Shift, rotate, shear, zoom and distort each image at random, filling with 0.
 
     The affine change and the elastic displacement are added, so that pixels are interpolated only once.
 
     Parameters
     ----------
     images : tensor of shape (n, h, w, c)
-    shift, degrees, zoom : float
+    shift, degrees, zoom, shear : float
         As in `random_affine`; a `strength` of 0 gives the same distortion.
     strength : float
         Root mean square of the elastic displacement along x and along y, as a fraction of the image's width
@@ -59,24 +88,53 @@ def random_elastic(images, shift, degrees, zoom, strength, seed):
     seed : tensor of shape (2,)
     """
     height, width = tf.unstack(tf.shape(images)[1:3])
-    to_x, to_y = _draw_affine(images, shift, degrees, zoom, seed)
+    to_x, to_y = _draw_affine(images, shift, degrees, zoom, shear, seed)
     by_x, by_y = tf.unstack(strength * _draw_smooth_fields(images, tf.random.fold_in(seed, 1)))
     x = _affine_positions(to_x, height, width) + by_x * tf.cast(width, tf.float32)
     y = _affine_positions(to_y, height, width) + by_y * tf.cast(height, tf.float32)
     return _interpolate(images, x, y)
 
 
-def _draw_affine(images, shift, degrees, zoom, seed, *, exact=False):
+def random_flip(images, probability, seed):
+    """Mirror each image left to right with this probability."""
+    draws = tf.random.stateless_uniform((tf.shape(images)[0], 1, 1, 1), seed)
+    return tf.where(draws < probability, images[:, :, ::-1], images)
+
+
+def random_erasing(images, size, seed):
+    """Set a square to 0 in half of the images; `size` is its side as a fraction of the images' sides."""
+    draws = tf.random.stateless_uniform((3, tf.shape(images)[0], 1), seed)
+    rows, columns = (
+        _is_inside(draws[axis], images.shape[axis + 1], round(size * images.shape[axis + 1]))
+        for axis in (0, 1)
+    )
+    erased = rows[:, :, None] & columns[:, None, :] & (draws[2] < 0.5)[:, :, None]
+    return tf.where(erased[..., None], tf.zeros_like(images), images)
+
+
+def _is_inside(draws, n_pixels, length):
+    """Return whether each pixel of an axis is in an interval that starts at a drawn pixel."""
+    start = tf.floor(draws * (n_pixels - length + 1))
+    pixels = tf.range(n_pixels, dtype=tf.float32)
+    return (pixels >= start) & (pixels < start + length)
+
+
+def _draw_affine(images, shift, degrees, zoom, shear, seed, *, exact=False):
     """Draw the coefficients of x, of y and of 1 that give the position where each output pixel is read."""
     height, width = images.shape[1:3]
     draws = tf.random.stateless_uniform((4, tf.shape(images)[0]), seed, -1, 1)
     dx, dy = (_shifts(shift * size, draws[i], exact) for i, size in enumerate((width, height)))
     angle, size = draws[2] * (degrees * np.pi / 180), 1 + zoom * draws[3]
     cos, sin = tf.cos(angle) / size, tf.sin(angle) / size
+    x_of_y, y_of_y = -sin, cos
+    if shear:
+        slant = shear * tf.random.stateless_uniform(tf.shape(angle), tf.random.fold_in(seed, 2), -1, 1)
+        slope = tf.tan(slant * np.pi / 180)
+        x_of_y, y_of_y = x_of_y + slope * cos, y_of_y + slope * sin
     center_x, center_y = (width - 1) / 2, (height - 1) / 2
     return (
-        (cos, -sin, center_x + dx - cos * center_x + sin * center_y),
-        (sin, cos, center_y + dy - sin * center_x - cos * center_y),
+        (cos, x_of_y, center_x + dx - cos * center_x - x_of_y * center_y),
+        (sin, y_of_y, center_y + dy - sin * center_x - y_of_y * center_y),
     )
 
 

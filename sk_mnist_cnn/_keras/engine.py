@@ -143,6 +143,7 @@ def keras_model(architecture, config, weights):
 def predict(architecture, weights, rows, output="probabilities"):
     """Return an output of a network that ONNX Runtime does not support, as `_onnx.session.predict` does."""
     _refuse_graph()
+    architecture, weights = architecture.folded(weights)
     with _tracing_lock:
         compute = _prediction_function(replace(architecture, dtype=architecture.input_dtype))
     tensors = [tf.constant(array) for array in weights]

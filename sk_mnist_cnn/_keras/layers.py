@@ -1,4 +1,4 @@
-"""Model, dropout layer and loss of a trainer. Their settings are variables, so changes need no new graph."""
+"""Model, layers and loss of a trainer. Their settings are variables, so changes need no new graph."""
 
 import numpy as np
 
@@ -28,12 +28,18 @@ class ScheduledModel(keras.Model):
         """The dropout layers."""
         return [layer for layer in self.layers if isinstance(layer, VariableDropout)]
 
+    @property
+    def network_weights(self):
+        """The variables that are the weights of the network, in the order of its layers."""
+        layers = [layer for layer in self.layers if not isinstance(layer, VariableDropout)]
+        return [variable for layer in layers for variable in layer.weights]
+
     def save(self, *args, **kwargs):
         """Save a copy that consists of Keras classes only, and can be loaded without this package."""
         optimizer = getattr(self.optimizer, "inner_optimizer", self.optimizer)
         copy = type(optimizer).from_config(optimizer.get_config())
         rates = {layer.name: float(layer.rate.numpy()) for layer in self.dropouts}
-        model = compiled_model(self.architecture, read(self.trainable_variables), copy, **rates)
+        model = compiled_model(self.architecture, read(self.network_weights), copy, **rates)
         assign(copy.variables, read(optimizer.variables))
         model.save(*args, **kwargs)
 
@@ -68,7 +74,13 @@ class ScheduledModel(keras.Model):
             rate.assign(scheduled)
         # The optimizer's own counter does not increase when it skips or accumulates gradients.
         self._batch.assign_add(1)
-        return super().train_step(batch)
+        normalizations = [layer for layer in self.layers if isinstance(layer, WeightedBatchNormalization)]
+        for layer in normalizations:
+            layer.sample_weight = batch[-1]
+        logs = super().train_step(batch)
+        for layer in normalizations:
+            layer.sample_weight = None
+        return logs
 
 
 class VariableDropout(keras.layers.Layer):
@@ -86,6 +98,49 @@ class VariableDropout(keras.layers.Layer):
         rate = tf.cast(tf.convert_to_tensor(self.rate.value), inputs.dtype)
         seed = tf.cast(self.seed_generator.next(), tf.int32)
         return tf.nn.experimental.stateless_dropout(inputs, rate, seed=seed)
+
+
+class WeightedBatchNormalization(keras.layers.BatchNormalization):
+    """Batch normalization by the mean and variance over the weighted images of a batch.
+
+    An image of weight 2 counts as much as two images. The model sets `sample_weight` before each step.
+    """
+
+    sample_weight = None
+
+    def call(self, inputs, training=False):
+        if not training:
+            return super().call(inputs, training=False)
+        if self.compute_dtype == "float64":  # which the operation of TensorFlow does not support
+            outputs, mean, variance = self._normalize_weighted(inputs)
+        else:
+            weights = self.sample_weight
+            outputs, mean, variance = tf.cond(
+                tf.reduce_all(weights == weights[0]),
+                lambda: self._normalize_unweighted(inputs),
+                lambda: self._normalize_weighted(inputs),
+            )
+        for moving, new in ((self.moving_mean, mean), (self.moving_variance, variance)):
+            moving.assign(self.momentum * moving + (1 - self.momentum) * new)
+        return outputs
+
+    def _normalize_unweighted(self, inputs):
+        gamma, beta = (tf.convert_to_tensor(variable.value) for variable in (self.gamma, self.beta))
+        outputs, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
+            x=inputs, scale=gamma, offset=beta, mean=[], variance=[], epsilon=self.epsilon
+        )
+        n_values = tf.cast(tf.size(inputs) // tf.size(mean), mean.dtype)
+        return outputs, mean, variance * (n_values - 1) / n_values  # it returns the unbiased estimate
+
+    def _normalize_weighted(self, inputs):
+        gamma, beta = (tf.convert_to_tensor(variable.value) for variable in (self.gamma, self.beta))
+        values = tf.cast(inputs, gamma.dtype)
+        weights = tf.cast(self.sample_weight, gamma.dtype)
+        weights = tf.math.divide_no_nan(weights, tf.reduce_sum(weights))[:, tf.newaxis]
+        mean = tf.reduce_sum(weights * tf.reduce_mean(values, [1, 2]), 0)
+        variance = tf.reduce_sum(weights * tf.reduce_mean((values - mean) ** 2, [1, 2]), 0)
+        outputs = tf.nn.batch_normalization(values, mean, variance, beta, gamma, self.epsilon)
+        return tf.cast(outputs, inputs.dtype), mean, variance
 
 
 class SmoothedCrossentropy(keras.losses.SparseCategoricalCrossentropy):

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from .._architecture import EPSILON, MOMENTUM
 from .backend import keras
 
 
@@ -16,10 +17,17 @@ def build_network(architecture, *, conv_dropout=0.0, dense_dropout=0.0, seed=Non
         name = layer.name
         match layer.kind:
             case "conv":
-                n_filters, window, trained = layer.shape[-1], layer.shape[:2], _trained(layer, seeds)
-                return layers.Conv2D(n_filters, window, name=name, **trained, **channels_last)
+                n_filters, window, options = layer.shape[-1], layer.shape[:2], _trained(layer, seeds)
+                options |= {"padding": architecture.padding, **channels_last}
+                return layers.Conv2D(n_filters, window, name=name, use_bias=layer.use_bias, **options)
+            case "norm":
+                return layers.BatchNormalization(momentum=MOMENTUM, epsilon=EPSILON, name=name, dtype=dtype)
+            case "activation":
+                return layers.Activation(layer.activation, name=name, dtype=dtype)
             case "pool":
                 return layers.MaxPooling2D(layer.shape, name=name, **channels_last)
+            case "average":
+                return layers.GlobalAveragePooling2D(name=name, **channels_last)
             case "dropout":
                 return layers.Dropout(rates[name], seed=next(seeds), name=name, dtype=dtype)
             case "flatten":
@@ -36,15 +44,18 @@ def build_network(architecture, *, conv_dropout=0.0, dense_dropout=0.0, seed=Non
 
 def initial_weights(architecture, seed):
     """Return the weights that `build_network` draws from `seed`, to reset a trained network."""
-    seeds = _layer_seeds(seed)
+    seeds, dtype = _layer_seeds(seed), architecture.input_dtype
     weights = []
     for layer in architecture.layers:
         if layer.kind == "dropout":
             next(seeds)
+        elif layer.kind == "norm":
+            ones, zeros = np.ones(layer.shape, dtype), np.zeros(layer.shape, dtype)
+            weights += [ones, zeros, zeros, ones]
         elif layer.kind in ("conv", "dense"):
             initializer = _trained(layer, seeds)["kernel_initializer"]
-            weights.append(np.asarray(initializer(layer.shape, dtype=architecture.input_dtype)))
-            weights.append(np.zeros(layer.shape[-1:], architecture.input_dtype))
+            weights.append(np.asarray(initializer(layer.shape, dtype=dtype)))
+            weights += [np.zeros(shape, dtype) for shape in layer.weight_shapes[1:]]
     return weights
 
 

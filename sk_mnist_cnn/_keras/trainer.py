@@ -16,7 +16,7 @@ from .augmentation import Augmentation, reseed
 from .backend import BaseWrapper, default_floatx, keras, tf
 from .callbacks import has_batch_hooks
 from .input_pipeline import InputPipeline
-from .layers import ScheduledModel, SmoothedCrossentropy, VariableDropout
+from .layers import ScheduledModel, SmoothedCrossentropy, VariableDropout, WeightedBatchNormalization
 from .network import assign, build_network, initial_weights, read
 from .progress import progress_callback
 
@@ -58,7 +58,7 @@ class Trainer(BaseWrapper):
         model = trainer.model_
         model.optimizer.build(model.trainable_variables)
         trainer._architecture = architecture
-        trainer._weights = tuple(model.trainable_variables)
+        trainer._weights = tuple(model.network_weights)
         trainer._initial_slots = read(model.optimizer.variables)
         augment = None if augmentation is None else Augmentation(augmentation, architecture.image_shape)
         trainer._pipeline = InputPipeline(architecture, augment)
@@ -208,6 +208,8 @@ def _compiled_network(architecture, compile_kwargs):
     for layer in network.layers:
         if isinstance(layer, keras.layers.Dropout):
             layer = VariableDropout(name=layer.name, dtype=architecture.dtype)
+        elif isinstance(layer, keras.layers.BatchNormalization):
+            layer = WeightedBatchNormalization.from_config(layer.get_config())
         outputs = layer(outputs)
     model = ScheduledModel(inputs, outputs, name=network.name)
     model.architecture = architecture

@@ -35,6 +35,8 @@ def network(architecture, weights=None, output="probabilities"):
     Graph
     """
     graph = Graph()
+    if weights is not None:
+        architecture, weights = architecture.folded(weights)
     if weights is None:
         weights = external_names(architecture, output)
         for name, shape in zip(weights, architecture.weight_shapes, strict=False):
@@ -104,15 +106,18 @@ class Graph:
         (n, c, h, w), as in ONNX. The last node becomes "embeddings".
         """
         x, activate, weights = images, ACTIVATIONS[architecture.activation], iter(weights)
-        if architecture.blocks:
+        if architecture.blocks or architecture.global_average_pooling:
             x = self.add("Transpose", x, perm=[0, 3, 1, 2])
         for layer in architecture.layers[:-1]:
             name, shape = layer.name, layer.shape
             if layer.kind == "conv":
-                node = self.add("Conv", x, next(weights), next(weights), output=name, kernel_shape=shape[:2])
+                window = {"kernel_shape": shape[:2], "pads": _pads(shape[:2], architecture.padding)}
+                node = self.add("Conv", x, next(weights), next(weights), output=name, **window)
                 x = activate(self, node)
             elif layer.kind == "pool" and not layer.is_identity:
                 x = self.add("MaxPool", x, output=name, kernel_shape=shape, strides=shape)
+            elif layer.kind == "average":
+                x = self.add("Flatten", self.add("GlobalAveragePool", x), output=name)
             elif layer.kind == "flatten":
                 if architecture.blocks:
                     x = self.add("Transpose", x, perm=[0, 2, 3, 1])
@@ -144,6 +149,12 @@ class Graph:
             graph=graph,
             opset_import=message("OperatorSetIdProto", domain="", version=_OPSET),
         )
+
+
+def _pads(window, padding):
+    """Return the rows and columns of zeros before and after an image, as TensorFlow adds them."""
+    total = [size - 1 if padding == "same" else 0 for size in window]
+    return *(size // 2 for size in total), *(size - size // 2 for size in total)
 
 
 def _gelu(graph, x):

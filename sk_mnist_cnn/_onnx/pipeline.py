@@ -12,9 +12,9 @@ def pipeline_model(preprocessors, classifier, outputs):
     `outputs` are those of the network, which follow the label.
     """
     graph = Graph()
-    architecture = classifier._fitted_architecture
+    architecture, weights = classifier._fitted_architecture.folded(classifier._weights)
     images = _add_scaling(graph, preprocessors, architecture.image_shape)
-    weights = in_onnx_layout(classifier._weights)
+    weights = in_onnx_layout(weights)
     graph.add_embeddings(images, architecture, weights)
     graph.add_probabilities(weights)
     labels = _labels(classifier.classes_)

@@ -140,12 +140,11 @@ def _make_room(n_bytes):
 
 
 def _create(architecture, weights, output, drop):
+    architecture, folded = architecture.folded(weights)
     names = graph.external_names(architecture, output)
-    used = weights[: len(names)]
-    arrays = [np.require(array, requirements="CA") for array in graph.in_onnx_layout(used)]
-    copies = [
-        array for array, given in zip(arrays, used, strict=True) if not np.may_share_memory(array, given)
-    ]
+    used = graph.in_onnx_layout(folded[: len(names)])
+    arrays = [np.require(array, requirements="CA") for array in used]
+    copies = [array for array in arrays if not any(np.may_share_memory(array, given) for given in weights)]
     return _Session(
         load(_model(architecture, output), dict(zip(names, arrays, strict=True))),
         copies,

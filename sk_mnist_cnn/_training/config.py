@@ -1,17 +1,37 @@
 """The training as plain values: what determines it (`TrainingRun`), and its result (`TrainingState`)."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, get_args
+from difflib import get_close_matches
+from numbers import Real
+from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
 
 from .._architecture import Architecture
 
 AugmentationName = Literal["affine", "elastic", "shift"]
+Augmentations: TypeAlias = AugmentationName | Mapping[str, float]
 OptimizerName = Literal["adadelta", "adam", "adamw", "rmsprop", "sgd"]
 ScheduleName = Literal["constant", "one_cycle", "cosine", "exponential"]
 
-AUGMENTATIONS: tuple[AugmentationName, ...] = get_args(AugmentationName)
+# The largest shift as a fraction of the image size: 2 pixels in images of 28x28.
+_SHIFT = 2 / 28
+AUGMENTATIONS: dict[AugmentationName, dict[str, float]] = {
+    "affine": {"shift": _SHIFT, "rotation": 10, "zoom": 0.1},
+    "elastic": {"shift": _SHIFT, "rotation": 10, "zoom": 0.1, "elastic": 0.02},
+    "shift": {"shift": _SHIFT},
+}
+# The operations of a dict, with their largest values.
+AUGMENTATION_LIMITS = {
+    "shift": 1,
+    "rotation": 180,
+    "zoom": 0.9,
+    "shear": 60,
+    "horizontal_flip": 1,
+    "erasing": 1,
+    "elastic": 1,
+}
 OPTIMIZERS: tuple[OptimizerName, ...] = get_args(OptimizerName)
 
 # `epochs="auto"` trains for about this number of batches, within these numbers of epochs. With augmentation,
@@ -98,7 +118,8 @@ class TrainingState:
         ------
         ValueError
             If weights or variables have another shape or dtype than those of the network and the optimizer,
-            if weights are not finite, or if the history has more than one number per epoch.
+            if weights are not finite, if moving variances are negative, or if the history has more than one
+            number per epoch.
         """
         specs = [(shape, architecture.input_dtype) for shape in architecture.weight_shapes]
         for name in ("weights", *(["best_weights"] if self.best_weights else [])):
@@ -106,6 +127,8 @@ class TrainingState:
             _check_specs(name, arrays, specs)
             if not all(np.isfinite(array).all() for array in arrays):
                 raise ValueError(f"the {name} must be finite")
+            if any((variance < 0).any() for variance in architecture.moving_variances(arrays)):
+                raise ValueError(f"the moving variances in the {name} must not be negative")
         if optimizer is not None and self.optimizer:
             _check_specs("optimizer", self.optimizer, [(array.shape, array.dtype) for array in optimizer])
         for name, values in self.history.items():
@@ -179,6 +202,33 @@ def cosine(position):
 def exponential(position):
     """Decay from 1 to a hundredth, by the same factor per batch."""
     return 0.01**position
+
+
+def augmentation_ranges(augmentation):
+    """Return the operations of a named augmentation or a dict by name; None for anything else.
+
+    Raises
+    ------
+    ValueError
+        If a dict has an unknown operation, or a value that is not a number in its range.
+    """
+    if isinstance(augmentation, str):
+        return AUGMENTATIONS[augmentation]
+    if not isinstance(augmentation, Mapping):
+        return None
+    for name, value in augmentation.items():
+        if name not in AUGMENTATION_LIMITS:
+            (nearest,) = get_close_matches(str(name), AUGMENTATION_LIMITS, n=1, cutoff=0)
+            raise ValueError(
+                f"augmentation must have operations among {', '.join(AUGMENTATION_LIMITS)}, got {name!r}. "
+                f"Did you mean {nearest!r}?"
+            )
+        limit = AUGMENTATION_LIMITS[name]
+        if not (isinstance(value, Real) and 0 <= value <= limit):
+            raise ValueError(
+                f"augmentation must have numbers from 0 to {limit} for {name!r}, got {value!r}. Pass one."
+            )
+    return augmentation
 
 
 SCHEDULES = {"one_cycle": one_cycle, "cosine": cosine, "exponential": exponential}

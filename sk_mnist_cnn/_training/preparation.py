@@ -17,7 +17,7 @@ from .._architecture import Architecture
 from .._base import warn, working_copy
 from .._images import validate_images, warn_of_raw_pixels
 from .checkpoint import saved_seed
-from .config import TrainingConfig, TrainingRun, TrainingState
+from .config import TrainingConfig, TrainingRun, TrainingState, augmentation_ranges
 from .targets import (
     as_labels,
     check_classes,
@@ -29,7 +29,17 @@ from .targets import (
 )
 
 # The parameters that must stay the same when training is continued.
-_FIXED = ("filters", "kernel_size", "pool_size", "dense_units", "activation", "dtype")
+_FIXED = (
+    "filters",
+    "kernel_size",
+    "pool_size",
+    "padding",
+    "batch_normalization",
+    "global_average_pooling",
+    "dense_units",
+    "activation",
+    "dtype",
+)
 
 # `fit` warns if the loss has not fallen below this fraction of the loss of constant probabilities, or if it
 # has fallen by more than the other fraction in the last fifth of the epochs, and is still above it.
@@ -191,6 +201,7 @@ def _resolve_architecture(fitted, image_shape, classes, previous):
 
 def _resolve_config(fitted, previous, checkpoint=None):
     """Return the configuration with its seed: the fitted one, that of a checkpoint file, or a new one."""
+    augmentation_ranges(fitted.augmentation)
     seed = fitted._seed if previous else None
     if seed is None and checkpoint is not None and not isinstance(fitted.random_state, Integral):
         seed = saved_seed(checkpoint)

@@ -175,8 +175,12 @@ class FilterDisplay:
 def _first_feature_maps(architecture, weights, images):
     """Return the output of the first layer for one image: the embedding of a network with only this layer."""
     (n_filters, kernel, _), *_ = architecture.blocks
-    first = replace(architecture, blocks=((n_filters, kernel, (1, 1)),), dense_units=())
-    height, width = (size - window + 1 for size, window in zip(images.shape[1:3], kernel, strict=True))
+    architecture, weights = architecture.folded(weights)
+    blocks = ((n_filters, kernel, (1, 1)),)
+    first = replace(architecture, blocks=blocks, dense_units=(), global_average_pooling=False)
+    height, width = images.shape[1:3]
+    if architecture.padding == "valid":
+        height, width = height - kernel[0] + 1, width - kernel[1] + 1
     unused = [np.zeros(shape, weights[0].dtype) for shape in first.weight_shapes[2:]]
     rows = images.reshape(1, -1).astype(weights[0].dtype)
     flat = compute_output(first, (*weights[:2], *unused), rows, "embeddings")

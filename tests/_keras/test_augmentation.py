@@ -1,11 +1,14 @@
 """`augmentation`: distortions by name, and Keras layers."""
 
 import inspect
+import re
 
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import clone
 
+from sk_mnist_cnn import load_model, save_model
 from sk_mnist_cnn._keras.augmentation import Augmentation
 from sk_mnist_cnn._keras.backend import keras, tf
 from sk_mnist_cnn._training.config import AUGMENTATIONS
@@ -61,6 +64,38 @@ def test_augmented_training_is_reproducible(data, augmentation):
 def test_named_augmentations_differ(data):
     fits = [tiny_classifier(augmentation=name, epochs=1).fit(*data) for name in AUGMENTATIONS]
     assert len({fitted.history_["loss"][0] for fitted in fits}) == len(AUGMENTATIONS)
+
+
+@pytest.mark.parametrize("name", AUGMENTATIONS)
+def test_a_dict_of_the_operations_of_a_name_gives_the_same_training(data, name):
+    named, operations = (
+        tiny_classifier(augmentation=value, epochs=1) for value in (name, AUGMENTATIONS[name])
+    )
+    assert same_training(named.fit(*data), operations.fit(*data))
+
+
+def test_operations_can_be_searched_saved_and_continued(data, tmp_path):
+    operations = {"horizontal_flip": 0.5, "erasing": 0.4}
+    clf = tiny_classifier(augmentation=operations, epochs=1).fit(*data)
+    save_model(clf, tmp_path / "model.skops")
+    loaded = load_model(tmp_path / "model.skops")
+    assert loaded.augmentation == operations
+    assert clone(loaded).set_params(checkpoint=tmp_path / "checkpoint").fit(*data).augmentation == operations
+
+
+@pytest.mark.parametrize(
+    ("augmentation", "message"),
+    [
+        ({"rotate": 10}, "got 'rotate'. Did you mean 'rotation'?"),
+        ({"flip": 0.5}, "got 'flip'. Did you mean 'horizontal_flip'?"),
+        ({"zoom": 2}, "numbers from 0 to 0.9 for 'zoom', got 2"),
+        ({"shift": "far"}, "numbers from 0 to 1 for 'shift', got 'far'"),
+        ({"erasing": -0.1}, "got -0.1. Pass one."),
+    ],
+)
+def test_raises_for_unknown_operations_and_values(data, augmentation, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        tiny_classifier(augmentation=augmentation).fit(*data)
 
 
 LAYERS = sorted(name for name in dir(keras.layers) if name.startswith("Random"))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from sk_mnist_cnn._keras.distortion import random_affine, random_elastic
+from sk_mnist_cnn._keras.distortion import distort, random_affine, random_elastic
 
 
 def test_shifts_are_whole_pixels_with_uniform_distribution():
@@ -83,3 +83,43 @@ def test_elastic_fills_with_zeros():
     assert changed[:, 10:18, 10:18].min() == pytest.approx(1)
     far = random_elastic(images, 20, 0, 0.0, 0.02, (1, 2)).numpy()
     assert np.mean(far.max(axis=(1, 2, 3)) == 0) > 0.9
+
+
+def test_horizontal_flips_mirror_the_fraction_of_the_images():
+    images = np.random.default_rng(0).random((1000, 6, 8, 2), dtype=np.float32)
+    changed = distort(images, (1, 2), horizontal_flip=0.3).numpy()
+    is_flipped = (changed == images[:, :, ::-1]).all(axis=(1, 2, 3))
+    assert_allclose(changed[~is_flipped], images[~is_flipped])
+    assert 250 < is_flipped.sum() < 350
+
+
+def test_a_square_is_erased_in_half_of_the_images():
+    images = np.ones((2000, 14, 14, 1), np.float32)
+    erased = distort(images, (1, 2), erasing=0.3).numpy()[..., 0] == 0
+    is_erased = erased.any(axis=(1, 2))
+    assert 900 < is_erased.sum() < 1100
+    assert (erased[is_erased].sum(axis=(1, 2)) == 4 * 4).all()
+    assert (erased[is_erased].any(axis=1).sum(axis=1) == 4).all()
+    assert erased[:, 0, 0].any()
+    assert erased[:, -1, -1].any()
+
+
+def test_shear_slants_vertical_lines_only():
+    images = np.zeros((300, 41, 41, 1), np.float32)
+    images[:, :, 20] = 1
+    changed = distort(images, (1, 2), shear=10).numpy()[..., 0]
+    positions = (changed * np.arange(41)).sum(axis=2) / changed.sum(axis=2)
+    slants = np.degrees(np.arctan((positions[:, 35] - positions[:, 5]) / 30))
+    assert 9 < np.abs(slants).max() < 10.1
+    assert_allclose(positions[:, 20], 20, atol=0.01)
+    assert_allclose(changed.sum(axis=2), 1, atol=0.01)
+
+
+def test_operations_are_combined():
+    images = np.random.default_rng(0).random((20, 12, 12, 1), dtype=np.float32)
+    affine = {"shift": 0.1, "rotation": 5, "zoom": 0.1, "shear": 5}
+    for elastic in (0.0, 0.02):
+        others = {"elastic": elastic, "horizontal_flip": 0.5, "erasing": 0.3}
+        changed = distort(images, (1, 2), **affine, **others).numpy()
+        assert changed.shape == images.shape
+        assert 0 <= changed.min() <= changed.max() <= 1

@@ -40,8 +40,25 @@ def run(model, X, output="probabilities"):
         {"dense_units": (), "n_classes": 2},
         {"filters": (), "dense_units": ()},
         {"image_shape": (10, 10, 3), "filters": (3, 4, 5), "kernel_size": (3, 2, 9), "pool_size": 1},
+        {"padding": "same", "kernel_size": (3, 4), "image_shape": (9, 7, 3)},
+        {"batch_normalization": True, "activation": "gelu", "padding": "same"},
+        {"global_average_pooling": True, "image_shape": (9, 7, 3)},
+        {"global_average_pooling": True, "dense_units": (), "filters": ()},
     ],
-    ids=["small", "default", "one row", "non-square", "no blocks", "no dense layers", "linear", "clipped"],
+    ids=[
+        "small",
+        "default",
+        "one row",
+        "non-square",
+        "no blocks",
+        "no dense layers",
+        "linear",
+        "clipped",
+        "same",
+        "normalized",
+        "average",
+        "mean",
+    ],
 )
 def test_probabilities_are_those_of_keras(params):
     arch = architecture(**params)

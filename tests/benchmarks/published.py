@@ -249,7 +249,8 @@ def recipes_by_data():
     measured = load("recipes")
     header = ["recipe", *(f"{data}, {run['training images']:,} images" for data, run in measured.items())]
     results = [recipes(data) for data in measured]
-    return [header] + [[f'`"{name}"`', *(found[name]["accuracy"] for found in results)] for name in RECIPES]
+    names = [name for name in RECIPES if all(name in found for found in results)]
+    return [header] + [[f'`"{name}"`', *(found[name]["accuracy"] for found in results)] for name in names]
 
 
 def novelty():
