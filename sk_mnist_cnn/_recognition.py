@@ -26,7 +26,7 @@ class Found(NamedTuple):
     kinds: np.ndarray
     is_first: np.ndarray
     probabilities: np.ndarray  # of shape (n, n_classes), 0 for marks of other kinds
-    rules: np.ndarray | None
+    rules: np.ndarray
     rules_scale: float
 
     def select(self, chosen):
