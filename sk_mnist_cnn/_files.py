@@ -57,7 +57,7 @@ def as_path(path):
     """
     if not isinstance(path, str | os.PathLike):
         raise TypeError(f"path must be a str or a PathLike, got {path!r}. Pass the path of a file.")
-    return Path(path).expanduser()
+    return Path(os.path.expanduser(path))  # keeps "~" before a name of no user
 
 
 def as_source(path, name="path"):

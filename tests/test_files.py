@@ -60,6 +60,10 @@ def test_as_path_expands_the_home_directory(monkeypatch, tmp_path):
     assert as_path("~/b.txt") == tmp_path / "b.txt"
 
 
+def test_as_path_accepts_names_that_start_with_a_tilde():
+    assert as_path("~no user.txt") == Path("~no user.txt")
+
+
 @pytest.mark.parametrize("given", [None, 5, b"a", ["a"]])
 @pytest.mark.parametrize("check", [as_path, as_destination])
 def test_raises_for_other_types(check, given):
