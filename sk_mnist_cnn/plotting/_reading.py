@@ -62,8 +62,8 @@ class ReadingDisplay:
     >>> images = load_mnist_sample().x_test[:3]
     >>> page = np.pad(np.concatenate(images, axis=1), 20)
     >>> display = ReadingDisplay.from_estimator(load_pretrained(), page)
-    >>> [text.get_text() for text in display.text_]
-    ['860']
+    >>> display.digits.lines, len(display.boxes_)
+    (['860'], 3)
     """
 
     ax_: Axes

@@ -72,14 +72,14 @@ def test_normalizer_of_a_model_for_pictures_is_not_used(quick_model):
 def test_network_alone_gets_the_pixels_that_it_was_fitted_on(quick_model, scale):
     if scale == 1:  # the same network on pixels from 0 to 255
         mnist = load_mnist_sample()
-        params = {"conv_dropout": 0, "dense_dropout": 0, "optimizer": "adam", "epochs": 8, "random_state": 0}
-        network = CNNDigitClassifier((8, 16), dense_units=(64,), **params)
+        params = {"optimizer": "adam", "learning_rate": 0.003, "epochs": 12, "random_state": 0}
+        network = CNNDigitClassifier((8, 16), dense_units=(64,), conv_dropout=0, dense_dropout=0, **params)
         network.fit(mnist.x_train[:2000], mnist.y_train[:2000])
     else:
         network = quick_model[-1]
     recognizer, mnist = Recognizer(network), load_mnist_sample()
     images, labels = mnist.x_test, mnist.y_test.astype(network.classes_.dtype)
-    assert recognizer.model.score(images, labels) > 0.9
+    assert recognizer.model.score(images, labels) == network.score(images * np.float32(scale), labels) > 0.8
     assert read(recognizer.answer(as_png(DIGITS[7]))) == [7]
 
 

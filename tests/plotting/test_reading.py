@@ -8,6 +8,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from sk_mnist_cnn.plotting import ReadingDisplay
 from sk_mnist_cnn.reading import Number, ReadDigits, ReadRegions
+from tests.pages import write_page
 from tests.plotting.figures import texts
 
 
@@ -93,19 +94,17 @@ def test_rejected_marks_have_dotted_boxes_without_labels(digits):
 
 
 def test_from_estimator_reads_the_picture(fitted_pipeline):
-    page = np.full((60, 100), 255, np.uint8)
-    page[20:44, 20:24] = page[20:44, 60:64] = 0
-    display = ReadingDisplay.from_estimator(fitted_pipeline, page)
-    assert len(display.boxes_) == len(display.digits.labels) == 2
-    again = ReadingDisplay.from_predictions(page, display.digits, threshold=0)
+    page = write_page("352")
+    display = ReadingDisplay.from_estimator(fitted_pipeline, page.picture)
+    assert len(display.boxes_) == len(display.digits.labels) == 3
+    again = ReadingDisplay.from_predictions(page.picture, display.digits, threshold=0)
     assert texts(again.text_) == [number.text for number in display.digits.numbers]
 
 
 def test_reduced_picture_keeps_its_coordinates(fitted_pipeline):
-    page = np.full((60, 100), 255, np.uint8)
-    page[20:44, 20:24] = page[20:44, 60:64] = 0
-    large = np.kron(page, np.ones((50, 50), np.uint8))
+    page = write_page("352")
+    large = np.kron(page.picture, np.ones((15, 15), np.uint8))
     display = ReadingDisplay.from_estimator(fitted_pipeline, large)
     assert max(display.picture.shape) <= 2000
-    assert_array_equal(display.im_.get_extent(), [0, 5000, 3000, 0])
-    assert_allclose([box.get_x() for box in display.boxes_], [1000, 3000], atol=20)
+    assert_array_equal(display.im_.get_extent(), [0, large.shape[1], large.shape[0], 0])
+    assert_allclose([box.get_x() for box in display.boxes_], 15 * page.boxes[:, 1], atol=8 * 15)
