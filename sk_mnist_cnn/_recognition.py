@@ -67,11 +67,13 @@ def find(gray, model):
 def find_orientation(gray, found, model):
     """Return the orientation in which digits are read with the highest confidence: 0, 90, 180 or 270."""
     fewest, most = _N_DIGITS
-    boxes, n_sure = found.boxes[found.kinds == 0], len(found.confidences)
+    boxes, scores = found.boxes[found.kinds == 0], found.scores[found.kinds == 0]
+    n_sure = len(found.confidences)
     is_good = 2 * n_sure >= len(boxes) and found.confidences.sum() >= _SURE * n_sure
     if len(boxes) < fewest or is_good:
         return 0
-    away = boxes[:, :2] - np.median(boxes[:, :2], axis=0)
+    clearest = np.argmax(scores * np.sqrt(np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)))
+    away = boxes[:, :2] - boxes[clearest, :2]
     near = boxes[np.argsort(np.hypot(*away.T))[:most]]
     margin = np.ptp(near[:, ::2], axis=1).max()
     top, left = np.maximum(near[:, :2].min(axis=0) - margin, 0).astype(int)
@@ -149,14 +151,21 @@ def read_numbers(found, marks, candidates, classes):
     numbers = []
     for line, run in runs:
         lattice = _lattice(found, run)
-        strings, probabilities = lattice.strings()
-        texts = ["".join(map(str, classes[list(string)])) for string in strings]
-        if candidates is not None:
-            texts, probabilities = candidates.texts, lattice.match(candidates.strings)
-        best = np.argsort(-probabilities, kind="stable")[:_N_CANDIDATES]
-        choices = [(texts[i], float(probabilities[i])) for i in best if texts[i]]
-        if strings[0]:
-            numbers.append(ReadNumber(line, run[lattice.digits(strings[0])], strings[0], choices))
+        digits = run[found.is_sure[run]]
+        digits = digits[np.argsort(found.boxes[digits, 1] + found.boxes[digits, 3])]
+        labels = tuple(found.probabilities[digits].argmax(axis=1).tolist())
+        if candidates is None:
+            found_strings = dict(zip(*lattice.strings(), strict=True))
+            probable = {labels: found_strings.pop(labels, 0.0)} | found_strings  # what is read is the first
+            choices = [
+                ("".join(map(str, classes[list(string)])), p) for string, p in probable.items() if string
+            ]
+        else:
+            probabilities = lattice.match(candidates.strings)
+            best = np.argsort(-probabilities, kind="stable")
+            choices = [(candidates.texts[i], probabilities[i]) for i in best]
+        choices = [(text, float(probability)) for text, probability in choices[:_N_CANDIDATES]]
+        numbers.append(ReadNumber(line, digits, labels, choices))
     return numbers
 
 

@@ -137,16 +137,14 @@ def test_struck_digits_and_unlikely_ones_are_rejected(page, model):
     assert_array_equal(read.rejected_boxes, page.boxes[3:5])
 
 
-def test_an_unlikely_cut_is_read_if_the_classifier_is_sure_of_it(page, model, sample):
+def test_another_cut_is_a_candidate(page, model, sample):
     page.write("42", 20, 20)
     top, left, bottom, right = page.boxes[1]
-    noise = np.random.default_rng(0).integers(0, 255, (28, 28)).astype(np.uint8)
-    page.images[1], page.scores[1] = noise, 0.5
     seven = 255 - sample.x_test[sample.y_test == 7][0]
     page.mark("digit", [top, left - 2, bottom, right + 1], 0.49, seven, is_first=False)
     read = read_digits(model, page.gray)
-    assert read.lines == ["47"]
-    assert read.rejected_boxes.shape == (0, 4)
+    assert read.lines == ["42"]
+    assert "47" in [text for text, _ in read.numbers[0].candidates]
 
 
 def test_candidates(page, model):

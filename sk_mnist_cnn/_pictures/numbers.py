@@ -30,8 +30,8 @@ class Lattice:
     """
 
     def __init__(self, boxes, scores, probabilities):
-        self._order = np.argsort(boxes[:, 1] + boxes[:, 3])
-        boxes, scores, probabilities = boxes[self._order], scores[self._order], probabilities[self._order]
+        order = np.argsort(boxes[:, 1] + boxes[:, 3])
+        boxes, scores, probabilities = boxes[order], scores[order], probabilities[order]
         # Row and column 0 are the start, and each other one a hypothesis. Those between two are not real.
         absent = np.cumsum(np.log(np.maximum(1 - np.append(0, scores), 1e-3)))
         follows = np.triu(np.ones((len(absent),) * 2), 1)
@@ -57,18 +57,6 @@ class Lattice:
         strings = sorted(found, key=found.get, reverse=True)
         probabilities = np.array([found[string] for string in strings])
         return strings, _flatten(probabilities, max(0, 1 - probabilities.sum()))
-
-    def digits(self, string):
-        """Return the indices of the hypotheses on the most probable way to find a string."""
-        best, ways = np.eye(len(self._rest))[0], []
-        for label in string:
-            steps = best[:, np.newaxis] * self._follows
-            ways.append(steps.argmax(axis=0))
-            best = steps.max(axis=0) * self._weights[:, label]
-        path = [np.argmax(best * self._end)]
-        for way in reversed(ways):
-            path.append(way[path[-1]])
-        return self._order[np.array(path[-2::-1], int) - 1]
 
     def match(self, candidates):
         """Return the probability that the number is each of the candidates, strings of class indices."""

@@ -4,7 +4,7 @@ from itertools import product
 
 import numpy as np
 import pytest
-from numpy.testing import assert_allclose, assert_array_equal
+from numpy.testing import assert_allclose
 
 from sk_mnist_cnn._pictures.numbers import Lattice
 
@@ -40,14 +40,6 @@ def test_probabilities_of_strings(probabilities):
     assert_allclose(found, [expected[string] for string in strings], atol=1e-3)
     assert strings[0] == max(expected, key=expected.get)
     assert np.all(np.diff(found) <= 0)
-
-
-def test_digits_of_a_string():
-    probabilities = np.eye(5)
-    lattice = Lattice(BOXES[::-1], SCORES[::-1], probabilities[::-1])
-    assert_array_equal(lattice.digits((0, 1)), [4, 3])
-    assert_array_equal(lattice.digits((0, 2, 3, 4)), [4, 2, 1, 0])
-    assert lattice.digits(()).size == 0
 
 
 def test_match_of_candidates(probabilities):
