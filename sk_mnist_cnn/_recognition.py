@@ -101,12 +101,13 @@ def _evidence(found):
 
 
 def prefer_single_digit(gray, found, model):
-    """Return a digit that is all ink of the picture, if it is no less probable than the digits in it.
+    """Return a digit that is all ink of the picture, unless it more probably has several digits.
 
-    It is recognized as by `MNISTNormalizer`.
+    It is recognized as by `MNISTNormalizer`. A classifier is no judge of that: it is sure of half of the pairs
+    of digits that touch. Of 550 pictures of one digit, only one had two digits, with a probability of 0.47.
     """
     parts = found.confidences
-    if len(parts) > 2:
+    if len(parts) > 2 or (len(parts) == 2 and parts.prod() >= THRESHOLD):
         return found
     small = reduce_gray(gray, MAX_SIDE)
     ink = find_ink(small, model.normalizer.invert)
@@ -115,8 +116,6 @@ def prefer_single_digit(gray, found, model):
     probabilities = model.predict_proba(
         normalize_ink(ink, model.normalizer.size, model.normalizer.box)[np.newaxis]
     )
-    if len(parts) == 2 and probabilities.max() < parts.prod():
-        return found
     rows, columns = (np.flatnonzero(np.any(ink > 0.1, axis=axis)) for axis in (1, 0))
     box = np.array([rows[0], columns[0], rows[-1] + 1, columns[-1] + 1]) * (len(gray) / len(small))
     others = np.where(found.kinds == 0, 0, found.scores)

@@ -235,7 +235,7 @@ def test_reads_lines(model):
 
 
 @pytest.mark.parametrize("overlap", [1, 4])
-@pytest.mark.parametrize("text", ["35", "57", "82"])
+@pytest.mark.parametrize("text", ["35", "48", "57", "82"])
 def test_separates_digits_that_touch(model, text, overlap):
     left, right = (draw_digit(int(character)) for character in text)
     end, start = np.flatnonzero((left > 100).any(axis=0))[-1], np.flatnonzero((right > 100).any(axis=0))[0]
