@@ -25,6 +25,7 @@ from sk_mnist_cnn import CNNDigitClassifier, save_model
 from sk_mnist_cnn._architecture import Architecture
 from sk_mnist_cnn._onnx import session
 from tests.estimators import small_classifier
+from tests.logs import without_logs
 
 SMALL = {"filters": (8, 16), "kernel_size": 3, "dense_units": (32, 16)}
 DEFAULT = {"filters": (32, 64), "kernel_size": 5, "dense_units": (120, 84)}
@@ -71,7 +72,7 @@ def run_script(script, *args, **environment):
         env=os.environ | environment,
     )
     assert shown.returncode == 0, shown.stderr
-    return shown.stdout + shown.stderr
+    return shown.stdout + without_logs(shown.stderr)
 
 
 @pytest.fixture

@@ -139,7 +139,7 @@ class BareRuntime(EstimatorLibrary):
 
         fitted = self.ours().fit(X, y, epochs, callbacks)
         model = graph.network(fitted._fitted_architecture, fitted._weights).model()
-        return session.onnxruntime.InferenceSession(model.SerializeToString())
+        return session.onnxruntime.InferenceSession(model)
 
     def predict_proba(self, fitted, X):
         return fitted.run(["probabilities"], {"X": X})[0]

@@ -1,4 +1,4 @@
-"""Pickles, and classifiers in other processes. Forked processes are tested in `tests._keras.test_worker`."""
+"""Pickles, and classifiers in other processes."""
 
 import copy
 import os
@@ -13,6 +13,7 @@ from sklearn.base import clone
 from sk_mnist_cnn import CNNDigitClassifier
 from sk_mnist_cnn._keras.backend import keras
 from tests.estimators import same_training
+from tests.logs import without_logs
 
 from .conftest import classifier
 
@@ -87,7 +88,7 @@ def test_new_process_prints_nothing_and_gives_same_results(data, reference, tmp_
         probabilities, refitted = pickle.load(file)
     assert_array_equal(probabilities, reference.predict_proba(data[0]))
     assert same_training(refitted, reference)
-    assert process.stderr == ""
+    assert without_logs(process.stderr) == ""
 
 
 class Narrow(CNNDigitClassifier):
