@@ -23,6 +23,7 @@ from ..preprocessing import ImagePreprocessor
 from ..reading import read_digits
 
 _SURE = 0.8  # probability of a digit that is not doubtful, and of corrected ones, which ends the training
+_SEEN = 0.6  # score of a digit that is not doubtful
 
 # Training after a correction: rounds of `partial_fit` on the corrected drawings and on known digits.
 _N_ROUNDS = 20
@@ -107,6 +108,7 @@ class Recognizer:
         found = read_digits(state.model, png)
         boxes = np.concatenate([found.boxes, found.rejected_boxes])
         gray = np.asarray(Image.open(io.BytesIO(png)).convert("L")) / np.float32(255)
+        scores = np.append(found.scores, np.zeros(len(found.rejected_boxes)))
         images = [_to_mnist(gray, box) for box in boxes]
         probabilities = found.probabilities
         if len(found.rejected_boxes):
@@ -117,8 +119,10 @@ class Recognizer:
                 "probabilities": probabilities[i].tolist(),
                 "image": image.tolist(),
                 "box": (boxes[i] / np.tile(gray.shape, 2)).tolist(),
-                "doubtful": bool(probabilities[i].max() < _SURE)
-                or (i >= len(found.boxes) and not np.any(np.all(state.images == image, axis=(1, 2)))),
+                "doubtful": bool(
+                    probabilities[i].max() < _SURE
+                    or (scores[i] < _SEEN and not np.any(np.all(state.images == image, axis=(1, 2))))
+                ),
             }
             for i, image in enumerate(images)
         ]
