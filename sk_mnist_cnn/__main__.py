@@ -6,8 +6,6 @@ import sys
 import warnings
 from pathlib import Path
 
-from tqdm import tqdm
-
 from ._fitted import load_reader
 from ._pictures.reading import read_pages
 from .persistence import load_model
@@ -29,9 +27,18 @@ def main(arguments: list[str] | None = None) -> int:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")  # so that the name of any file can be printed
     options, model, settings = _parse(arguments)
-    hidden = True if len(options.pictures) == 1 or sys.stdout.isatty() else None  # None: if not on a terminal
-    files = enumerate(tqdm(options.pictures, unit="picture", disable=hidden))
+    files = enumerate(_show_progress(options.pictures))
     return int(sum(not _read_file(file, index, options, model, settings) for index, file in files) > 0)
+
+
+def _show_progress(files):
+    """Return the files, with a progress bar unless there is one, or the numbers are on the terminal."""
+    try:
+        from tqdm import tqdm
+    except ImportError:  # an installation without TensorFlow
+        return files
+    hidden = True if len(files) == 1 or sys.stdout.isatty() else None  # None: if not on a terminal
+    return tqdm(files, unit="picture", disable=hidden)
 
 
 def _read_file(file, index, options, model, settings):

@@ -147,7 +147,7 @@ def load_mnist(
     >>> mnist.x_train.shape, mnist.x_test.shape  # doctest: +SKIP
     ((60000, 28, 28), (10000, 28, 28))
     """
-    arrays = _download() if path is None else read_mnist(as_path(path), MNIST)
+    arrays = _download() if path is None else _read_mnist(as_path(path), MNIST)
     return _package(arrays, return_X_y, as_frame)
 
 
@@ -204,7 +204,7 @@ def load_mnist_sample(*, return_X_y: bool = False, as_frame: bool = False) -> MN
         (_DATA / "mnist_sample.npz").open("rb") as file,
         as_value_error("The sample in sk_mnist_cnn must be intact", "Install the package again."),
     ):
-        arrays = read_npz(file, SAMPLE)
+        arrays = _read_npz(file, SAMPLE)
     return _package(arrays, return_X_y, as_frame)
 
 
@@ -255,7 +255,7 @@ def load_image_folder(path: str | os.PathLike[str]) -> ImageFolderBunch:
     ...     load_image_folder(folder).target
     array([0, 1])
     """
-    filenames, target = list_pictures(as_path(path))
+    filenames, target = _list_pictures(as_path(path))
     return ImageFolderBunch(filenames=filenames, target=target)
 
 
@@ -276,7 +276,7 @@ def _download():
         "With path=None, Keras must download the original MNIST",
         "Delete mnist.npz from Keras' cache, ~/.keras/datasets, and call load_mnist() again.",
     ):
-        return {name: verify(name, array, MNIST) for name, array in arrays.items()}
+        return {name: _verify(name, array, MNIST) for name, array in arrays.items()}
 
 
 def _package(arrays, return_X_y, as_frame):
@@ -299,7 +299,7 @@ def _to_pandas(array):
     return pd.DataFrame(array.reshape(-1, 784), columns=[f"pixel{i}" for i in range(1, 785)])
 
 
-def read_mnist(path, expected):
+def _read_mnist(path, expected):
     """Read an npz file, or a directory of IDX files.
 
     Parameters
@@ -328,7 +328,7 @@ def read_mnist(path, expected):
     if path.is_dir():
         return _read_directory(path, expected)
     with path.open("rb") as file, _must_be_mnist(path):
-        return read_npz(file, expected)
+        return _read_npz(file, expected)
 
 
 def _must_be_mnist(path):
@@ -348,7 +348,7 @@ def _read_directory(directory, expected):
     arrays = {}
     for name, path in paths.items():
         with path.open("rb") as file, _must_be_mnist(path):
-            arrays[name] = verify(name, _read_idx(file, expected[name]), expected)
+            arrays[name] = _verify(name, _read_idx(file, expected[name]), expected)
     return arrays
 
 
@@ -375,12 +375,12 @@ def _read_idx(file, expected):
     return np.frombuffer(content, np.uint8, offset=start).reshape(shape).copy()
 
 
-def read_npz(file, expected):
+def _read_npz(file, expected):
     """Read the expected arrays from an open npz file. A damaged file raises an exception of any class."""
     with ZipFile(file) as archive:
         if missing := [name for name in expected if f"{name}.npy" not in archive.namelist()]:
             raise ValueError(f"it lacks the arrays {missing} and holds {archive.namelist()}")
-        return {name: verify(name, _read_npy(archive, name, expected[name]), expected) for name in expected}
+        return {name: _verify(name, _read_npy(archive, name, expected[name]), expected) for name in expected}
 
 
 def _read_npy(archive, name, expected):
@@ -398,7 +398,7 @@ def _read_bounded(stream, expected):
     return content
 
 
-def verify(name, array, expected):
+def _verify(name, array, expected):
     """Return the array if it is the original one.
 
     Raises
@@ -414,7 +414,7 @@ def verify(name, array, expected):
     return array
 
 
-def list_pictures(root):
+def _list_pictures(root):
     """Return the names and the labels of the files in the subfolders of a folder.
 
     Parameters

@@ -422,7 +422,7 @@ def test_files_that_cannot_be_opened_raise_os_error(tmp_path, monkeypatch):
 def test_too_little_memory_is_not_a_damaged_file(tmp_path, monkeypatch):
     path = tmp_path / "mnist.npz"
     path.write_bytes(SHIPPED.read_bytes())
-    monkeypatch.setattr(datasets, "read_npz", Mock(side_effect=MemoryError))
+    monkeypatch.setattr(datasets, "_read_npz", Mock(side_effect=MemoryError))
     with pytest.raises(MemoryError):
         load_mnist(path)
     with pytest.raises(MemoryError):

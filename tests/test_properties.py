@@ -147,10 +147,6 @@ SETTINGS = {
     ),
     "logging": (keras.config.disable_interactive_logging, keras.config.enable_interactive_logging),
     "tracebacks": (keras.config.disable_traceback_filtering, keras.config.enable_traceback_filtering),
-    "eager": (
-        lambda: tf.config.run_functions_eagerly(True),
-        lambda: tf.config.run_functions_eagerly(False),
-    ),
     "seed": (lambda: keras.utils.set_random_seed(1), lambda: None),
     "session": (keras.utils.clear_session, lambda: None),
 }

@@ -13,6 +13,8 @@ from PIL import Image, ImageDraw, ImageFont
 
 from sk_mnist_cnn import load_mnist_sample, load_pretrained, read_digits
 
+pytestmark = pytest.mark.filterwarnings("ignore:The picture can be read as turned")
+
 SHAPES = [
     pytest.param((600, 800), id="small"),
     pytest.param((3000, 4000), id="12 megapixels"),
