@@ -118,10 +118,12 @@ def prefer_single_digit(gray, found, model):
     )
     rows, columns = (np.flatnonzero(np.any(ink > 0.1, axis=axis)) for axis in (1, 0))
     box = np.array([rows[0], columns[0], rows[-1] + 1, columns[-1] + 1]) * (len(gray) / len(small))
+    score = (1 + found.scores[found.kinds == 0].max(initial=0)) / 2
+    found = found.select(found.kinds != KINDS.index("struck"))
     others = np.where(found.kinds == 0, 0, found.scores)
     return found._replace(
         boxes=np.vstack([box, found.boxes]),
-        scores=np.append((1 + found.scores[found.kinds == 0].max(initial=0)) / 2, others),
+        scores=np.append(score, others),
         kinds=np.append(0, found.kinds),
         is_first=np.append(True, found.is_first),
         probabilities=np.vstack([probabilities, found.probabilities]),

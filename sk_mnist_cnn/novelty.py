@@ -161,7 +161,7 @@ class ImageNoveltyDetector(OutlierMixin, ImageEstimator):
         with observed_fit(self, X, y), commit_on_success(self) as fitted:
             rows, fitted.image_shape_, _ = validate_images(fitted, X)
             groups = _group_by_label(y, len(rows))
-            features = describe_edges(rows.reshape(-1, *fitted.image_shape_))
+            features = _describe_edges(rows.reshape(-1, *fitted.image_shape_))
             fitted.components_ = _principal_components(features, self.n_components)
             reduced = features @ fitted.components_.T
             fitted.location_ = np.stack([reduced[group].mean(axis=0) for group in groups])
@@ -199,7 +199,7 @@ class ImageNoveltyDetector(OutlierMixin, ImageEstimator):
         check_is_fitted(self)
         fitted = snapshot(self)
         rows, _, _ = validate_images(fitted, X, image_shape=fitted.image_shape_)
-        return fitted._score(describe_edges(rows.reshape(-1, *fitted.image_shape_)))
+        return fitted._score(_describe_edges(rows.reshape(-1, *fitted.image_shape_)))
 
     def decision_function(self, X: ArrayLike) -> NDArray[np.float64]:
         """Return the scores minus `offset_`, which are negative for outliers.
@@ -285,8 +285,8 @@ class ImageNoveltyDetector(OutlierMixin, ImageEstimator):
 
     def _score(self, features):
         reduced = (features @ self.components_.T).astype(np.float64)
-        to_class = distance_to_class(reduced, self.location_, self.precision_)
-        return -to_class * distance_to_neighbor(reduced, self.samples_)
+        to_class = _distance_to_class(reduced, self.location_, self.precision_)
+        return -to_class * _distance_to_neighbor(reduced, self.samples_)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -335,7 +335,7 @@ def _inverse_covariances(classes):
     return np.stack(inverses).astype(np.float32)
 
 
-def distance_to_class(points, locations, precisions):
+def _distance_to_class(points, locations, precisions):
     """Return the Mahalanobis distance of each point to the nearest class."""
     squares = []
     for location, precision in zip(locations, precisions, strict=True):
@@ -353,7 +353,7 @@ def _compress(points, n_points):
     ]
 
 
-def distance_to_neighbor(points, compressed):
+def _distance_to_neighbor(points, compressed):
     """Return the distance of each point to the second nearest compressed one; the nearest may be itself."""
     from sklearn.neighbors import NearestNeighbors  # slow to import
 
@@ -362,7 +362,7 @@ def distance_to_neighbor(points, compressed):
     return neighbors.kneighbors(points)[0][:, -1]
 
 
-def describe_edges(images):
+def _describe_edges(images):
     """Return blurred maps of the edges in four directions, for each image.
 
     Blurring makes the description insensitive to small shifts, and the directions make it sensitive to shape.

@@ -18,7 +18,7 @@ from sklearn.base import clone
 from sklearn.pipeline import make_pipeline
 
 from sk_mnist_cnn import ImagePreprocessor
-from sk_mnist_cnn._keras.backend import keras, tf
+from sk_mnist_cnn._keras.backend import keras
 from tests.estimators import same_training, small_classifier
 from tests.fuzz import n_examples
 

@@ -27,7 +27,7 @@ from sk_mnist_cnn import (
     load_mnist_sample,
     load_pretrained,
 )
-from sk_mnist_cnn.novelty import describe_edges, distance_to_class, distance_to_neighbor
+from sk_mnist_cnn.novelty import _describe_edges, _distance_to_class, _distance_to_neighbor
 from tests.draw.strokes import scribble
 
 from . import machine
@@ -184,15 +184,15 @@ def score_functions(mnist):
     detector = load_pretrained("mnist_novelty")
 
     def components(images):
-        return describe_edges(images[..., np.newaxis]) @ detector.components_.T
+        return _describe_edges(images[..., np.newaxis]) @ detector.components_.T
 
     return {
         "ImageNoveltyDetector": detector.score_samples,
         "Mahalanobis distance on edges": lambda images: (
-            -distance_to_class(components(images), detector.location_, detector.precision_)
+            -_distance_to_class(components(images), detector.location_, detector.precision_)
         ),
         "nearest neighbor on edges": lambda images: (
-            -distance_to_neighbor(components(images), detector.samples_)
+            -_distance_to_neighbor(components(images), detector.samples_)
         ),
         "maximum probability": lambda images: model.predict_proba(images).max(axis=1),
         "negative entropy": lambda images: -entropy(model.predict_proba(images), axis=1),
