@@ -10,7 +10,7 @@ from ._fitted import load_reader
 from ._pictures.reading import read_pages
 from .persistence import load_model
 from .pretrained import load_pretrained
-from .reading import ReadRegions, read_decoded
+from .reading import ReadRegions, _read_decoded
 
 _DPI = 200  # of the files that --save writes
 _EXAMPLES = """examples:
@@ -47,7 +47,7 @@ def _read_file(file, index, options, model, settings):
         warnings.simplefilter("always")
         try:
             for page_number, page in enumerate(read_pages(file, file)):
-                read = read_decoded(model, page, file, **settings)
+                read = _read_decoded(model, page, file, **settings)
                 _print(file, page_number, read, options.json)
                 if options.csv:
                     _write_rows(file, page_number, read, options.csv)
@@ -137,7 +137,7 @@ def _figure_path(options, index, page_number):
 
 
 def _parse(arguments):
-    """Return the options, the model, and the parameters of `read_decoded`."""
+    """Return the options, the model, and the parameters of `_read_decoded`."""
     parser = argparse.ArgumentParser(
         prog="python -m sk_mnist_cnn",
         description="Print the handwritten numbers in each picture, line by line, with their confidence.",

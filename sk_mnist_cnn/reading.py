@@ -444,12 +444,12 @@ def read_digits(
     '860'
     """
     options = {"candidates": candidates, "separators": separators, "orientation": orientation}
-    return read_decoded(
+    return _read_decoded(
         load_reader(estimator), read_page(picture, "picture"), picture, regions=regions, **options
     )
 
 
-def read_decoded(
+def _read_decoded(
     model, page, picture, *, regions=None, candidates=None, separators=False, orientation="auto"
 ):
     """Read the digits of a picture that is already decoded into a page, as `read_digits` does."""

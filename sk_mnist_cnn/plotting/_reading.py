@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .._fitted import Estimator, load_reader
 from .._pictures.reading import read_page
-from ..reading import ReadDigits, ReadRegions, read_decoded
+from ..reading import ReadDigits, ReadRegions, _read_decoded
 from ._page import THRESHOLD, describe_page, draw_page, new_axes
 
 if TYPE_CHECKING:
@@ -185,7 +185,7 @@ class ReadingDisplay:
         ['8']
         """
         page = read_page(picture, "picture")
-        read = read_decoded(
+        read = _read_decoded(
             load_reader(estimator),
             page,
             picture,
