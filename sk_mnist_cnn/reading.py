@@ -298,7 +298,7 @@ def find_digits(picture: object) -> FoundDigits:
     ----------
     picture : array-like of shape (h, w), (h, w, 1), (h, w, 3) or (h, w, 4), Pillow image, str or PathLike
         One picture, as `MNISTNormalizer` takes them in a list: dark ink on bright paper or bright ink on
-        dark paper. Digits must be at least 8 pixels high, after a reduction to at most 2,000 pixels of
+        dark paper. Digits must be more than 9 pixels high, after a reduction to at most 2,000 pixels of
         height and width.
 
     Returns
