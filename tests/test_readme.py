@@ -69,7 +69,7 @@ def test_other_commands_are_those_of_continuous_integration():
 @pytest.mark.skipif(not shutil.which("make"), reason="needs make")
 def test_demo_says_first_how_long_it_takes():
     shown = subprocess.run(
-        ["make", "--dry-run", "demo", "VENV=no-such-folder"],
+        ["make", "--no-print-directory", "--dry-run", "demo", "VENV=no-such-folder"],
         cwd=ROOT,
         capture_output=True,
         text=True,
