@@ -32,7 +32,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _show_progress(files):
-    """Return the files, with a progress bar unless there is one, or the numbers are on the terminal."""
+    """Return the files, with a progress bar if there are several and the numbers go to a file."""
     try:
         from tqdm import tqdm
     except ImportError:  # an installation without TensorFlow

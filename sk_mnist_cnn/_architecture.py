@@ -130,14 +130,13 @@ class Architecture:
         filters = _positive_integers("filters", filters)
         kernels = _windows("kernel_size", kernel_size, len(filters))
         pools = _windows("pool_size", pool_size, len(filters))
-        height_width = np.array(image_shape[:2])
+        height_width = image_shape[:2]
         blocks = []
         for n_filters, kernel, pool in zip(filters, kernels, pools, strict=True):
             kernel = np.minimum(kernel, height_width)
-            if padding != "same":
-                height_width = height_width - kernel + 1
+            height_width = size_after(height_width, kernel, padding)
             pool = np.minimum(pool, height_width)
-            height_width = height_width // pool
+            height_width = np.floor_divide(height_width, pool)
             blocks.append((n_filters, tuple(kernel.tolist()), tuple(pool.tolist())))
         return cls(
             image_shape=image_shape,
@@ -165,8 +164,7 @@ class Architecture:
             else:
                 layers.append(Layer("conv", f"conv_{i}", kernel_shape, self.activation))
             layers.append(Layer("pool", f"pool_{i}", pool))
-            if self.padding == "valid":
-                height, width = height - kernel[0] + 1, width - kernel[1] + 1
+            height, width = size_after((height, width), kernel, self.padding)
             height, width, channels = height // pool[0], width // pool[1], n_filters
         if self.global_average_pooling:
             layers += [Layer("average", "global_average_pooling"), Layer("dropout", "conv_dropout")]
@@ -233,6 +231,13 @@ class Architecture:
     def input_dtype(self):
         """Floating dtype of images, weights and outputs: "float32" or "float64"."""
         return "float64" if self.dtype == "float64" else "float32"
+
+
+def size_after(size, kernel, padding):
+    """Return the height and the width of a feature map after a convolution."""
+    if padding == "same":
+        return tuple(size)
+    return tuple(side - window + 1 for side, window in zip(size, kernel, strict=True))
 
 
 def _as_bool(value):

@@ -1,4 +1,4 @@
-"""Find the digits of a page, recognize them with a classifier, and join them to the most probable numbers."""
+"""Find the digits of a page, recognize them with a classifier, and join them to numbers."""
 
 from typing import NamedTuple
 
@@ -152,8 +152,7 @@ def read_numbers(found, marks, candidates, classes):
     numbers = []
     for line, run in runs:
         lattice = _lattice(found, run)
-        digits = run[found.is_sure[run]]
-        digits = digits[np.argsort(found.boxes[digits, 1] + found.boxes[digits, 3])]
+        digits = run[found.is_sure[run]]  # from left to right
         labels = tuple(found.probabilities[digits].argmax(axis=1).tolist())
         if candidates is None:
             found_strings = dict(zip(*lattice.strings(), strict=True))

@@ -81,10 +81,11 @@ class Number:
     digits : ndarray of int
         Indices of its digits, from left to right.
     candidates : list of tuple (str, float)
-        The most probable texts and their probabilities, at most five, the most probable first. Without
-        separators, unless a list of candidates was passed.
+        Texts and their probabilities, at most five: `text` first, and then the most probable others.
+        Without separators, unless a list of candidates was passed.
     margin : float
-        Probability of the first candidate minus that of the second one.
+        Probability of the first candidate minus that of the second one. It is negative if the second one is
+        more probable.
 
     Attributes
     ----------
@@ -371,8 +372,9 @@ def read_digits(
 ) -> ReadDigits | ReadRegions:
     """Read the handwritten digits of a page, as numbers in lines.
 
-    A network that ships with the package finds the digits, and `estimator` recognizes them. Where digits
-    can be separated in several ways, the most probable string is kept [1]_. Read more in the
+    A network that ships with the package finds the digits, and `estimator` recognizes them. The text of a
+    number has the digits with a score of at least 0.5. Its confidence is the probability of this text among
+    all texts, as the marks that were found can be separated in several ways [1]_. Read more in the
     :ref:`User Guide <guide-reading>`.
 
     Parameters

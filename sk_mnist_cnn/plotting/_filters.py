@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Self, cast
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .._architecture import size_after
 from .._fitted import Estimator, fitted_image_shape, network_attribute, to_images, transform_before_network
 from ..classifier import compute_output
 from ._image_grid import imshow_params, plot_image_grid
@@ -178,9 +179,7 @@ def _first_feature_maps(architecture, weights, images):
     architecture, weights = architecture.folded(weights)
     blocks = ((n_filters, kernel, (1, 1)),)
     first = replace(architecture, blocks=blocks, dense_units=(), global_average_pooling=False)
-    height, width = images.shape[1:3]
-    if architecture.padding == "valid":
-        height, width = height - kernel[0] + 1, width - kernel[1] + 1
+    height, width = size_after(images.shape[1:3], kernel, architecture.padding)
     unused = [np.zeros(shape, weights[0].dtype) for shape in first.weight_shapes[2:]]
     rows = images.reshape(1, -1).astype(weights[0].dtype)
     flat = compute_output(first, (*weights[:2], *unused), rows, "embeddings")
