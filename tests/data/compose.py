@@ -30,7 +30,7 @@ from .glyphs import (
 from .photograph import SIDE, photograph, smooth
 
 _SYMBOLS = "+=*#%$()<>?!&@:€£\N{DIVISION SIGN}\N{MULTIPLICATION SIGN}"
-_MNIST, _DRAWN = 9000, 3000  # digits in the bank
+_MNIST, _DRAWN = 9000, 5000  # digits in the bank
 _WORD_LETTERS = "eeeaaaiiiooouuunnnrrrtttsssllldddmmmcccpppbbbgghhvvffqqjjzzxykw"
 
 
@@ -101,7 +101,7 @@ class Composer:
         pen = self._pen(random)
         layout = random.choice(
             ["lines", "table", "scattered", "single", "words", "clutter", "amount"],
-            p=[0.36, 0.14, 0.1, 0.08, 0.14, 0.06, 0.12],
+            p=[0.34, 0.13, 0.1, 0.08, 0.12, 0.05, 0.18],
         )
         getattr(self, f"_{layout}")(tile, pen)
         if random.random() < (0.1 if layout == "words" else 0.35):
@@ -150,17 +150,19 @@ class Composer:
             ink = np.clip(width / 2 - distance + 0.5, 0, 1)
         return ink
 
-    def _digit(self, random, pen):
-        if pen["mixed"] or random.random() < 0.5:
+    def _digit(self, random, pen, label):
+        if label is not None:
+            index = random.choice(np.flatnonzero(self.labels == label))
+        elif pen["mixed"] or random.random() < 0.5:
             index = random.integers(len(self.digits))
         else:  # a hand writes alike: neighbors in the bank are digits of one font, or of MNIST
             index = (pen["digits"] + random.integers(-12, 13)) % len(self.digits)
         return index
 
-    def _write_digit(self, tile, pen, bottom, left, height, angle=0.0, label=True):
-        """Write one digit, and return the column after it."""
+    def _write_digit(self, tile, pen, bottom, left, height, angle=0.0, label=None):
+        """Write one digit, of this label if there is one, and return the column after it."""
         random = tile.random
-        index = self._digit(random, pen)
+        index = self._digit(random, pen, label)
         ink = crop(self._glyph(random, self.digits[index], pen, height, angle))
         if ink is None:
             return left + height / 2
@@ -256,16 +258,27 @@ class Composer:
         """Write a number with its separators along a baseline, and return the column after it."""
         random = tile.random
         start, x, first = left, left, len(tile.boxes)
+        first_same, label = random.integers(n) if random.random() < 0.12 else n, None
         for position in range(n):
             if x > SIDE:
                 break
+            if position == first_same:  # a row of 0 or of 1, which many people write without a gap
+                label = int(random.random() < 0.3)
+                gap = random.uniform(0, 0.3) if label else random.uniform(-0.3, 0.1)
+                is_linked = not label and random.random() < 0.5
             y = bottom - np.tan(angle) * (x - start) + random.normal(0, pen["spread"]) * height * 0.4
             if random.random() < marks:
                 kinds = ["dash", "slash"] if position == 0 else ["point", "comma", "dash", "slash"]
                 x = self._mark(tile, random.choice(kinds), y, x, height, pen) + height * random.uniform(
                     0.02, 0.25
                 )
-            x = self._write_digit(tile, pen, y, x, height * np.exp(random.normal(0, pen["spread"])), angle)
+            size = height * np.exp(random.normal(0, pen["spread"]))
+            x = self._write_digit(tile, pen, y, x, size, angle, label)
+            if label == 0 and is_linked and position < n - 1:
+                across = np.array([-0.15, 0.1, 0.35]) + max(gap, 0)
+                path = np.stack([random.normal([-0.85, -0.75, -0.85], 0.1), across], axis=1)
+                thick = max(pen["width"] * height, 1)
+                self._draw(tile.ink, path * height + [y, x], thick)
             x += gap * height * np.exp(random.normal(0, 0.3)) if gap > 0 else gap * height
         if random.random() < 0.05:
             self._strike(tile, first)
@@ -497,6 +510,14 @@ class Composer:
             self._draw(tile.rules, np.array([(shift, -5), (shift - angle * SIDE, SIDE + 5)]), thick)
             if kind == "squared":
                 self._draw(tile.rules, np.array([(-5, shift), (SIDE + 5, shift + angle * SIDE)]), thick)
+
+
+def shared_area(boxes, others):
+    """Return the intersection over union of each box with each of the others."""
+    low, high = (np.maximum(boxes[:, None, :2], others[:, :2]), np.minimum(boxes[:, None, 2:], others[:, 2:]))
+    common = np.maximum(high - low, 0).prod(axis=2)
+    areas, other_areas = ((b[:, 2:] - b[:, :2]).prod(axis=1) for b in (boxes, others))
+    return common / (areas[:, None] + other_areas - common)
 
 
 def _window(ink, top, left):

@@ -6,6 +6,7 @@ from scipy import ndimage
 from sk_mnist_cnn._pictures.detection import THRESHOLD, detect
 from sk_mnist_cnn._pictures.mnist_format import normalize_ink
 
+from .compose import shared_area
 from .photograph import smooth
 
 
@@ -27,25 +28,18 @@ def cut_digits(composer, seeds):
     images, labels = [], []
     for seed in seeds:
         picture, tile = composer.compose(seed)
+        is_digit = np.array(tile.kinds, int) == 0
+        if not is_digit.any():
+            continue
         found = detect(picture / np.float32(255))
-        for i in np.flatnonzero(found.is_first & (found.kinds == 0) & (found.scores >= THRESHOLD)):
-            label = _label_at(tile, found.boxes[i] + np.tile(tile.area[0], 2))
-            if label is not None:
+        cut = np.flatnonzero(found.is_first & (found.kinds == 0) & (found.scores >= THRESHOLD))
+        truth, names = np.array(tile.boxes)[is_digit], np.array(tile.labels)[is_digit]
+        common = shared_area(found.boxes[cut] + np.tile(tile.area[0], 2), truth)
+        for i, row in zip(cut, common, strict=True):
+            if row.max() > 0.5:
                 images.append(normalize_ink(1 - found.images[i] / 255, 28, 20))
-                labels.append(label)
+                labels.append(names[row.argmax()])
     return np.stack(images), np.array(labels)
-
-
-def _label_at(tile, box):
-    """Return the label of the digit whose box is nearly `box`, or None."""
-    best = None, 0.5
-    for other, kind, label in zip(tile.boxes, tile.kinds, tile.labels, strict=True):
-        low, high = np.maximum(box[:2], other[:2]), np.minimum(box[2:], other[2:])
-        common = np.prod(np.maximum(high - low, 0))
-        overlap = common / (np.prod(box[2:] - box[:2]) + np.prod(np.subtract(other[2:], other[:2])) - common)
-        if kind == 0 and overlap > best[1]:
-            best = label, overlap
-    return best[0]
 
 
 def _draw(composer, glyph, random):

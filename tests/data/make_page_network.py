@@ -17,15 +17,17 @@ from scipy import optimize, special
 from sk_mnist_cnn._pictures.detection import KINDS, detect
 
 from . import page_network
-from .compose import load_composer
+from .compose import load_composer, shared_area
 from .glyphs import install_fonts
 
 FILE = Path(__file__).parents[2] / "sk_mnist_cnn" / "data" / "page_network.onnx"
+# New tiles, epochs, and highest learning rate.
 ROUNDS = (
     (20_000, 4, 4e-3),
     (20_000, 3, 2e-3),
     (12_000, 3, 1.5e-3),
-)  # new tiles, epochs, and highest learning rate
+    (20_000, 4, 2e-3),
+)
 FIRST_VALIDATION, N_VALIDATION = 1_000_000, 300  # seeds of tiles with other fonts and other digits
 CHUNK = 500  # tiles in one file
 _ARRAYS = "pictures", "owner", "rules", "areas"
@@ -150,22 +152,14 @@ def _compare(detections, tile):
     scores = np.clip(detections.scores, 1e-6, 1 - 1e-6)
     for kind, name in enumerate(KINDS):
         chosen = np.flatnonzero((detections.kinds == kind) & (detections.is_first | (kind > 0)))
-        common = _overlaps(detections.boxes[chosen], boxes[np.array(tile.kinds, int) == kind])
+        common = shared_area(detections.boxes[chosen], boxes[np.array(tile.kinds, int) == kind])
         is_true = np.zeros(len(chosen), bool)
         least = 0.1 if name in ("point", "comma", "dash") else 0.4
         for row, overlap in enumerate(common):  # the most probable ones first; each mark is found once
             if overlap.max(initial=0) > least:
                 is_true[row], common[:, overlap.argmax()] = True, 0
-        counts = is_true | (_overlaps(detections.boxes[chosen], ignored).max(axis=1, initial=0) < 0.3)
+        counts = is_true | (shared_area(detections.boxes[chosen], ignored).max(axis=1, initial=0) < 0.3)
         yield kind, special.logit(scores[chosen][counts]), is_true[counts]
-
-
-def _overlaps(boxes, others):
-    """Return the intersection over union of each box with each of the others."""
-    low, high = (np.maximum(boxes[:, None, :2], others[:, :2]), np.minimum(boxes[:, None, 2:], others[:, 2:]))
-    common = np.maximum(high - low, 0).prod(axis=2)
-    areas, other_areas = ((b[:, 2:] - b[:, :2]).prod(axis=1) for b in (boxes, others))
-    return common / (areas[:, None] + other_areas - common)
 
 
 def _fit_logistic(logits, is_true):

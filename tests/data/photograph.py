@@ -68,6 +68,8 @@ def _cut_tile(tile, picture):
         return picture
     top, left, bottom, right = digits[random.integers(len(digits))]
     margins = random.uniform(-0.05, 1.5 if random.random() < 0.6 else 5, 4) * (bottom - top)
+    if random.random() < 0.3:  # a strip with all digits of a line
+        margins[[1, 3]] = SIDE
     low = np.maximum(np.rint([top - margins[0], left - margins[1]]), 0).astype(int)
     high = np.minimum(np.rint([bottom + margins[2], right + margins[3]]), SIDE).astype(int)
     if (high - low).min() < 12:
