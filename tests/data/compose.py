@@ -31,6 +31,15 @@ from .photograph import SIDE, photograph, smooth
 
 _SYMBOLS = "+=*#%$()<>?!&@:€£\N{DIVISION SIGN}\N{MULTIPLICATION SIGN}"
 _MNIST, _DRAWN = 9000, 5000  # digits in the bank
+LAYOUTS = {  # and the share of tiles
+    "lines": 0.34,
+    "table": 0.13,
+    "scattered": 0.1,
+    "single": 0.08,
+    "words": 0.12,
+    "clutter": 0.05,
+    "amount": 0.18,
+}
 _WORD_LETTERS = "eeeaaaiiiooouuunnnrrrtttsssllldddmmmcccpppbbbgghhvvffqqjjzzxykw"
 
 
@@ -93,16 +102,14 @@ class Composer:
         self.digits, self.labels, self.letters = digits, np.asarray(labels), letters
         self.handwriting, self.printed = handwriting, printed
 
-    def compose(self, seed):
-        """Return the tile of a seed: its picture, uint8, and the Tile."""
+    def compose(self, seed, layout=None):
+        """Return the tile of a seed: its picture, uint8, and the Tile. The seed determines the layout, too."""
         random = np.random.default_rng(seed)
         height = float(np.exp(random.uniform(np.log(10), np.log(90))))
         tile = Tile(random, height, uneven=random.random() < 0.12)
         pen = self._pen(random)
-        layout = random.choice(
-            ["lines", "table", "scattered", "single", "words", "clutter", "amount"],
-            p=[0.34, 0.13, 0.1, 0.08, 0.12, 0.05, 0.18],
-        )
+        drawn = random.choice(list(LAYOUTS), p=list(LAYOUTS.values()))
+        layout = layout or drawn
         getattr(self, f"_{layout}")(tile, pen)
         if random.random() < (0.1 if layout == "words" else 0.35):
             self._rule(tile)
