@@ -36,8 +36,8 @@ def arrange(boxes, marks, rules=None, scale=1.0):
     is_end = np.ones(len(order), bool)
     if len(gaps):
         is_end[beside] = gaps > np.clip(2 * np.percentile(gaps, 25), *_GAPS)
-    if rules is not None:
-        is_end[beside] |= np.array([_is_ruled(rules, boxes[i : i + 2] * scale) for i in beside], bool)
+    if rules is not None and len(beside):
+        is_end[beside] |= _are_in_cells(rules, boxes * scale, beside)
     return Layout(order, line, np.cumsum(is_end) - is_end)
 
 
@@ -71,12 +71,28 @@ def _widen(box):
     return box + np.array([0, -missing, 0, missing]) / 2
 
 
-def _is_ruled(rules, pair):
-    """Return whether a ruled line separates two neighbors in a line."""
-    top, bottom = pair[:, 0].min(), pair[:, 2].max()
-    rows, columns = (slice(int(a), int(np.ceil(b)) + 1) for a, b in ((top, bottom), (pair[0, 3], pair[1, 1])))
-    between = rules[rows, columns]
-    return between.size > 0 and between.max(axis=1).mean() > 0.5
+def _are_in_cells(rules, boxes, beside):
+    """Return whether a ruled line separates each of the neighbors, unless as many go through digits.
+
+    Those of squared paper do, so it has no cells. They are seen above and below the ink.
+    """
+    left, right = boxes[beside], boxes[beside + 1]
+    top, bottom = np.minimum(left[:, 0], right[:, 0]), np.maximum(left[:, 2], right[:, 2])
+    are_separate = _are_ruled(rules, top, left[:, 3], bottom, right[:, 1])
+    top, left, bottom, right = boxes.T
+    inner, near = (right - left) / 4, (bottom - top) / 4
+    above = _are_ruled(rules, top - near, left + inner, top, right - inner)
+    below = _are_ruled(rules, bottom, left + inner, bottom + near, right - inner)
+    return are_separate & (np.sum(above & below) < are_separate.sum())
+
+
+def _are_ruled(rules, *sides):
+    """Return whether a ruled line goes through each box from top to bottom."""
+    top, left, bottom, right = (np.maximum(side, 0) for side in sides)
+    rows = zip(top.astype(int), np.ceil(bottom).astype(int) + 1, strict=True)
+    columns = zip(left.astype(int), np.ceil(right).astype(int) + 1, strict=True)
+    parts = [rules[slice(*row), slice(*column)] for row, column in zip(rows, columns, strict=True)]
+    return np.array([part.size > 0 and part.max(axis=1).mean() > 0.5 for part in parts], bool)
 
 
 def _find_lines(boxes):

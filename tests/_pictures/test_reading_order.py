@@ -94,6 +94,17 @@ def test_ruled_lines_end_numbers():
     assert_read(boxes + 40, line, [0, 0, 1, 1, 2, 2, 3, 3], rules=rules, scale=0.5)
 
 
+def test_squared_paper_has_no_cells():
+    boxes, line, _ = compose([[4], [4]], space=0.4)
+    boxes = boxes + 40
+    rules = np.zeros((240, 400))
+    rules[:, round((boxes[1, 3] + boxes[2, 1]) / 2)] = 1  # between two digits
+    for top, left, bottom, right in boxes.round().astype(int):
+        rules[:, (left + right) // 2] = 1  # through a digit, whose ink hides it
+        rules[top:bottom, left:right] = 0
+    assert_read(boxes, line, [0] * 4 + [1] * 4, rules=rules, scale=1.0)
+
+
 def test_marks_within_a_number_bridge_its_gaps():
     boxes = np.array([[0, left, 40, left + 25] for left in (0, 30, 60, 125, 155)])
     dash = np.array([[18, 92, 22, 118]])

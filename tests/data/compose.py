@@ -103,7 +103,7 @@ class Composer:
         self.handwriting, self.printed = handwriting, printed
 
     def compose(self, seed, layout=None):
-        """Return the tile of a seed: its picture, uint8, and the Tile. The seed determines the layout, too."""
+        """Return the tile of a seed, and of a layout if it is given: its picture, uint8, and the Tile."""
         random = np.random.default_rng(seed)
         height = float(np.exp(random.uniform(np.log(10), np.log(90))))
         tile = Tile(random, height, uneven=random.random() < 0.12)

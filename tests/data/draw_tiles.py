@@ -1,4 +1,4 @@
-"""Draw tiles that the page network learned from, for the documentation: ``python -m tests.data.draw_tiles FOLDER``.
+"""Draw tiles that the page network learned from: ``python -m tests.data.draw_tiles FOLDER``.
 
 The fonts are installed in the folder with npm. MNIST is the file in ``SK_MNIST_CNN_DATA``.
 """
