@@ -1,19 +1,25 @@
 """
-Read numbers from a photo
-=========================
+Read the numbers on a page
+==========================
 
-This example reads all numbers in one picture. It composes a picture like a photo of squared paper, with
-uneven light and digits that touch, and reads it with the network that ships with the package. To read your
-own picture, pass its path instead of the array.
-
-The user guide describes what is found, and the limits: :ref:`guide-reading`.
+This example composes a page of squared paper from MNIST's digits, with a shadow and digits that touch, and
+reads it with the networks that ship with the package. To read your own picture, pass its path instead of the
+array. Photographs are harder: :ref:`guide-reading` has the accuracy on pictures of other people, and what
+fails.
 """
 
 import matplotlib.pyplot as plt
 import numpy as np
 from scipy import ndimage
 
-from sk_mnist_cnn import ReadingDisplay, find_digits, load_mnist_sample, load_pretrained, read_digits
+from sk_mnist_cnn import (
+    MNISTNormalizer,
+    ReadingDisplay,
+    find_digits,
+    load_mnist_sample,
+    load_pretrained,
+    read_digits,
+)
 
 # %%
 # Write four numbers into lines, from test digits that the network has not seen. The digits of a line have the
@@ -42,7 +48,7 @@ for n_digits, size, distance in LINES:
     top, first = top + size + 45, first + n_digits
 
 # %%
-# Turn the ink into a photo: squared paper, a shadow on the right, and noise.
+# Add squared paper, a shadow on the right, and noise.
 rows, columns = np.indices(ink.shape)
 squares = 0.25 * ((rows % 40 == 0) | (columns % 40 == 0))
 light = 0.95 - 0.35 / (1 + np.exp((220 - columns + 0.3 * rows) / 20))
@@ -58,12 +64,24 @@ print(digits.lines)
 print(f"First digit: {digits.labels[0]} ({digits.probabilities[0].max():.1%}) in the box {digits.boxes[0]}")
 
 # %%
-# The network is only needed to read digits, and to separate those that touch.
-# :func:`~sk_mnist_cnn.find_digits` needs no network. It finds digits that touch as one.
-found = find_digits(photo)
-print(f"{len(found.boxes)} marks, {len(digits.boxes)} digits")
+# Each number has a confidence, and the most probable other texts.
+for number in digits.numbers:
+    others = ", ".join(f"{text} {probability:.1%}" for text, probability in number.candidates[1:3])
+    print(f"{number.text}: {number.confidence:.1%}. Others: {others}")
 
 # %%
 # Show the picture with the labels. Uncertain digits are red.
 display = ReadingDisplay.from_estimator(model, photo)
+plt.show()
+
+# %%
+# :func:`~sk_mnist_cnn.find_digits` finds the same digits, for a classifier of your own. Each has an image, in
+# dark ink on white, without the ink of its neighbors.
+found = find_digits(photo)
+last = found.line_index == found.line_index.max()
+images = MNISTNormalizer().transform([found.images[i] for i in np.flatnonzero(last)])
+fig, axes = plt.subplots(1, len(images), figsize=(5, 1.6), layout="constrained")
+for ax, image, label in zip(axes, images, model.predict(images), strict=True):
+    ax.imshow(255 - image, cmap="gray")
+    ax.set(title=label, xticks=[], yticks=[])
 plt.show()
