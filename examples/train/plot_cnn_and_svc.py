@@ -2,10 +2,9 @@
 When is a network better than an SVC?
 =====================================
 
-A support vector classifier is scikit-learn's most accurate classifier for a few MNIST digits. This example
-trains it and a network on the same digits. With few of them, the SVC is ahead of the defaults of many
-networks; the recommended recipe augments the digits, so it needs fewer. :doc:`/recipes` has the results with
-up to 60,000 digits, as means over several draws.
+A support vector classifier trains in less than a second. This example trains it and the recommended network
+on the same digits. The network distorts the digits while it trains, so it learns more from few of them.
+:doc:`/recipes` has the results with up to 60,000 digits, as means over several draws.
 """
 
 from time import perf_counter
@@ -13,25 +12,24 @@ from time import perf_counter
 import matplotlib.pyplot as plt
 import pandas as pd
 from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
 from sklearn.svm import SVC
 
 from sk_mnist_cnn import CNNDigitClassifier, ImagePreprocessor, load_mnist_sample
 
 data = load_mnist_sample()
-COUNTS = (50, 200, 800)  # training images
-CLASSIFIERS = {
-    "CNN, recommended": lambda: CNNDigitClassifier.from_recipe(random_state=0),
-    "SVC": lambda: SVC(C=10, gamma=0.02),
+COUNTS = (100, 400)  # training images
+MODELS = {
+    "CNN, recommended": make_pipeline(ImagePreprocessor(), CNNDigitClassifier.from_recipe(random_state=0)),
+    "SVC": make_pipeline(FunctionTransformer(lambda X: X.reshape(len(X), -1) / 255), SVC(C=10, gamma=0.02)),
 }
 
 # %%
-# `ImagePreprocessor` also suits scikit-learn's classifiers: it scales pixels to [0, 1] and has one row per
-# image. Here, all networks and all SVCs train on the first images of the sample.
+# Both train on the first images of the sample. An SVC takes one row of pixels per image.
 rows = []
 for n_images in COUNTS:
     X, y = data.x_train[:n_images], data.y_train[:n_images]
-    for name, create in CLASSIFIERS.items():
-        model = make_pipeline(ImagePreprocessor(), create())
+    for name, model in MODELS.items():
         start = perf_counter()
         model.fit(X, y)
         rows.append(
@@ -46,7 +44,7 @@ results = pd.DataFrame(rows)
 print(results.to_string(index=False, float_format="{:.3f}".format))
 
 # %%
-# The SVC trains in less than a second. Use it if that matters more than the errors.
+# The network makes fewer errors, and the SVC trains much faster. Use it if that matters more.
 fig, ax = plt.subplots(layout="constrained")
 for name, part in results.groupby("classifier"):
     ax.plot(part["images"], 100 * (1 - part["accuracy"]), "o-", label=name)
