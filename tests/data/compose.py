@@ -275,10 +275,10 @@ class Composer:
                 is_linked = not label and random.random() < 0.5
             y = bottom - np.tan(angle) * (x - start) + random.normal(0, pen["spread"]) * height * 0.4
             if random.random() < marks:
-                kinds = ["dash", "slash"] if position == 0 else ["point", "comma", "dash", "slash"]
-                x = self._mark(tile, random.choice(kinds), y, x, height, pen) + height * random.uniform(
-                    0.02, 0.25
-                )
+                # A slash is rare, and never first, because it looks like a 1.
+                kinds = ["point", "comma", "dash", "slash"]
+                kind = random.choice(kinds, p=[0.35, 0.3, 0.25, 0.1]) if position else "dash"
+                x = self._mark(tile, kind, y, x, height, pen) + height * random.uniform(0.02, 0.25)
             size = height * np.exp(random.normal(0, pen["spread"]))
             x = self._write_digit(tile, pen, y, x, size, angle, label)
             if label == 0 and is_linked and position < n - 1:

@@ -27,6 +27,7 @@ ROUNDS = (
     (20_000, 3, 2e-3),
     (12_000, 3, 1.5e-3),
     (20_000, 4, 2e-3),
+    (8_000, 2, 1e-3),
 )
 FIRST_VALIDATION, N_VALIDATION = 1_000_000, 300  # seeds of tiles with other fonts and other digits
 CHUNK = 500  # tiles in one file
