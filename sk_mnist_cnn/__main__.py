@@ -169,18 +169,23 @@ def _parse(arguments):
         help="write the page with its numbers; a folder for several pictures",
     )
     options = parser.parse_args(arguments)
-    try:
-        if options.save and len(options.pictures) > 1:
-            options.save.mkdir(parents=True, exist_ok=True)
-        model = load_reader(load_model(options.model) if options.model else load_pretrained())
-        settings = {
-            "regions": json.loads(options.regions.read_text("utf-8")) if options.regions else None,
-            "candidates": options.candidates.read_text("utf-8").split() if options.candidates else None,
-        }
-        if options.csv:
-            options.csv.write_text("")
-    except (ImportError, OSError, TypeError, ValueError) as error:
-        parser.error(str(error))
+
+    def use(name, function):
+        """Call a function with the value of an option; an error names the option."""
+        value = getattr(options, name)
+        try:
+            return None if value is None else function(value)
+        except (ImportError, OSError, RecursionError, TypeError, ValueError) as error:
+            parser.error(f"argument --{name}: {error}")
+
+    if len(options.pictures) > 1:
+        use("save", lambda path: path.mkdir(parents=True, exist_ok=True))
+    model = use("model", lambda path: load_reader(load_model(path))) or load_reader(load_pretrained())
+    settings = {
+        "regions": use("regions", lambda path: json.loads(path.read_text("utf-8-sig"))),
+        "candidates": use("candidates", lambda path: path.read_text("utf-8-sig").split()),
+    }
+    use("csv", lambda path: path.write_text(""))
     return options, model, settings
 
 

@@ -127,7 +127,7 @@ def test_all_pages_of_a_file_are_read(folder, tmp_path, capsys):
 @pytest.mark.usefixtures("inside")
 def test_regions_and_table(tmp_path, capsys):
     regions = {"upper": [0, 0, 110, 300], "lower": [110, 0, 288, 300]}
-    (tmp_path / "fields.json").write_text(json.dumps(regions))
+    (tmp_path / "fields.json").write_text(json.dumps(regions), "utf-8-sig")  # as some editors do
     parameters = ["--regions", str(tmp_path / "fields.json"), "--csv", str(tmp_path / "table.csv")]
     assert main(["page.png", "page.png", "missing.png", *parameters]) == 1
     answers = capsys.readouterr().out.splitlines()
@@ -144,7 +144,7 @@ def test_regions_and_table(tmp_path, capsys):
 
 @pytest.mark.usefixtures("inside")
 def test_candidates(tmp_path, capsys):
-    (tmp_path / "numbers.txt").write_text(f"{LINES[0]}\n{LINES[1]}\n77\n")
+    (tmp_path / "numbers.txt").write_text(f"{LINES[0]}\n{LINES[1]}\n77\n", "utf-8-sig")
     parameters = ["--candidates", str(tmp_path / "numbers.txt"), "--csv", str(tmp_path / "table.csv")]
     assert main(["page.png", *parameters]) == 0
     assert [answer.split()[1] for answer in capsys.readouterr().out.splitlines()] == LINES
@@ -180,8 +180,14 @@ def test_wrong_use(folder, tmp_path, capsys):
     assert_refused("estimator must be a classifier", "--model", str(path))
     (tmp_path / "fields.json").write_text("[")
     assert_refused("Expecting value", "--regions", str(tmp_path / "fields.json"))
-    assert_refused("No such file", "--candidates", str(tmp_path / "missing.txt"))
-    assert_refused("No such file", "--csv", str(tmp_path / "missing" / "table.csv"))
+    (tmp_path / "fields.json").write_text("[" * 100_000)
+    assert_refused("argument --regions: ", "--regions", str(tmp_path / "fields.json"))
+    (tmp_path / "numbers.txt").write_bytes(b"\xff12")
+    assert_refused("argument --candidates: ", "--candidates", str(tmp_path / "numbers.txt"))
+    missing = str(tmp_path / "missing" / "file")
+    for option in ("--model", "--regions", "--candidates", "--csv"):
+        assert_refused(f"argument {option}: ", option, missing)
+    assert_refused("argument --save: ", picture, "--save", str(path / "figures"))
 
 
 def test_help_has_two_examples(capsys):
