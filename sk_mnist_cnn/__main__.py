@@ -52,7 +52,7 @@ def _read_file(file, index, options, model, settings):
                 if options.csv:
                     _write_rows(file, page_number, read, options.csv)
                 if options.save:
-                    _save(page, read, _figure_path(options, index, page_number))
+                    _save(page, read, _figure_path(options, index, page_number), options.pictures)
             error = None
         except (ImportError, OSError, ValueError) as raised:
             error = raised
@@ -119,8 +119,20 @@ def _write_rows(file, page_number, read, table):
         frame.to_csv(table, mode="a", index=False, header=not table.stat().st_size, errors="backslashreplace")
 
 
-def _save(page, read, path):
-    """Write the picture with the numbers that were read in it."""
+def _start_table(path):
+    """Create an empty table, or empty the one that this command has written before, and no other file."""
+    start = b"file,page,"
+    if path.is_file() and path.stat().st_size:
+        with path.open("rb") as file:
+            if file.read(len(start)) != start:
+                raise ValueError(f"{path} is no table of this command, so it is kept. Pass a new name.")
+    path.write_text("")
+
+
+def _save(page, read, path, pictures):
+    """Write the picture with the numbers that were read in it, but not over a picture to read."""
+    if path.exists() and any(Path(file).exists() and path.samefile(file) for file in pictures):
+        raise ValueError(f"--save would replace the picture {path}. Pass another file or folder.")
     from .plotting import ReadingDisplay
 
     ReadingDisplay(page.gray, read, shape=page.shape).plot().figure_.savefig(path, dpi=_DPI)
@@ -185,7 +197,7 @@ def _parse(arguments):
         "regions": use("regions", lambda path: json.loads(path.read_text("utf-8-sig"))),
         "candidates": use("candidates", lambda path: path.read_text("utf-8-sig").split()),
     }
-    use("csv", lambda path: path.write_text(""))
+    use("csv", _start_table)
     return options, model, settings
 
 

@@ -129,6 +129,8 @@ def test_regions_and_table(tmp_path, capsys):
     regions = {"upper": [0, 0, 110, 300], "lower": [110, 0, 288, 300]}
     (tmp_path / "fields.json").write_text(json.dumps(regions), "utf-8-sig")  # as some editors do
     parameters = ["--regions", str(tmp_path / "fields.json"), "--csv", str(tmp_path / "table.csv")]
+    assert main(["page.png", *parameters]) == 0  # this table is replaced
+    capsys.readouterr()
     assert main(["page.png", "page.png", "missing.png", *parameters]) == 1
     answers = capsys.readouterr().out.splitlines()
     assert [answer.partition(" (")[0] for answer in answers[:2]] == [
@@ -140,6 +142,21 @@ def test_regions_and_table(tmp_path, capsys):
         ("page.png", name, line) for name, line in zip(regions, LINES, strict=True)
     ]
     assert all(0 < float(row["confidence"]) <= 1 for row in rows)
+
+
+def test_no_picture_is_replaced(folder, tmp_path, capsys):
+    contents = {name: (folder / name).read_bytes() for name in ("seven.png", "page.png")}
+    paths = [tmp_path / name for name in contents]
+    for path, content in zip(paths, contents.values(), strict=True):
+        path.write_bytes(content)
+    pictures = [*map(str, paths)]
+    with pytest.raises(SystemExit):
+        main(["--csv", *pictures])
+    assert "argument --csv: " in capsys.readouterr().err
+    for save in ([pictures[0], "--save", pictures[0]], [*pictures, "--save", str(tmp_path)]):
+        assert main(save) == 1
+        assert "--save would replace the picture" in capsys.readouterr().err
+    assert [path.read_bytes() for path in paths] == [*contents.values()]
 
 
 @pytest.mark.usefixtures("inside")
