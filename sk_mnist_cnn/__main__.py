@@ -52,7 +52,7 @@ def _read_file(file, index, options, model, settings):
                 if options.csv:
                     _write_rows(file, page_number, read, options.csv)
                 if options.save:
-                    _save(page, read, _figure_path(options, index, page_number))
+                    _save(page, read, _figure_path(options, index, page_number), options.pictures)
             error = None
         except (ImportError, OSError, ValueError) as raised:
             error = raised
@@ -119,8 +119,20 @@ def _write_rows(file, page_number, read, table):
         frame.to_csv(table, mode="a", index=False, header=not table.stat().st_size, errors="backslashreplace")
 
 
-def _save(page, read, path):
-    """Write the picture with the numbers that were read in it."""
+def _start_table(path):
+    """Create an empty table, or empty the one that this command has written before, and no other file."""
+    start = b"file,page,"
+    if path.is_file() and path.stat().st_size:
+        with path.open("rb") as file:
+            if file.read(len(start)) != start:
+                raise ValueError(f"{path} is no table of this command, so it is kept. Pass a new name.")
+    path.write_text("")
+
+
+def _save(page, read, path, pictures):
+    """Write the picture with the numbers that were read in it, but not over a picture to read."""
+    if path.exists() and any(Path(file).exists() and path.samefile(file) for file in pictures):
+        raise ValueError(f"--save would replace the picture {path}. Pass another file or folder.")
     from .plotting import ReadingDisplay
 
     ReadingDisplay(page.gray, read, shape=page.shape).plot().figure_.savefig(path, dpi=_DPI)
@@ -169,18 +181,23 @@ def _parse(arguments):
         help="write the page with its numbers; a folder for several pictures",
     )
     options = parser.parse_args(arguments)
-    try:
-        if options.save and len(options.pictures) > 1:
-            options.save.mkdir(parents=True, exist_ok=True)
-        model = load_reader(load_model(options.model) if options.model else load_pretrained())
-        settings = {
-            "regions": json.loads(options.regions.read_text("utf-8")) if options.regions else None,
-            "candidates": options.candidates.read_text("utf-8").split() if options.candidates else None,
-        }
-        if options.csv:
-            options.csv.write_text("")
-    except (ImportError, OSError, TypeError, ValueError) as error:
-        parser.error(str(error))
+
+    def use(name, function):
+        """Call a function with the value of an option; an error names the option."""
+        value = getattr(options, name)
+        try:
+            return None if value is None else function(value)
+        except (ImportError, OSError, RecursionError, TypeError, ValueError) as error:
+            parser.error(f"argument --{name}: {error}")
+
+    if len(options.pictures) > 1:
+        use("save", lambda path: path.mkdir(parents=True, exist_ok=True))
+    model = use("model", lambda path: load_reader(load_model(path))) or load_reader(load_pretrained())
+    settings = {
+        "regions": use("regions", lambda path: json.loads(path.read_text("utf-8-sig"))),
+        "candidates": use("candidates", lambda path: path.read_text("utf-8-sig").split()),
+    }
+    use("csv", _start_table)
     return options, model, settings
 
 

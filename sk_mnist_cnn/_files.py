@@ -47,17 +47,28 @@ _READ_ERRORS = (
 )
 
 
-def as_path(path):
+def as_path(path, name="path"):
     """Return the parameter `path` as a Path, with the home directory expanded.
 
     Raises
     ------
     TypeError
         If it is neither a str nor a PathLike.
+    ValueError
+        If no file can have this name.
     """
     if not isinstance(path, str | os.PathLike):
-        raise TypeError(f"path must be a str or a PathLike, got {path!r}. Pass the path of a file.")
-    return Path(os.path.expanduser(path))  # keeps "~" before a name of no user
+        raise TypeError(f"{name} must be a str or a PathLike, got {path!r}. Pass the path of a file.")
+    path = Path(os.path.expanduser(path))  # keeps "~" before a name of no user
+    try:
+        is_possible = b"\0" not in os.fsencode(path)
+    except UnicodeEncodeError:
+        is_possible = False
+    if not is_possible:
+        raise ValueError(
+            f"{name} must be a name that a file can have, got {str(path)!r}. Remove its special characters."
+        )
+    return path
 
 
 def as_source(path, name="path"):
@@ -69,8 +80,10 @@ def as_source(path, name="path"):
         If it does not exist, or is a directory.
     TypeError
         If it is neither a str nor a PathLike.
+    ValueError
+        If no file can have this name.
     """
-    path = as_path(path)
+    path = as_path(path, name)
     for kind, is_wrong in ((FileNotFoundError, not path.exists()), (IsADirectoryError, path.is_dir())):
         if is_wrong:
             reason = os.strerror(errno.ENOENT if kind is FileNotFoundError else errno.EISDIR)
@@ -87,6 +100,8 @@ def as_destination(path):
         If its directory does not exist, or it is a directory, a device or a pipe.
     TypeError
         If it is neither a str nor a PathLike.
+    ValueError
+        If no file can have this name.
     """
     path = as_path(path)
     if not is_destination(path):

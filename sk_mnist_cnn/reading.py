@@ -538,7 +538,13 @@ def _check_regions(regions, shape):
     """Return the box of each region by its name."""
     if regions is None:
         return None
-    named = regions if isinstance(regions, Mapping) else dict(enumerate(regions))
+    try:
+        named = regions if isinstance(regions, Mapping) else dict(enumerate(regions))
+    except TypeError as error:
+        raise ValueError(
+            f"regions must be a dict or a sequence of boxes, got {regions!r}. "
+            'Pass {"name": (top, left, bottom, right)}.'
+        ) from error
     boxes = {name: np.asarray(box) for name, box in named.items()}
     for name, box in boxes.items():
         valid = box.shape == (4,) and box.dtype.kind in "iuf"

@@ -20,6 +20,7 @@ from sk_mnist_cnn._files import (
     array_to_bytes,
     as_destination,
     as_path,
+    as_source,
     as_value_error,
     replacing,
 )
@@ -69,6 +70,13 @@ def test_as_path_accepts_names_that_start_with_a_tilde():
 def test_raises_for_other_types(check, given):
     with pytest.raises(TypeError, match=r"path must be a str or a PathLike, got .* Pass the path"):
         check(given)
+
+
+@pytest.mark.parametrize("name", ["a\0b", "a\ud800"])
+@pytest.mark.parametrize("check", [as_path, as_destination, as_source])
+def test_raises_for_names_that_no_file_can_have(check, name):
+    with pytest.raises(ValueError, match=r"path must be a name that a file can have, got .* Remove"):
+        check(name)
 
 
 def test_destination_needs_an_existing_directory(tmp_path):

@@ -127,8 +127,10 @@ def test_all_pages_of_a_file_are_read(folder, tmp_path, capsys):
 @pytest.mark.usefixtures("inside")
 def test_regions_and_table(tmp_path, capsys):
     regions = {"upper": [0, 0, 110, 300], "lower": [110, 0, 288, 300]}
-    (tmp_path / "fields.json").write_text(json.dumps(regions))
+    (tmp_path / "fields.json").write_text(json.dumps(regions), "utf-8-sig")  # as some editors do
     parameters = ["--regions", str(tmp_path / "fields.json"), "--csv", str(tmp_path / "table.csv")]
+    assert main(["page.png", *parameters]) == 0  # this table is replaced
+    capsys.readouterr()
     assert main(["page.png", "page.png", "missing.png", *parameters]) == 1
     answers = capsys.readouterr().out.splitlines()
     assert [answer.partition(" (")[0] for answer in answers[:2]] == [
@@ -142,9 +144,24 @@ def test_regions_and_table(tmp_path, capsys):
     assert all(0 < float(row["confidence"]) <= 1 for row in rows)
 
 
+def test_no_picture_is_replaced(folder, tmp_path, capsys):
+    contents = {name: (folder / name).read_bytes() for name in ("seven.png", "page.png")}
+    paths = [tmp_path / name for name in contents]
+    for path, content in zip(paths, contents.values(), strict=True):
+        path.write_bytes(content)
+    pictures = [*map(str, paths)]
+    with pytest.raises(SystemExit):
+        main(["--csv", *pictures])
+    assert "argument --csv: " in capsys.readouterr().err
+    for save in ([pictures[0], "--save", pictures[0]], [*pictures, "--save", str(tmp_path)]):
+        assert main(save) == 1
+        assert "--save would replace the picture" in capsys.readouterr().err
+    assert [path.read_bytes() for path in paths] == [*contents.values()]
+
+
 @pytest.mark.usefixtures("inside")
 def test_candidates(tmp_path, capsys):
-    (tmp_path / "numbers.txt").write_text(f"{LINES[0]}\n{LINES[1]}\n77\n")
+    (tmp_path / "numbers.txt").write_text(f"{LINES[0]}\n{LINES[1]}\n77\n", "utf-8-sig")
     parameters = ["--candidates", str(tmp_path / "numbers.txt"), "--csv", str(tmp_path / "table.csv")]
     assert main(["page.png", *parameters]) == 0
     assert [answer.split()[1] for answer in capsys.readouterr().out.splitlines()] == LINES
@@ -180,8 +197,14 @@ def test_wrong_use(folder, tmp_path, capsys):
     assert_refused("estimator must be a classifier", "--model", str(path))
     (tmp_path / "fields.json").write_text("[")
     assert_refused("Expecting value", "--regions", str(tmp_path / "fields.json"))
-    assert_refused("No such file", "--candidates", str(tmp_path / "missing.txt"))
-    assert_refused("No such file", "--csv", str(tmp_path / "missing" / "table.csv"))
+    (tmp_path / "fields.json").write_text("[" * 100_000)
+    assert_refused("argument --regions: ", "--regions", str(tmp_path / "fields.json"))
+    (tmp_path / "numbers.txt").write_bytes(b"\xff12")
+    assert_refused("argument --candidates: ", "--candidates", str(tmp_path / "numbers.txt"))
+    missing = str(tmp_path / "missing" / "file")
+    for option in ("--model", "--regions", "--candidates", "--csv"):
+        assert_refused(f"argument {option}: ", option, missing)
+    assert_refused("argument --save: ", picture, "--save", str(path / "figures"))
 
 
 def test_help_has_two_examples(capsys):

@@ -649,6 +649,22 @@ def test_each_page_is_read_in_turn(file_format):
         assert len(list(read_pages(picture, "picture"))) == 1
 
 
+@pytest.mark.parametrize("white", [255, 65535])
+@pytest.mark.parametrize("mode", ["1", "L", "RGB"])
+def test_raises_for_netpbm_files_of_several_pictures(mode, white):
+    file = io.BytesIO()
+    image = Image.fromarray(np.pad(seven(), 21)).convert(mode)  # its width is no multiple of 8
+    if white > 255:
+        image = Image.fromarray(np.asarray(image.convert("L")).astype(np.uint16) * 257)
+    image.save(file, "PPM")
+    content = file.getvalue().replace(b"\n", b" # comment P5 \n", 1)
+    assert normalize([content]).any()
+    for further in (content, b"\n" + content):
+        for read in (find_digits, lambda picture: list(read_pages(picture, "picture"))):
+            with pytest.raises(ValueError, match=r"several pictures in a row\. Split it"):
+                read(content + further)
+
+
 def test_photos_with_previews_are_single_pictures():
     content = pages("MPO")
     assert Image.open(io.BytesIO(content)).n_frames == 3

@@ -267,6 +267,8 @@ def test_errors_name_the_parameter(page, model):
             ValueError, match=r"candidates must be numbers composed of the labels .* Pass a list"
         ):
             read_digits(model, page.gray, candidates=candidates)
+    with pytest.raises(ValueError, match=r"regions must be a dict or a sequence of boxes, got 5"):
+        read_digits(model, page.gray, regions=5)
     for box in ([0, 0, 10], [10, 0, 10, 20], [300, 0, 400, 20]):
         with pytest.raises(ValueError, match=r"regions must be boxes .* for 'a'. Pass \(top, left"):
             read_digits(model, page.gray, regions={"a": box})

@@ -4,7 +4,7 @@ import functools
 import os
 from importlib import resources
 
-from .._process import allowed_threads, available_cores
+from .._process import CppCall, allowed_threads, available_cores
 from . import session
 
 _FILE = resources.files("sk_mnist_cnn") / "data" / "page_network.onnx"
@@ -15,7 +15,8 @@ def predict(picture):
 
     The picture is of shape (h, w), float32, with multiples of 16. `_pictures.detection` describes the maps.
     """
-    centers, ink = _load(os.getpid()).run(None, {"picture": picture[None, None]})
+    with CppCall():
+        centers, ink = _load(os.getpid()).run(None, {"picture": picture[None, None]})
     return centers[0], ink[0]
 
 

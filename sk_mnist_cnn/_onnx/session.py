@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import onnxruntime
 
-from .._process import allowed_threads, available_cores
+from .._process import CppCall, allowed_threads, available_cores, is_ending
 from . import graph
 
 # Maximum memory of the sessions in a process, in bytes; the least recently used are removed. Larger ensembles
@@ -58,7 +58,8 @@ def predict(architecture, weights, rows, output="probabilities"):
         with np.errstate(over="ignore"):
             pixels = rows[part].astype(np.float32, copy=False)
         images = pixels.reshape(-1, *architecture.image_shape)
-        (values[part],) = session.runtime.run([output], {"X": images})
+        with CppCall():
+            (values[part],) = session.runtime.run([output], {"X": images})
         values[part][np.abs(pixels).max(axis=1) > LARGEST_PIXEL] = np.nan
 
     _for_each(range(0, len(rows), size), run)
@@ -84,7 +85,7 @@ def _for_each(items, function):
             else:
                 outcomes.put(None)
 
-    if len(items) > 1:
+    if len(items) > 1 and not is_ending():
         with contextlib.suppress(RuntimeError):  # without further threads this one makes all calls
             for _ in range(min(len(items), allowed_threads() or available_cores()) - 1):
                 _thread.start_new_thread(work, ())
@@ -123,7 +124,7 @@ _shares_arena = True
 
 def _session(architecture, weights, output):
     key = output, *map(id, weights)
-    with _lock:
+    with CppCall(), _lock:
         session = _sessions.pop(key, None)
         if session is None:
             session = _create(architecture, weights, output, _drop(key))
@@ -156,6 +157,7 @@ def _create(architecture, weights, output, drop):
 def load(model, external=None, n_threads=1):
     """Return a session for the content of an ONNX file, which computes in `n_threads`, or in its caller's.
 
+    Call it in the context `CppCall`, as the sessions themselves.
     `external` has its external constants, by name. The session reads these arrays where they are, but holds
     no references to them.
     """

@@ -3,6 +3,7 @@
 import contextlib
 import io
 import os
+import re
 from math import ceil
 from typing import NamedTuple
 
@@ -18,6 +19,8 @@ MAX_SCANS = 100  # of a JPEG file; encoders write about ten
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")  # not EPS, which would run Ghostscript
 _TILE = 322, 323  # tags of a TIFF file: width and length of its tiles
 _HEIF_BRANDS = (b"avif", b"avis", b"heic", b"heim", b"heis", b"heix", b"hevc", b"hevx", b"mif1", b"msf1")
+_NUMBER = rb"(?:\s|#[^\n]*\n)+(\d{1,9})"
+_NETPBM = re.compile(rb"P(?:(4)%b%b()|([56])%b%b%b)\s" % (5 * (_NUMBER,)))  # kind, width, height, white
 _LUMINANCE = (0.299, 0.587, 0.114)  # Rec. 601, for red, green and blue
 
 
@@ -214,12 +217,26 @@ def _check_content(file):
             "it is a PDF document. Run pip install pypdfium2, and pass one of "
             "[page.render(scale=3).to_pil() for page in pypdfium2.PdfDocument(path)]"
         )
+    if _has_further_netpbm(content):
+        raise ValueError("it has several pictures in a row. Split it into files of one picture")
     if content[4:8] == b"ftyp" and content[8:12] in _HEIF_BRANDS:
         raise ValueError(
             "it is a HEIC or AVIF photo. Run pip install pillow-heif, call "
             "pillow_heif.register_heif_opener() (HEIC only), and pass PIL.Image.open(path)"
         )
     file.seek(0)
+
+
+def _has_further_netpbm(content):
+    """Return whether a PBM, PGM or PPM file has another picture after the first, which Pillow ignores."""
+    header = _NETPBM.match(content)
+    if not header:
+        return False
+    kind, *numbers = (group for group in header.groups() if group is not None)
+    width, height, white = (int(number or 1) for number in numbers)
+    n_bits = {b"4": 1, b"5": 8, b"6": 24}[kind] * (2 if white > 255 else 1)
+    end = header.end() + -(-width * n_bits // 8) * height
+    return bool(re.match(rb"\s*P[1-6]\s", content[end : end + 100]))
 
 
 def _has_pages(image):

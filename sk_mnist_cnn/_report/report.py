@@ -196,6 +196,8 @@ class EvaluationReport:
             If the file cannot be written, for instance on a full disk.
         TypeError
             If `path` is neither a str nor a PathLike.
+        ValueError
+            If no file can have this name.
 
         Examples
         --------

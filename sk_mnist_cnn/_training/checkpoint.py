@@ -67,7 +67,7 @@ class Checkpoint:
     def __init__(self, run):
         self._run, self.resumed = run, None
         path = run.params["checkpoint"]
-        self.path = Path(os.path.realpath(as_path(path)))
+        self.path = Path(os.path.realpath(as_path(path, "checkpoint")))
         if self.path.is_dir() and os.fspath(path):  # "" is the current directory
             self.path /= f"{self._digest()}.checkpoint"
         if not is_destination(self.path):
@@ -149,7 +149,7 @@ def saved_seed(path):
     ValueError
         If the file is damaged, or was saved by a later release.
     """
-    path = as_path(path)
+    path = as_path(path, "checkpoint")
     if not path.is_file():
         return None
     try:

@@ -83,7 +83,8 @@ def _unique_labels(labels, name):
     """Return the sorted labels, or raise an error unless reports, ONNX and JSON can hold them."""
     classes = np.unique(labels)
     kind, is_text = classes.dtype.kind, all(isinstance(label, str) for label in classes.tolist())
-    if not (kind in "biu" or is_text or classes.dtype in (np.float32, np.float64)):
+    is_float = classes.dtype.newbyteorder("=") in (np.float32, np.float64)
+    if not (kind in "biu" or is_text or is_float):
         raise ValueError(
             f"{name} must hold strings, integers, booleans, or floats of float32 or float64, got "
             f"{classes.dtype}. Convert them, for example with {name}.astype(str)."

@@ -105,13 +105,16 @@ class _Handler(BaseHTTPRequestHandler):
             self._send_error(error)
 
     def _check_request(self):
+        names = ("Host", "Origin", "Content-Length", "Content-Type")
+        if self.headers.defects or any(len(self.headers.get_all(name, [])) > 1 for name in names):
+            raise _RequestError(HTTPStatus.BAD_REQUEST, "A header is malformed or repeated.")
         host, origin = self.headers.get("Host", ""), self.headers.get("Origin")
         if not re.fullmatch(_LOCAL_HOST, host):
             raise _RequestError(HTTPStatus.FORBIDDEN, "The page must be opened as 127.0.0.1 or localhost.")
         if origin not in (None, f"http://{host}"):
             raise _RequestError(HTTPStatus.FORBIDDEN, "Other sites get no answer.")
-        if "Transfer-Encoding" in self.headers or len(self.headers.get_all("Content-Length", [])) > 1:
-            raise _RequestError(HTTPStatus.BAD_REQUEST, "The body must have one header Content-Length.")
+        if "Transfer-Encoding" in self.headers:
+            raise _RequestError(HTTPStatus.BAD_REQUEST, "The body must have the header Content-Length.")
 
     def _read_body(self, content_type):
         if self.headers.get_content_type() != content_type:

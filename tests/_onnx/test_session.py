@@ -531,6 +531,70 @@ class TestThreads:
         """
         assert run_script(script, pickled, OMP_NUM_THREADS="2") == "True\nTrue\n"
 
+    @pytest.mark.parametrize(("n_images", "n_threads"), [(1, 1), (1, 3), (500, 2)])
+    def test_daemon_threads_that_predict_do_not_abort_the_exit(self, n_images, n_threads, pickled):
+        script = f"""
+            import pickle, sys, threading
+            from sklearn.datasets import load_digits
+
+            model, X = pickle.load(open(sys.argv[1], "rb")), load_digits().data[:{n_images}]
+            predicted = threading.Semaphore(0)
+
+            def predict():
+                while True:
+                    model.predict(X)
+                    predicted.release()
+
+            for _ in range({n_threads}):
+                threading.Thread(target=predict, daemon=True).start()
+            for _ in range(2 * {n_threads}):
+                predicted.acquire()
+            print("ends")
+        """
+        assert run_script(script, pickled, OMP_NUM_THREADS="2") == "ends\n"
+
+    def test_functions_at_exit_may_wait_for_daemon_threads_that_predict(self, pickled):
+        script = """
+            import atexit, queue, threading
+            images, answers = queue.Queue(), []
+
+            def serve():
+                while (X := images.get()) is not None:
+                    answers.append(len(model.predict(X)))
+
+            def stop():  # after the exit functions of the modules below
+                for X in (digits[:1], digits[:100], None):
+                    images.put(X)
+                thread.join()
+                print(answers)
+
+            atexit.register(stop)
+            import pickle, sys
+            from sklearn.datasets import load_digits
+
+            model, digits = pickle.load(open(sys.argv[1], "rb")), load_digits().data
+            thread = threading.Thread(target=serve, daemon=True)
+            thread.start()
+        """
+        assert run_script(script, pickled, OMP_NUM_THREADS="2") == "[1, 100]\n"
+
+    def test_threads_whose_call_was_interrupted_do_not_abort_the_exit(self, pickled):
+        script = """
+            import pickle, signal, sys, threading
+            import numpy as np
+            from sklearn.datasets import load_digits
+
+            model, X = pickle.load(open(sys.argv[1], "rb")), np.repeat(load_digits().data, 50, axis=0)
+            model.predict(X[:1])
+            threading.Timer(0.02, signal.raise_signal, [signal.SIGINT]).start()
+            try:
+                while True:
+                    model.predict(X)
+            except KeyboardInterrupt:
+                print("interrupted")
+        """
+        assert run_script(script, pickled, OMP_NUM_THREADS="4") == "interrupted\n"
+
 
 FORK = """
     import os, pickle, sys, threading, warnings

@@ -309,6 +309,15 @@ def test_search_in_one_process_fills_the_list_queue_and_log_of_callbacks(backend
         assert sorted(epochs) == sorted(EPOCHS_OF_SEARCH)
 
 
+def test_candidates_of_a_search_are_full_copies(data):
+    found = []
+    grid = {"callbacks": [[Losses(found)]]}
+    search = GridSearchCV(classifier(epochs=1), grid, cv=2, error_score="raise").fit(*data)
+    (copied,) = search.best_estimator_.callbacks
+    assert copied.all_losses == search.best_estimator_.history_["loss"]
+    assert found == []
+
+
 @pytest.mark.slow
 def test_search_in_two_processes_uses_copies_of_callbacks(data, tmp_path):
     found, path = [], tmp_path / "epochs.txt"

@@ -126,6 +126,7 @@ def test_raises_for_labels_that_reports_and_onnx_cannot_hold(labels, data, refer
 USABLE = {
     "float32": np.arange(10, dtype=np.float32),
     "float64": np.arange(10.0),
+    "float64 of another byte order": np.arange(10.0).astype(np.dtype(float).newbyteorder()),
     "integers": np.arange(10),
     "uint64": np.arange(10, dtype=np.uint64) + np.uint64(2**63),
     "strings": np.array(["", "\0", "\n", "$x^", "é", *"abcde"]),

@@ -36,7 +36,7 @@ INVALID = [
     *[("callbacks", value) for value in ("x", 3, ["x"], [None], keras.callbacks.History())],
     *[("warm_start", value) for value in ("yes", None)],
     *[("image_shape", value) for value in (64, (64,), (8, 7), (8, 8, 3), (8.0, 8.0), (0, 64), "8x8")],
-    *[("checkpoint", value) for value in (3, "no/such/folder/checkpoint.npz")],
+    *[("checkpoint", value) for value in (3, "no/such/folder/checkpoint.npz", "a\0b")],
     *[("dtype", value) for value in ("float16", "int8", np.float32, None)],
     *[("random_state", value) for value in (-1, "seed", 1.5)],
     *[("verbose", value) for value in (-1, "loud")],

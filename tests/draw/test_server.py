@@ -135,6 +135,9 @@ def first_replies(server, request):
         "Content-Length: 0\r\nContent-Length: {length}",
         "Transfer-Encoding: chunked",
         "Content-Length: {length}\r\nTransfer-Encoding: chunked",
+        "Content-Length : {length}",
+        "Transfer-Encoding : chunked",
+        "no header\r\nContent-Length: {length}",
     ],
 )
 @pytest.mark.parametrize("request_line", ["GET / HTTP/1.1", "POST /undo HTTP/1.1"])
@@ -155,6 +158,7 @@ def test_a_body_is_no_second_request(server, framing, request_line):
         "127.0.0.1.example.com",
         "localhost.example.com:80",
         "127.0.0.1:80@example.com",
+        "user@127.0.0.1",
         "localhost:",
         "127.0.0.1:80:80",
         "127.0.0.1:80 ",
@@ -171,6 +175,16 @@ def test_refuses_names_of_other_hosts(request_, method, path, host):
 )
 def test_refuses_other_sites(request_, origin):
     assert request_("POST", "/reset", "{}", {**JSON, "Origin": origin})[0] == 403
+
+
+@pytest.mark.parametrize("name", ["Host", "Origin", "Content-Type"])
+def test_refuses_repeated_headers(server, name):
+    host = f"127.0.0.1:{server.server_port}"
+    headers = {"Host": host, "Origin": f"http://{host}", "Content-Type": "application/json"}
+    lines = [f"{key}: {value}" for key, value in headers.items()]
+    lines += [f"{name}: example.com", "Content-Length: 2", "Connection: close"]
+    request = "\r\n".join(["POST /reset HTTP/1.1", *lines, "", "{}"])
+    assert first_replies(server, request.encode()).startswith(b"HTTP/1.1 400")
 
 
 @pytest.mark.parametrize("name", ["127.0.0.1", "localhost"])
