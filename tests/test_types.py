@@ -45,7 +45,8 @@ from sk_mnist_cnn import (
     build_cnn,
     evaluation_report,
     export_onnx,
-    load_mnist,
+    fetch_mnist,
+    load_image_folder,
     load_mnist_sample,
     load_model,
     load_pretrained,
@@ -55,13 +56,17 @@ from sk_mnist_cnn import (
 mnist = load_mnist_sample()
 assert_type(mnist.x_train, NDArray[np.uint8])
 assert_type(mnist.y_train, NDArray[np.int64])
+assert_type(mnist.data, NDArray[np.uint8])
+assert_type(mnist.target, NDArray[np.int64])
 assert_type(mnist.DESCR, str)
-X, y = load_mnist("mnist.npz", return_X_y=True)
+X, y = fetch_mnist("mnist.npz", return_X_y=True)
 assert_type(X, NDArray[np.uint8])
 assert_type(y, NDArray[np.int64])
-assert_type(load_mnist(as_frame=True).x_train, pd.DataFrame)
+assert_type(fetch_mnist(as_frame=True).x_train, pd.DataFrame)
 assert_type(load_mnist_sample(as_frame=True).x_train, pd.DataFrame)
 assert_type(load_mnist_sample(return_X_y=True, as_frame=True)[0], pd.DataFrame)
+assert_type(load_image_folder("digits").data, NDArray[np.str_])
+assert_type(load_image_folder("digits", return_X_y=True)[0], NDArray[np.str_])
 
 model = Pipeline([("images", ImagePreprocessor()), ("cnn", CNNDigitClassifier(random_state=0))])
 model.fit(mnist.x_train, mnist.y_train)
