@@ -112,7 +112,7 @@ TrainingHistoryDisplay.from_estimators({"first": model, "second": model})
 save_model(model, "model.skops")
 print(load_model("model.skops").predict(mnist.x_test))
 export_onnx(model, "model.onnx")
-build_cnn((28, 28, 1), 10, activation="relu", dtype="float32")
+build_cnn((28, 28, 1), 10, activation="relu", dtype="float32", random_state=0)
 """
 
 # Each line is an error. Those with a comment are found by pyright only, because mypy reads no types of
@@ -133,6 +133,8 @@ C4(dense_units="84")
 C4(kernel_size="5")
 C4(pool_size=["2"])
 b((28, 28, 1), 10, filters="32")
+b((28, 28, 1), 10, dtype="float16")
+b((28, 28, 1), 10, seed=0)
 C4().fit([[0]])
 C4().fit([[0]], [0], X_validation=[[0]])
 C4().fit([[0]], [0]).predict()
