@@ -37,6 +37,7 @@ from sk_mnist_cnn import (
     CNNDigitClassifier,
     EvaluationReport,
     FilterDisplay,
+    ImageNoveltyDetector,
     ImagePreprocessor,
     MisclassifiedDisplay,
     MNISTNormalizer,
@@ -110,8 +111,17 @@ FilterDisplay.from_estimator(model).plot(im_kw={"cmap": "gray"})
 TrainingHistoryDisplay.from_estimators({"first": model, "second": model})
 
 save_model(model, "model.skops")
+save_model(search, "search.skops")
+save_model(ImageNoveltyDetector(), "detector.skops")
+save_model(preprocessor, "preprocessor.skops")
+save_model(MNISTNormalizer(), "normalizer.skops")
 print(load_model("model.skops").predict(mnist.x_test))
 export_onnx(model, "model.onnx")
+export_onnx(model[1:], "network.onnx")
+export_onnx(search, "best.onnx")
+export_onnx(classifier, "classifier.onnx")
+export_onnx(load_pretrained(), "pretrained.onnx")
+names: list[str] = list(CNNDigitClassifier.recipes())
 build_cnn((28, 28, 1), 10, activation="relu", dtype="float32", random_state=0)
 """
 
@@ -141,6 +151,9 @@ C4().fit([[0]], [0]).predict()
 C4().fit([[0]], [0]).predcit([[0]])  # pyright
 C4().set_params(epochs=3).fit([[0]])
 C4().score([[0]])
+from sk_mnist_cnn import save_model as s; s([0], "model.skops")
+from sk_mnist_cnn import export_onnx as o; o(load(), "model.onnx")
+C4.from_recipe("bst")
 from sk_mnist_cnn import ImagePreprocessor as I; I().fit_transform()
 I().get_feature_names_out(None, None)
 from sk_mnist_cnn import MNISTNormalizer as M; M().fit([[0]]).transform()
