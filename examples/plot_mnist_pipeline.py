@@ -21,7 +21,7 @@ from sk_mnist_cnn import (
     MisclassifiedDisplay,
     TrainingHistoryDisplay,
     evaluation_report,
-    load_mnist,
+    fetch_mnist,
     load_mnist_sample,
 )
 
@@ -29,7 +29,7 @@ from sk_mnist_cnn import (
 # The images have 28x28 pixels with gray levels from 0 to 255. They are split into a training set and a test
 # set.
 full_data = os.environ.get("SK_MNIST_CNN_DATA")
-mnist = load_mnist(full_data) if full_data else load_mnist_sample()
+mnist = fetch_mnist(full_data) if full_data else load_mnist_sample()
 print(f"{len(mnist.x_train):,} training images, {len(mnist.x_test):,} test images")
 
 # %%

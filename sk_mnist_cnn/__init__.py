@@ -28,9 +28,9 @@ __all__ = [
     "build_cnn",
     "evaluation_report",
     "export_onnx",
+    "fetch_mnist",
     "find_digits",
     "load_image_folder",
-    "load_mnist",
     "load_mnist_sample",
     "load_model",
     "load_pretrained",
@@ -41,7 +41,7 @@ __all__ = [
 # Public names whose modules are slow to import. Type checkers read the imports; at run time, `__getattr__`
 # imports a module when one of its names is used for the first time.
 if _typing.TYPE_CHECKING:
-    from .datasets import load_image_folder, load_mnist, load_mnist_sample
+    from .datasets import fetch_mnist, load_image_folder, load_mnist_sample
     from .exporting import export_onnx
     from .network import build_cnn
     from .normalization import MNISTNormalizer
@@ -74,9 +74,9 @@ else:
         "build_cnn": "network",
         "evaluation_report": "reporting",
         "export_onnx": "exporting",
+        "fetch_mnist": "datasets",
         "find_digits": "reading",
         "load_image_folder": "datasets",
-        "load_mnist": "datasets",
         "load_mnist_sample": "datasets",
         "load_model": "persistence",
         "load_pretrained": "pretrained",

@@ -118,10 +118,10 @@ class Architecture:
             If a size is not an integer >= 1, a sequence does not have one entry per block, or another value
             is not one of the allowed ones.
         """
-        image_shape = _positive_integers("input_shape", image_shape, "Pass (height, width, channels).")
+        image_shape = _positive_integers("image_shape", image_shape, "Pass (height, width, channels).")
         if len(image_shape) != 3:
             raise ValueError(
-                f"input_shape must be (height, width, channels), got {image_shape}. Pass three integers."
+                f"image_shape must be (height, width, channels), got {image_shape}. Pass three integers."
             )
         if not isinstance(n_classes, Integral) or n_classes < 2:
             raise ValueError(

@@ -14,8 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import joblib
+import numpy as np
 import sklearn
 from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils import check_random_state
 
 _MISSING = object()
 _SKIPPED = tuple(str(Path(path).parent) + os.sep for path in (__file__, sklearn.__file__, joblib.__file__))
@@ -26,6 +28,11 @@ _Method = TypeVar("_Method", bound=Callable[..., Any])
 def keep_types(decorator: Any) -> Callable[[_Method], _Method]:
     """Return a decorator of scikit-learn, which has no type hints, as one that keeps the types of methods."""
     return decorator
+
+
+def draw_seed(random_state):
+    """Return the integer that seeds all random numbers of a network and its training."""
+    return int(check_random_state(random_state).randint(np.iinfo(np.int32).max))
 
 
 def _documentation():

@@ -22,13 +22,17 @@ _N_KNOWN = 64  # digits of MNIST, by which the scale of the pixels of a classifi
 _SAME = 0.02  # difference in mutual information, up to which classifiers recognize digits equally well
 
 
-class Estimator(Protocol):
+class AnyEstimator(Protocol):
     """An estimator, for type checkers: scikit-learn itself has no type hints."""
-
-    classes_: Any  # of fitted classifiers
 
     def get_params(self, deep: bool = True) -> Mapping[str, Any]:
         """Return the parameters."""
+
+
+class Estimator(AnyEstimator, Protocol):
+    """A fitted classifier, for type checkers."""
+
+    classes_: Any
 
 
 def fitted_steps(estimator):

@@ -404,6 +404,7 @@ class CNNDigitClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Trans
 
         See Also
         --------
+        CNNDigitClassifier.recipes : List the recipes.
         load_pretrained : Load a fitted classifier for handwritten digits.
 
         References
@@ -425,6 +426,29 @@ class CNNDigitClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Trans
                 f"params must be parameters of {cls.__name__}, got {unknown!r}. Did you mean {nearest!r}?"
             )
         return cls(**{**copy.deepcopy(RECIPES[name].params), **params})
+
+    @staticmethod
+    def recipes() -> dict[RecipeName, str]:
+        """Return the names of the recipes for `from_recipe`, and the purpose of each.
+
+        Returns
+        -------
+        recipes : dict of str to str
+            Names and purposes.
+
+        See Also
+        --------
+        CNNDigitClassifier.from_recipe : Create a classifier with the parameters of a recipe.
+
+        Examples
+        --------
+        >>> from sk_mnist_cnn import CNNDigitClassifier
+        >>> list(CNNDigitClassifier.recipes())
+        ['recommended', 'notebook', 'one_epoch', 'fast', 'strong', 'best', 'best_objects']
+        >>> CNNDigitClassifier.recipes()["recommended"]
+        'accurate with few and many images, digits or not'
+        """
+        return {name: recipe.purpose for name, recipe in RECIPES.items()}
 
     @keep_types(_fit_context(prefer_skip_nested_validation=True))
     def fit(

@@ -7,6 +7,7 @@ import gzip
 import os
 import re
 from hashlib import sha256
+from http.client import HTTPException
 from importlib import resources
 from math import prod
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, overload
@@ -25,7 +26,7 @@ if TYPE_CHECKING:  # scikit-learn has no type hints; its Bunch is a dict
 else:
     from sklearn.utils import Bunch
 
-__all__ = ["load_image_folder", "load_mnist", "load_mnist_sample"]
+__all__ = ["fetch_mnist", "load_image_folder", "load_mnist_sample"]
 
 _DATA = resources.files(__package__) / "data"
 # Shape and SHA-256 of each array of uint8.
@@ -47,6 +48,17 @@ _IDX_NAMES = {
     "x_test": "t10k-images-idx3-ubyte",
     "y_test": "t10k-labels-idx1-ubyte",
 }
+# What is downloaded: the SHA-256 of each gzipped IDX file, and the folders that have them.
+DOWNLOADS = {
+    "x_train": "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
+    "y_train": "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
+    "x_test": "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
+    "y_test": "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
+}
+MIRRORS = (
+    "https://storage.googleapis.com/cvdf-datasets/mnist",
+    "https://ossci-datasets.s3.amazonaws.com/mnist",
+)
 _MAX_HEADER = 10_000  # bytes; NumPy has the same limit
 _HIDDEN = {"desktop.ini", "thumbs.db"}  # files without a dot that Windows adds to folders
 
@@ -57,6 +69,8 @@ LabelsT = TypeVar("LabelsT")
 class MNISTBunch(Bunch, Generic[ImagesT, LabelsT]):
     """The arrays or frames of MNIST, as attributes and as keys."""
 
+    data: ImagesT
+    target: LabelsT
     x_train: ImagesT
     y_train: LabelsT
     x_test: ImagesT
@@ -68,36 +82,37 @@ class MNISTBunch(Bunch, Generic[ImagesT, LabelsT]):
 class ImageFolderBunch(Bunch):
     """The pictures in a folder and their labels, as attributes and as keys."""
 
-    filenames: NDArray[np.str_]
+    data: NDArray[np.str_]
     target: NDArray[Any]
+    filenames: NDArray[np.str_]
+    target_names: NDArray[np.str_]
+    DESCR: str
 
 
+_Path = str | os.PathLike[str]
 Arrays = MNISTBunch[NDArray[np.uint8], NDArray[np.int64]]
 
 
 @overload
-def load_mnist(
-    path: str | os.PathLike[str] | None = ...,
-    *,
-    return_X_y: Literal[False] = ...,
-    as_frame: Literal[False] = ...,
+def fetch_mnist(
+    path: _Path | None = ..., *, return_X_y: Literal[False] = ..., as_frame: Literal[False] = ...
 ) -> Arrays: ...
 @overload
-def load_mnist(
-    path: str | os.PathLike[str] | None = ..., *, return_X_y: Literal[False] = ..., as_frame: Literal[True]
+def fetch_mnist(
+    path: _Path | None = ..., *, return_X_y: Literal[False] = ..., as_frame: Literal[True]
 ) -> "MNISTBunch[DataFrame, Series]": ...
 @overload
-def load_mnist(
-    path: str | os.PathLike[str] | None = ..., *, return_X_y: Literal[True], as_frame: Literal[False] = ...
+def fetch_mnist(
+    path: _Path | None = ..., *, return_X_y: Literal[True], as_frame: Literal[False] = ...
 ) -> tuple[NDArray[np.uint8], NDArray[np.int64]]: ...
 @overload
-def load_mnist(
-    path: str | os.PathLike[str] | None = ..., *, return_X_y: Literal[True], as_frame: Literal[True]
+def fetch_mnist(
+    path: _Path | None = ..., *, return_X_y: Literal[True], as_frame: Literal[True]
 ) -> "tuple[DataFrame, Series]": ...
-def load_mnist(
-    path: str | os.PathLike[str] | None = None, *, return_X_y: bool = False, as_frame: bool = False
+def fetch_mnist(
+    path: _Path | None = None, *, return_X_y: bool = False, as_frame: bool = False
 ) -> MNISTBunch | tuple:
-    """Load the 70,000 handwritten digits of MNIST.
+    """Load the 70,000 handwritten digits of MNIST, and download them if necessary.
 
     The arrays are checked against the SHA-256 of the original ones, regardless of their source. Read more in
     the :ref:`User Guide <guide-preprocessing>`.
@@ -106,31 +121,37 @@ def load_mnist(
     ----------
     path : str or PathLike, default=None
         The path of an `mnist.npz`, or of a directory with the four original IDX files, gzipped or not. If
-        None, Keras downloads `mnist.npz` (11.5 MB) once and stores it in its cache.
+        None, the IDX files (11.6 MB) are downloaded once, from the first of two mirrors that has them, and
+        stored in the folder `mnist` of scikit-learn's data home: `~/scikit_learn_data`, or the folder in the
+        environment variable `SCIKIT_LEARN_DATA`. A call after an interrupted download keeps the files that
+        are complete, and downloads the others.
     return_X_y : bool, default=False
-        Whether to return `(X, y)`, all images and all labels, instead of a Bunch. The first 60,000 rows are
-        the training set, the last 10,000 the test set.
+        Whether to return `(data, target)` instead of a Bunch.
     as_frame : bool, default=False
         Whether to return images as DataFrames of flat rows with the columns `pixel1` to `pixel784`, and
         labels as Series with the name `class`, as in OpenML's `mnist_784`.
 
     Returns
     -------
-    data : Bunch or tuple (X, y)
-        A :class:`~sklearn.utils.Bunch` with `x_train` of shape (60000, 28, 28), `y_train` of shape (60000,),
-        `x_test` of shape (10000, 28, 28) and `y_test` of shape (10000,). Images are uint8, with pixels from 0
-        (background) to 255 (ink). Labels are int64. `target_names` holds the ten names, and `DESCR` the
-        origin and license of the data.
+    mnist : Bunch or tuple (data, target)
+        A :class:`~sklearn.utils.Bunch` with these attributes:
+
+        - `data` of shape (70000, 28, 28), uint8: The images, with pixels from 0 (background) to 255 (ink).
+          The first 60,000 are the training set, the last 10,000 the test set.
+        - `target` of shape (70000,), int64: The labels.
+        - `x_train` and `y_train`, `x_test` and `y_test`: The training set and the test set. The arrays are
+          views of `data` and `target`.
+        - `target_names` of shape (10,), str: The names of the labels.
+        - `DESCR`, str: The origin and license of the data.
 
     Raises
     ------
     FileNotFoundError
         If `path` does not exist, or is a directory that lacks an IDX file.
     ImportError
-        If `path` is None and TensorFlow is not installed, or Keras was imported with another backend; or if
-        `as_frame` is True and pandas is not installed.
+        If `as_frame` is True and pandas is not installed.
     OSError
-        If a file cannot be opened, or `path` is None and Keras can neither find nor download the data.
+        If a file cannot be opened, or `path` is None and the data cannot be downloaded.
     TypeError
         If `path` is neither a str nor a PathLike.
     ValueError
@@ -139,16 +160,17 @@ def load_mnist(
     See Also
     --------
     load_mnist_sample : Load 10,000 of these digits, without a download.
+    sklearn.datasets.get_data_home : The folder for downloads.
 
     Examples
     --------
-    >>> from sk_mnist_cnn import load_mnist
-    >>> mnist = load_mnist()  # doctest: +SKIP
+    >>> from sk_mnist_cnn import fetch_mnist
+    >>> mnist = fetch_mnist()  # doctest: +SKIP
     >>> mnist.x_train.shape, mnist.x_test.shape  # doctest: +SKIP
     ((60000, 28, 28), (10000, 28, 28))
     """
-    arrays = _download() if path is None else _read_mnist(as_path(path), MNIST)
-    return _package(arrays, return_X_y, as_frame)
+    source = _download() if path is None else as_path(path)
+    return _package(_read_mnist(source, MNIST), return_X_y, as_frame)
 
 
 @overload
@@ -175,14 +197,15 @@ def load_mnist_sample(*, return_X_y: bool = False, as_frame: bool = False) -> MN
     Parameters
     ----------
     return_X_y : bool, default=False
-        Whether to return `(X, y)` instead of a Bunch. The first 8,000 rows are the training set.
+        Whether to return `(data, target)` instead of a Bunch.
     as_frame : bool, default=False
-        Whether to return DataFrames and Series, as `load_mnist` does.
+        Whether to return DataFrames and Series, as `fetch_mnist` does.
 
     Returns
     -------
-    data : Bunch or tuple (X, y)
-        As `load_mnist` returns, with 8,000 training and 2,000 test images.
+    digits : Bunch or tuple (data, target)
+        As `fetch_mnist` returns. In `data` and `target`, the first 8,000 digits are the training set, the
+        last 2,000 the test set.
 
     Raises
     ------
@@ -191,7 +214,7 @@ def load_mnist_sample(*, return_X_y: bool = False, as_frame: bool = False) -> MN
 
     See Also
     --------
-    load_mnist : Load all 70,000 digits.
+    fetch_mnist : Load all 70,000 digits.
 
     Examples
     --------
@@ -208,7 +231,11 @@ def load_mnist_sample(*, return_X_y: bool = False, as_frame: bool = False) -> MN
     return _package(arrays, return_X_y, as_frame)
 
 
-def load_image_folder(path: str | os.PathLike[str]) -> ImageFolderBunch:
+@overload
+def load_image_folder(path: _Path, *, return_X_y: Literal[False] = ...) -> ImageFolderBunch: ...
+@overload
+def load_image_folder(path: _Path, *, return_X_y: Literal[True]) -> tuple[NDArray[np.str_], NDArray[Any]]: ...
+def load_image_folder(path: _Path, *, return_X_y: bool = False) -> ImageFolderBunch | tuple:
     """List the pictures in a folder that has one subfolder for each label.
 
     The pictures are not opened. `MNISTNormalizer` accepts their file names as `X`, so a pipeline that starts
@@ -220,13 +247,20 @@ def load_image_folder(path: str | os.PathLike[str]) -> ImageFolderBunch:
         The folder. The names of its subfolders are the labels. All files in a subfolder and in its nested
         folders are listed as pictures, except for files and folders whose names start with a dot, and for the
         Windows files Thumbs.db and desktop.ini.
+    return_X_y : bool, default=False
+        Whether to return `(data, target)` instead of a Bunch.
 
     Returns
     -------
-    data : Bunch
-        A :class:`~sklearn.utils.Bunch` with `filenames` of shape (n_pictures,), str, and `target` of shape
-        (n_pictures,). The labels are integers if all names of subfolders are integers without leading zeros,
-        otherwise str. Pictures are sorted by label, then by name.
+    pictures : Bunch or tuple (data, target)
+        A :class:`~sklearn.utils.Bunch` with these attributes:
+
+        - `data` of shape (n_pictures,), str: The file names, sorted by label, then by name. `filenames` is
+          the same array, as in :func:`~sklearn.datasets.load_files`.
+        - `target` of shape (n_pictures,): The labels. They are integers if all names of subfolders are
+          integers without leading zeros, otherwise str.
+        - `target_names` of shape (n_classes,), str: The names of the subfolders, sorted by label.
+        - `DESCR`, str: The folder.
 
     Raises
     ------
@@ -255,42 +289,56 @@ def load_image_folder(path: str | os.PathLike[str]) -> ImageFolderBunch:
     ...     load_image_folder(folder).target
     array([0, 1])
     """
-    filenames, target = _list_pictures(as_path(path))
-    return ImageFolderBunch(filenames=filenames, target=target)
+    root = as_path(path)
+    filenames, target = _list_pictures(root)
+    if return_X_y:
+        return filenames, target
+    names = np.array([str(label) for label in np.unique(target)])
+    description = f"Pictures in {root}. The names of its subfolders are the labels."
+    return ImageFolderBunch(
+        data=filenames, target=target, filenames=filenames, target_names=names, DESCR=description
+    )
 
 
 def _download():
-    from ._keras.backend import keras
+    """Return the folder of the gzipped files. Those that it lacks are downloaded."""
+    from sklearn.datasets import fetch_file, get_data_home
 
-    try:
-        (x_train, y_train), (x_test, y_test) = keras.datasets.mnist.load_data()
-    except MemoryError:
-        raise
-    except Exception as error:  # a failed download is a bare Exception in Keras
-        raise OSError(
-            f"With path=None, Keras must download MNIST, but it failed: {error}. Pass the `path` of a copy, "
-            "or use load_mnist_sample(), which needs no download."
-        ) from error
-    arrays = {"x_train": x_train, "y_train": y_train, "x_test": x_test, "y_test": y_test}
-    with as_value_error(
-        "With path=None, Keras must download the original MNIST",
-        "Delete mnist.npz from Keras' cache, ~/.keras/datasets, and call load_mnist() again.",
-    ):
-        return {name: _verify(name, array, MNIST) for name, array in arrays.items()}
+    folder = as_path(get_data_home()) / "mnist"
+    folder.mkdir(exist_ok=True)
+    for name, checksum in DOWNLOADS.items():
+        file, errors = f"{_IDX_NAMES[name]}.gz", []
+        for mirror in MIRRORS:
+            try:
+                fetch_file(f"{mirror}/{file}", folder, sha256=checksum, n_retries=0)
+                break
+            except (OSError, HTTPException) as error:
+                errors.append(f"{mirror}: {error}")
+        else:
+            raise OSError(
+                f"With path=None, fetch_mnist must download {file}, but it failed ({'; '.join(errors)}). "
+                "Try again, pass the `path` of a copy, or use load_mnist_sample(), which needs no download."
+            )
+    return folder
 
 
 def _package(arrays, return_X_y, as_frame):
-    arrays = {
-        name: array if name.startswith("x") else array.astype(np.int64) for name, array in arrays.items()
-    }
+    convert = _to_pandas if as_frame else np.asarray
+    data = np.concatenate([arrays["x_train"], arrays["x_test"]])
+    target = np.concatenate([arrays["y_train"], arrays["y_test"]], dtype=np.int64)
     if return_X_y:
-        arrays = {axis: np.concatenate([arrays[f"{axis}_train"], arrays[f"{axis}_test"]]) for axis in "xy"}
-    if as_frame:
-        arrays = {name: _to_pandas(array) for name, array in arrays.items()}
-    if return_X_y:
-        return arrays["x"], arrays["y"]
-    description = (_DATA / "README.md").read_text(encoding="utf-8")
-    return MNISTBunch(**arrays, target_names=np.array(list("0123456789")), DESCR=description)
+        return convert(data), convert(target)
+    n_train = len(arrays["x_train"])
+    return MNISTBunch(
+        data=convert(data),
+        target=convert(target),
+        x_train=convert(data[:n_train]),
+        y_train=convert(target[:n_train]),
+        x_test=convert(data[n_train:]),
+        y_test=convert(target[n_train:]),
+        target_names=np.array(list("0123456789")),
+        DESCR=(_DATA / "README.md").read_text(encoding="utf-8"),
+    )
 
 
 def _to_pandas(array):
@@ -372,7 +420,7 @@ def _read_idx(file, expected):
     shape = np.frombuffer(content[4:start], ">u4").tolist()
     if len(content) - start != prod(shape):
         raise ValueError(f"it has {len(content) - start} bytes of data, not {prod(shape)}")
-    return np.frombuffer(content, np.uint8, offset=start).reshape(shape).copy()
+    return np.frombuffer(content, np.uint8, offset=start).reshape(shape)
 
 
 def _read_npz(file, expected):

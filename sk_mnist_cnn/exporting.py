@@ -2,12 +2,11 @@
 
 import os
 
-from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
 from ._base import snapshot
 from ._files import as_destination, replacing
-from ._fitted import Estimator
+from ._fitted import Estimator, fitted_steps
 from .classifier import CNNDigitClassifier
 from .preprocessing import ImagePreprocessor
 
@@ -23,9 +22,9 @@ def export_onnx(estimator: Estimator, path: str | os.PathLike[str], *, embedding
 
     Parameters
     ----------
-    estimator : CNNDigitClassifier or Pipeline
+    estimator : CNNDigitClassifier, Pipeline or search
         A fitted classifier, or a fitted pipeline that ends in one, whose other steps are ImagePreprocessor
-        or "passthrough".
+        or "passthrough". Pipelines can be nested. Of a fitted search, the best estimator is exported.
     path : str or PathLike
         The file, by convention `*.onnx`, in an existing directory. An existing file is replaced when the new
         one is complete.
@@ -88,24 +87,18 @@ def export_onnx(estimator: Estimator, path: str | os.PathLike[str], *, embedding
 
 def _exportable_steps(estimator):
     """Return the fitted preprocessors and the classifier, and raise for other steps."""
-    steps = estimator.steps if isinstance(estimator, Pipeline) else [("estimator", estimator)]
-    *before, (_, classifier) = steps
+    *preprocessors, classifier = fitted_steps(estimator) or [None]
     if not isinstance(classifier, CNNDigitClassifier):
-        fitted = "best_estimator_" if hasattr(classifier, "best_estimator_") else "fitted CNNDigitClassifier"
         raise TypeError(
-            f"estimator must be a CNNDigitClassifier, or a Pipeline that ends in one, got {estimator!r}. "
-            f"Pass its {fitted}."
+            "estimator must be a CNNDigitClassifier, or a Pipeline or fitted search (with refit=True) that "
+            f"ends in one, got {estimator!r}. Pass its fitted CNNDigitClassifier."
         )
-    preprocessors = []
-    for position, (name, step) in enumerate(before, 1):
-        if isinstance(step, ImagePreprocessor):
-            preprocessors.append(step)
-        elif step not in (None, "passthrough"):
+    for step in (*preprocessors, classifier):
+        if not isinstance(step, ImagePreprocessor | CNNDigitClassifier):
             raise ValueError(
                 "estimator must have no steps before its classifier but ImagePreprocessor, got "
-                f"{type(step).__name__} as its step {name!r}. Export what follows it, "
-                f"export_onnx(pipeline[{position}:], path), and apply this step before the file."
+                f"{type(step).__name__}. Export the steps that follow it, for instance "
+                "export_onnx(pipeline[1:], path), and apply this step before the file."
             )
-    for step in (*preprocessors, classifier):
         check_is_fitted(step)
     return preprocessors, snapshot(classifier)

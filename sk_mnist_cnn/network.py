@@ -5,16 +5,18 @@ from numbers import Real
 from typing import TYPE_CHECKING
 
 from ._architecture import ActivationName, Architecture, DtypeName, Integers, PaddingName, WindowSizes
+from ._base import draw_seed
 from ._process import refuse_fork
 
 if TYPE_CHECKING:
     import keras
+    from numpy.random import RandomState
 
 __all__ = ["build_cnn"]
 
 
 def build_cnn(
-    input_shape: Sequence[int],
+    image_shape: Sequence[int],
     n_classes: int,
     *,
     filters: Integers = (32, 64),
@@ -28,7 +30,7 @@ def build_cnn(
     dense_dropout: float = 0.5,
     activation: ActivationName = "relu",
     dtype: DtypeName = "float32",
-    seed: int | None = None,
+    random_state: "int | RandomState | None" = None,
 ) -> "keras.Sequential":
     """Build the convolutional network of `CNNDigitClassifier` as a Keras model with initial weights.
 
@@ -40,7 +42,7 @@ def build_cnn(
 
     Parameters
     ----------
-    input_shape : tuple of int, (height, width, channels)
+    image_shape : tuple of int, (height, width, channels)
         Shape of one image, in pixels.
     n_classes : int
         Number of outputs, at least 2.
@@ -72,9 +74,10 @@ def build_cnn(
         Name of a Keras activation for all layers but the last.
     dtype : {"float32", "float64", "mixed_float16", "mixed_bfloat16"}, default="float32"
         Keras dtype policy.
-    seed : int or None, default=None
-        Seed of the initial weights (Glorot uniform initialization [1]_, the Keras default) and of the dropout
-        masks. None draws a seed from the operating system. Global random state is not used.
+    random_state : int, RandomState instance or None, default=None
+        Determines the initial weights (Glorot uniform initialization [1]_, the Keras default) and the dropout
+        masks. The weights are those with which `CNNDigitClassifier` starts with the same `random_state`. Pass
+        an integer for the same weights in every call.
 
     Returns
     -------
@@ -112,7 +115,7 @@ def build_cnn(
         if not (isinstance(rate, Real) and 0 <= rate < 1):
             raise ValueError(f"{name} must be a number in [0, 1), got {rate!r}. Pass 0 for no dropout.")
     architecture = Architecture.resolve(
-        input_shape,
+        image_shape,
         n_classes,
         filters=filters,
         kernel_size=kernel_size,
@@ -127,4 +130,5 @@ def build_cnn(
     refuse_fork()
     from ._keras.network import build_network
 
-    return build_network(architecture, conv_dropout=conv_dropout, dense_dropout=dense_dropout, seed=seed)
+    rates = {"conv_dropout": conv_dropout, "dense_dropout": dense_dropout}
+    return build_network(architecture, **rates, seed=draw_seed(random_state))

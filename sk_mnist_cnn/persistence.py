@@ -29,7 +29,7 @@ from ._files import (
     replacing,
     write_members,
 )
-from ._fitted import Estimator
+from ._fitted import AnyEstimator
 from ._skops.checks import check_parameters, checked, walk
 from ._skops.reader import TRUSTED_TYPES, check_schema, is_plain, read_plain
 
@@ -47,7 +47,7 @@ _PRIVATE_TYPES = (
 )
 
 
-def save_model(estimator: Estimator, path: str | os.PathLike[str]) -> None:
+def save_model(estimator: AnyEstimator, path: str | os.PathLike[str]) -> None:
     """Save an estimator, fitted or not, to a file that can be loaded without running code.
 
     Unlike a pickle, such a file can be loaded if its source is not trusted. Later releases of this package

@@ -13,7 +13,7 @@ from PIL import Image
 from sklearn.datasets import load_digits
 from sklearn.pipeline import make_pipeline
 
-from sk_mnist_cnn import ImagePreprocessor, load_mnist, load_mnist_sample
+from sk_mnist_cnn import ImagePreprocessor, fetch_mnist, load_mnist_sample
 from tests.estimators import small_classifier
 
 matplotlib.use("agg")
@@ -70,7 +70,7 @@ def mnist():
     path = os.environ.get("SK_MNIST_CNN_DATA")
     if path is None:
         pytest.skip("SK_MNIST_CNN_DATA does not name a complete mnist.npz")
-    return load_mnist(path)
+    return fetch_mnist(path)
 
 
 @pytest.fixture(scope="module")

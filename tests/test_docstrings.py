@@ -15,7 +15,7 @@ from sklearn.base import BaseEstimator
 from sklearn.exceptions import NotFittedError
 
 import sk_mnist_cnn
-from sk_mnist_cnn import CNNDigitClassifier, build_cnn, load_mnist
+from sk_mnist_cnn import CNNDigitClassifier, build_cnn
 from tests.estimators import small_classifier
 
 GUIDE = Path(__file__).parents[1] / "docs" / "guide"
@@ -71,7 +71,7 @@ def test_docstring_is_valid(path):
     assert not errors
 
 
-@pytest.mark.parametrize("path", [path for path in [*NAMES, *MEMBERS] if path != "load_mnist"])  # a download
+@pytest.mark.parametrize("path", [path for path in [*NAMES, *MEMBERS] if path != "fetch_mnist"])  # a download
 def test_examples_are_run(path):
     examples = doctest.DocTestParser().get_examples(inspect.getdoc(public_object(path)))
     assert examples
@@ -167,7 +167,6 @@ def test_error_of_forked_process_is_documented(path, call, fitted, digits, monke
         ("CNNDigitClassifier.partial_fit", lambda clf, X: small_classifier().partial_fit(X, [0, 1], [0, 1])),
         ("CNNDigitClassifier.model_", lambda clf, X: clf.model_),
         ("build_cnn", lambda clf, X: build_cnn((8, 8, 1), 2)),
-        ("load_mnist", lambda clf, X: load_mnist()),
     ],
 )
 def test_import_error_is_documented(path, call, fitted, digits, monkeypatch):

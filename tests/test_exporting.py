@@ -160,6 +160,24 @@ def test_passthrough_and_second_preprocessor(pipeline, raw, path):
     assert_agrees(Pipeline([(f"step{i}", step) for i, step in enumerate(steps)]), path, raw)
 
 
+def test_searches_are_exported_as_their_best_estimators(pipeline, raw, path):
+    search = GridSearchCV(pipeline, {"cnndigitclassifier__epochs": [1]}, cv=2).fit(raw, labels_of())
+    assert_agrees(search, path, raw)
+    inner = GridSearchCV(quick_classifier(), {"epochs": [1, 2]}, cv=2)
+    assert_agrees(make_pipeline(ImagePreprocessor(), inner).fit(raw, labels_of()), path, raw)
+
+
+def test_nested_pipelines(pipeline, raw, path):
+    preprocessor, classifier = pipeline
+    assert_agrees(make_pipeline("passthrough", make_pipeline(preprocessor, classifier)), path, raw)
+    assert_agrees(make_pipeline(make_pipeline(preprocessor), make_pipeline(classifier)), path, raw)
+
+
+def test_slices_of_pipelines(pipeline, raw, path):
+    assert_agrees(pipeline[1:], path, pipeline[0].transform(raw))
+    assert_agrees(make_pipeline("passthrough", *pipeline)[1:], path, raw)
+
+
 @pytest.mark.parametrize(
     ("values", "dtype"),
     [
@@ -211,10 +229,14 @@ def test_metadata_of_the_file(pipeline, path):
 def test_raises_for_other_steps(pipeline, raw, path):
     invert = FunctionTransformer(lambda X: 255 - X)
     model = Pipeline([("invert", invert), *pipeline.steps])
-    with pytest.raises(ValueError, match=r"FunctionTransformer as its step 'invert'.*pipeline\[1:\]"):
+    with pytest.raises(ValueError, match=r"ImagePreprocessor, got FunctionTransformer\..*pipeline\[1:\]"):
         export_onnx(model, path)
     export_onnx(model[1:], path)
     assert_array_equal(run(path, 255 - raw)[0], model.predict(raw))
+    search = GridSearchCV(model, {"cnndigitclassifier__epochs": [1]}, cv=2).fit(raw, labels_of())
+    with pytest.raises(ValueError, match="got FunctionTransformer"):
+        export_onnx(search, path)
+    assert_agrees(search.best_estimator_[1:], path, 255 - raw)
 
 
 @pytest.mark.parametrize(
@@ -233,11 +255,11 @@ def test_raises_for_other_estimators(estimator, path):
         export_onnx(estimator, path)
 
 
-def test_raises_for_searches_and_names_best_estimator(pipeline, raw, path):
-    search = GridSearchCV(pipeline, {"cnndigitclassifier__epochs": [1]}, cv=2).fit(raw, labels_of())
-    with pytest.raises(TypeError, match="Pass its best_estimator_"):
-        export_onnx(search, path)
-    assert_agrees(search.best_estimator_, path, raw)
+def test_raises_for_searches_without_a_best_estimator(pipeline, raw, path):
+    search = GridSearchCV(pipeline, {"cnndigitclassifier__epochs": [1]}, cv=2, refit=False)
+    for unusable in (search, search.fit(raw, labels_of())):
+        with pytest.raises(TypeError, match=r"(?s)fitted search \(with refit=True\).* got GridSearchCV"):
+            export_onnx(unusable, path)
 
 
 @pytest.mark.parametrize("estimator", [CNNDigitClassifier(), make_pipeline(CNNDigitClassifier())])

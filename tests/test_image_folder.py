@@ -35,6 +35,18 @@ def test_pictures_are_sorted_by_label_and_by_name(make_folder):
     data = load_image_folder(str(root))
     assert names_of(data, root) == ["2/c.png", "2/scans/d.png", "10/a.jpg", "10/b.png"]
     assert_array_equal(data["target"], [2, 2, 10, 10], strict=True)
+    assert_array_equal(data.target_names, ["2", "10"], strict=True)
+    assert data.data is data.filenames
+    assert str(root) in data.DESCR
+
+
+def test_return_x_y_returns_data_and_target(make_folder):
+    root = make_folder("b/1.png", "a/2.png")
+    data = load_image_folder(root)
+    X, y = load_image_folder(root, return_X_y=True)
+    assert_array_equal(X, data.data, strict=True)
+    assert_array_equal(y, data.target, strict=True)
+    assert data.target_names.tolist() == ["a", "b"]
 
 
 @pytest.mark.parametrize("names", [["0", "a"], ["07", "7"], ["1.5", "2"], ["٣", "4"]])

@@ -26,7 +26,7 @@ BLOCKED = """
 import pickle, sys
 for name in sys.argv[2].split():
     sys.modules[name] = None
-from sk_mnist_cnn import SaliencyDisplay, build_cnn, load_mnist
+from sk_mnist_cnn import SaliencyDisplay, build_cnn
 with open(sys.argv[1], "rb") as file:
     clf, X, y = pickle.load(file)
 before = clf.predict_proba(X).tolist()
@@ -84,7 +84,6 @@ NEEDS_KERAS = [
     "clf.partial_fit(X, y)",
     "clf.model_",
     "build_cnn((8, 8, 1), 3)",
-    "load_mnist()",
 ]
 
 PREDICT = """

@@ -3,6 +3,7 @@
 import dataclasses
 import random
 import re
+from itertools import combinations
 
 import numpy as np
 import pandas as pd
@@ -12,7 +13,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sk_mnist_cnn import build_cnn
 from sk_mnist_cnn._architecture import Architecture
 from sk_mnist_cnn._keras.backend import keras
-from sk_mnist_cnn._keras.network import initial_weights
+from sk_mnist_cnn._keras.network import build_network, initial_weights
+from tests.estimators import SMALL, small_classifier
 
 MNIST = (28, 28, 1)
 TINY = {"filters": (4, 8), "kernel_size": 3, "dense_units": (8, 8)}
@@ -24,7 +26,7 @@ DTYPES = ["float32", "float64", "mixed_float16", "mixed_bfloat16"]
 @pytest.fixture(scope="module")
 def reference():
     """The network of the reference notebook, never trained."""
-    return build_cnn(MNIST, 10, seed=0)
+    return build_cnn(MNIST, 10, random_state=0)
 
 
 def architecture(image_shape=(8, 8, 1), **params):
@@ -147,7 +149,9 @@ def test_no_dense_dropout_without_dense_layers():
 
 
 def test_no_layer_is_built_for_pooling_of_one_pixel():
-    pooled, other = (build_cnn((8, 8, 1), 10, **TINY, pool_size=size, seed=0) for size in ((2, 1), (2, 9)))
+    pooled, other = (
+        build_cnn((8, 8, 1), 10, **TINY, pool_size=size, random_state=0) for size in ((2, 1), (2, 9))
+    )
     assert [layer.name for layer in pooled.layers if "pool" in layer.name] == ["pool_1"]
     assert same_weights(pooled, other)  # the second window is clipped to one pixel
 
@@ -206,7 +210,7 @@ def test_clips_windows_on_8x8_digits():
 
 
 @pytest.mark.parametrize(
-    ("input_shape", "expected_kernels", "expected_pools"),
+    ("image_shape", "expected_kernels", "expected_pools"),
     [
         ((1, 10, 1), [(1, 5), (1, 3)], [(1, 2), (1, 1)]),
         ((10, 1, 1), [(5, 1), (3, 1)], [(2, 1), (1, 1)]),
@@ -215,8 +219,8 @@ def test_clips_windows_on_8x8_digits():
         ((3, 30, 2), [(3, 5), (1, 5)], [(1, 2), (1, 2)]),
     ],
 )
-def test_clips_windows_on_images_one_pixel_high(input_shape, expected_kernels, expected_pools):
-    network = build_cnn(input_shape, 2, filters=(2, 2), dense_units=(4,))
+def test_clips_windows_on_images_one_pixel_high(image_shape, expected_kernels, expected_pools):
+    network = build_cnn(image_shape, 2, filters=(2, 2), dense_units=(4,))
     assert kernels(network) == expected_kernels
     assert pools(network) == expected_pools
     assert np.isfinite(probabilities(network)).all()
@@ -246,7 +250,7 @@ def test_architectures_are_equal_after_clipping():
 
 
 @pytest.mark.parametrize(
-    ("input_shape", "params"),
+    ("image_shape", "params"),
     [
         (MNIST, {}),
         ((64, 64, 3), {"filters": (4, 8, 2), "kernel_size": ((3, 2), 1, 5), "pool_size": (2, 3, 1)}),
@@ -257,10 +261,10 @@ def test_architectures_are_equal_after_clipping():
     ],
     ids=str,
 )
-def test_weight_shapes_equal_those_of_built_network(input_shape, params):
+def test_weight_shapes_equal_those_of_built_network(image_shape, params):
     sizes = {"filters": (32, 64), "kernel_size": 5, "pool_size": 2, "dense_units": (120, 84), **params}
-    architecture = Architecture.resolve(input_shape, 3, **sizes, activation="relu", dtype="float32")
-    network = build_cnn(input_shape, 3, **sizes)
+    architecture = Architecture.resolve(image_shape, 3, **sizes, activation="relu", dtype="float32")
+    network = build_cnn(image_shape, 3, **sizes)
     assert architecture.weight_shapes == [weights.shape for weights in network.get_weights()]
 
 
@@ -277,30 +281,42 @@ def test_number_of_parameters(params, expected):
     assert build_cnn((8, 8, 1), 10, **TINY, **params).count_params() == expected
 
 
-def test_seed_determines_weights(reference):
-    assert same_weights(build_cnn(MNIST, 10, seed=0), reference)
-    other = build_cnn(MNIST, 10, seed=1)
+def test_random_state_determines_weights(reference):
+    assert same_weights(build_cnn(MNIST, 10, random_state=0), reference)
+    other = build_cnn(MNIST, 10, random_state=1)
     for kernel, expected in zip(other.get_weights()[::2], reference.get_weights()[::2], strict=True):
         assert not np.array_equal(kernel, expected)
 
 
-def test_weights_differ_without_seed():
-    one, two = (build_cnn((8, 8, 1), 10, **TINY) for _ in range(2))
-    assert not same_weights(one, two)
+def test_weights_differ_without_an_integer():
+    random_state = np.random.RandomState(0)
+    networks = [build_cnn((8, 8, 1), 10, **TINY, random_state=state) for state in 2 * [None, random_state]]
+    assert not any(same_weights(*pair) for pair in combinations(networks, 2))
+    again = build_cnn((8, 8, 1), 10, **TINY, random_state=np.random.RandomState(0))
+    assert same_weights(again, networks[1])
+
+
+def test_classifier_with_the_same_random_state_starts_with_the_same_weights(digits):
+    unchanged = {"optimizer": "sgd", "learning_rate": 1e-30, "epochs": 1}
+    clf = small_classifier(**unchanged, random_state=3).fit(digits[0][:64], digits[1][:64])
+    sizes = {name: SMALL[name] for name in ("filters", "kernel_size", "dense_units")}
+    expected = build_cnn((8, 8, 1), 10, **sizes, random_state=3).get_weights()
+    for found, new in zip(clf.model_.get_weights(), expected, strict=True):
+        assert_allclose(found, new, rtol=0, atol=1e-25)  # biases start at 0
 
 
 def test_layers_of_same_shape_have_different_weights():
-    network = build_cnn((8, 8, 1), 8, **{**TINY, "dense_units": (8, 8)}, seed=0)
+    network = build_cnn((8, 8, 1), 8, **{**TINY, "dense_units": (8, 8)}, random_state=0)
     first, second = network.get_layer("dense_1"), network.get_layer("dense_2")
     assert first.kernel.shape == second.kernel.shape
     assert not np.array_equal(first.get_weights()[0], second.get_weights()[0])
 
 
-def test_seed_determines_dropout_masks():
+def test_random_state_determines_dropout_masks():
     images = np.ones((16, 8, 8, 1), np.float32)
     outputs = []
     for seed in (3, 3, 4):
-        network = build_cnn((8, 8, 1), 10, **TINY, conv_dropout=0.5, seed=seed)
+        network = build_cnn((8, 8, 1), 10, **TINY, conv_dropout=0.5, random_state=seed)
         network.set_weights([np.full(w.shape, 0.1) for w in network.get_weights()])
         network.get_layer("probabilities").set_weights([np.eye(8, 10), np.zeros(10)])
         outputs.append(np.asarray(network(images, training=True)))
@@ -312,17 +328,17 @@ def test_seed_determines_dropout_masks():
 @pytest.mark.parametrize("seed", [0, 7, 2**31 - 1, 2**40])
 def test_initial_weights_equal_those_of_new_network(dtype, seed):
     weights = initial_weights(architecture(dtype=dtype), seed)
-    expected = build_cnn((8, 8, 1), 10, **TINY, dtype=dtype, seed=seed).get_weights()
+    expected = build_network(architecture(dtype=dtype), seed=seed).get_weights()
     assert len(weights) == len(expected)
     for found, new in zip(weights, expected, strict=True):
         assert found.dtype == new.dtype
         assert_array_equal(found, new)
 
 
-def test_initial_weights_of_defaults(reference):
-    defaults = {"filters": (32, 64), "kernel_size": 5, "dense_units": (120, 84)}
-    weights = initial_weights(architecture(MNIST, **defaults), 0)
-    for found, new in zip(weights, reference.get_weights(), strict=True):
+def test_initial_weights_of_defaults():
+    defaults = architecture(MNIST, filters=(32, 64), kernel_size=5, dense_units=(120, 84))
+    expected = build_network(defaults, seed=0).get_weights()
+    for found, new in zip(initial_weights(defaults, 0), expected, strict=True):
         assert_array_equal(found, new)
 
 
@@ -332,18 +348,17 @@ def test_initial_weights_of_defaults(reference):
     ids=str,
 )
 def test_initial_weights_of_other_depths(params):
-    expected = build_cnn((8, 8, 1), 10, **{**TINY, **params}, seed=5).get_weights()
+    expected = build_network(architecture(**params), seed=5).get_weights()
     for found, new in zip(initial_weights(architecture(**params), 5), expected, strict=True):
         assert_array_equal(found, new)
 
 
-@pytest.mark.parametrize("seed", [None, 0])
-def test_does_not_change_global_random_state(seed):
+def test_does_not_change_global_random_state():
     random.seed(0)
     np.random.seed(0)  # noqa: NPY002
     python, numpy = random.getstate(), np.random.get_state()  # noqa: NPY002
-    build_cnn((8, 8, 1), 10, **TINY, seed=seed)
-    initial_weights(architecture(), seed)
+    build_cnn((8, 8, 1), 10, **TINY, random_state=0)
+    initial_weights(architecture(), 0)
     assert random.getstate() == python
     for after, before in zip(np.random.get_state(), numpy, strict=True):  # noqa: NPY002
         assert_array_equal(after, before)
@@ -354,14 +369,14 @@ def test_does_not_use_global_random_state():
     for value in (0, 1):
         random.seed(value)
         np.random.seed(value)  # noqa: NPY002
-        networks.append(build_cnn((8, 8, 1), 10, **TINY, seed=5))
+        networks.append(build_cnn((8, 8, 1), 10, **TINY, random_state=5))
     assert same_weights(*networks)
 
 
 @KERAS_SAVES_WITH_A_WARNING
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_saved_network_loads_without_custom_objects(dtype, tmp_path):
-    network = build_cnn((8, 8, 1), 10, **TINY, dtype=dtype, seed=0)
+    network = build_cnn((8, 8, 1), 10, **TINY, dtype=dtype, random_state=0)
     network.save(tmp_path / "network.keras")
     loaded = keras.saving.load_model(tmp_path / "network.keras", custom_objects={}, safe_mode=True)
     assert same_weights(loaded, network)
@@ -371,7 +386,7 @@ def test_saved_network_loads_without_custom_objects(dtype, tmp_path):
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_dtype_policy(dtype):
-    network = build_cnn((8, 8, 1), 10, **TINY, dtype=dtype, seed=0)
+    network = build_cnn((8, 8, 1), 10, **TINY, dtype=dtype, random_state=0)
     full = "float64" if dtype == "float64" else "float32"
     compute = dtype.removeprefix("mixed_")
     assert {str(w.dtype) for w in network.get_weights()} == {full}
@@ -383,7 +398,7 @@ def test_dtype_policy(dtype):
 
 def test_mixed_precision_is_close_to_full_precision():
     full, *mixed = (
-        probabilities(build_cnn((8, 8, 1), 10, **TINY, dtype=dtype, seed=0))
+        probabilities(build_cnn((8, 8, 1), 10, **TINY, dtype=dtype, random_state=0))
         for dtype in ("float32", "mixed_float16", "mixed_bfloat16")
     )
     for p in mixed:
@@ -439,10 +454,16 @@ def test_error_contains_number_of_blocks(name):
         build_cnn((8, 8, 1), 10, **{**TINY, name: (1, 1, 1)})
 
 
-@pytest.mark.parametrize("input_shape", [(28, 28), (0, 28, 1), (28, 28, 1, 1), (28.5, 28, 1)], ids=repr)
-def test_raises_for_invalid_input_shape(input_shape):
-    with pytest.raises(ValueError, match="input_shape"):
-        build_cnn(input_shape, 10, **TINY)
+@pytest.mark.parametrize("image_shape", [(28, 28), (0, 28, 1), (28, 28, 1, 1), (28.5, 28, 1)], ids=repr)
+def test_raises_for_invalid_image_shape(image_shape):
+    with pytest.raises(ValueError, match="image_shape"):
+        build_cnn(image_shape, 10, **TINY)
+
+
+def test_error_for_another_dtype_lists_those_that_exist():
+    message = r"^dtype must be one of float32, float64, mixed_bfloat16, mixed_float16, got 'float16'\. Pass "
+    with pytest.raises(ValueError, match=message):
+        build_cnn((28, 28, 1), 10, dtype="float16")
 
 
 @pytest.mark.parametrize("n_classes", [0, 1, 2.5])

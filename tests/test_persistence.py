@@ -448,7 +448,7 @@ def with_attributes(model, **changes):
         ({"n_classes": 9}, "the weights must have the shapes"),
         ({"n_classes": 1}, "n_classes"),
         ({"image_shape": (10**9, 10**9, 1)}, "the weights must have the shapes"),
-        ({"image_shape": (-8, -8, 1)}, "input_shape"),
+        ({"image_shape": (-8, -8, 1)}, "image_shape"),
         ({"blocks": ((8, (3, 3), (0, 0)), (16, (3, 3), (2, 2)))}, "pool_size"),
         ({"blocks": ((8, (3, 3), (2, 2)), (16, (9, 9), (2, 2)))}, "impossible network"),
         ({"blocks": ((8, (3, 3)),)}, "not enough values"),

@@ -63,6 +63,13 @@ def test_unknown_names_are_refused_with_the_list():
         CNNDigitClassifier.from_recipe("best", epoch=3)
 
 
+def test_recipes_are_listed_with_their_purposes():
+    assert list(CNNDigitClassifier.recipes()) == list(RECIPES)
+    assert CNNDigitClassifier.recipes()["best"] == RECIPES["best"].purpose
+    CNNDigitClassifier.recipes().clear()  # a copy
+    assert CNNDigitClassifier.recipes()
+
+
 def test_names_are_those_of_the_type_and_of_the_docstring():
     assert get_args(RecipeName) == tuple(RECIPES)
     documented = inspect.getdoc(CNNDigitClassifier.from_recipe)

@@ -6,6 +6,7 @@ these packages, and would skip them.
 
 import joblib
 import numpy as np
+import onnxruntime
 import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
@@ -14,7 +15,7 @@ from sklearn.base import clone
 from sklearn.model_selection import cross_val_score
 from sklearn.pipeline import make_pipeline
 
-from sk_mnist_cnn import ImagePreprocessor, load_mnist_sample
+from sk_mnist_cnn import ImagePreprocessor, export_onnx, load_mnist_sample
 from tests.estimators import quick_classifier, quick_pipeline
 
 OWN_TYPES = {"sk_mnist_cnn.classifier.CNNDigitClassifier", "sk_mnist_cnn.preprocessing.ImagePreprocessor"}
@@ -456,7 +457,7 @@ def test_skore_checks_and_html(data, other_data):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("as_data", [np.asarray, as_pandas], ids=["array", "pandas"])
-def test_imbalanced_learn_pipeline_oversamples(data, as_data):
+def test_imbalanced_learn_pipeline_oversamples(data, as_data, tmp_path):
     over_sampling = pytest.importorskip("imblearn.over_sampling")
     from imblearn.pipeline import Pipeline as ImbalancedPipeline
 
@@ -468,6 +469,9 @@ def test_imbalanced_learn_pipeline_oversamples(data, as_data):
     assert np.ptp(np.bincount(y_balanced)) == 0
     direct = quick_pipeline().fit(X_balanced, y_balanced)
     assert_array_equal(model.predict_proba(as_data(X)), direct.predict_proba(X))
+    export_onnx(model, tmp_path / "model.onnx")
+    session = onnxruntime.InferenceSession(tmp_path / "model.onnx")
+    assert_array_equal(session.run(["label"], {"X": np.asarray(as_data(X))})[0], direct.predict(X))
 
 
 @pytest.mark.slow

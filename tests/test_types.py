@@ -37,6 +37,7 @@ from sk_mnist_cnn import (
     CNNDigitClassifier,
     EvaluationReport,
     FilterDisplay,
+    ImageNoveltyDetector,
     ImagePreprocessor,
     MisclassifiedDisplay,
     MNISTNormalizer,
@@ -45,7 +46,8 @@ from sk_mnist_cnn import (
     build_cnn,
     evaluation_report,
     export_onnx,
-    load_mnist,
+    fetch_mnist,
+    load_image_folder,
     load_mnist_sample,
     load_model,
     load_pretrained,
@@ -55,13 +57,17 @@ from sk_mnist_cnn import (
 mnist = load_mnist_sample()
 assert_type(mnist.x_train, NDArray[np.uint8])
 assert_type(mnist.y_train, NDArray[np.int64])
+assert_type(mnist.data, NDArray[np.uint8])
+assert_type(mnist.target, NDArray[np.int64])
 assert_type(mnist.DESCR, str)
-X, y = load_mnist("mnist.npz", return_X_y=True)
+X, y = fetch_mnist("mnist.npz", return_X_y=True)
 assert_type(X, NDArray[np.uint8])
 assert_type(y, NDArray[np.int64])
-assert_type(load_mnist(as_frame=True).x_train, pd.DataFrame)
+assert_type(fetch_mnist(as_frame=True).x_train, pd.DataFrame)
 assert_type(load_mnist_sample(as_frame=True).x_train, pd.DataFrame)
 assert_type(load_mnist_sample(return_X_y=True, as_frame=True)[0], pd.DataFrame)
+assert_type(load_image_folder("digits").data, NDArray[np.str_])
+assert_type(load_image_folder("digits", return_X_y=True)[0], NDArray[np.str_])
 
 model = Pipeline([("images", ImagePreprocessor()), ("cnn", CNNDigitClassifier(random_state=0))])
 model.fit(mnist.x_train, mnist.y_train)
@@ -105,9 +111,18 @@ FilterDisplay.from_estimator(model).plot(im_kw={"cmap": "gray"})
 TrainingHistoryDisplay.from_estimators({"first": model, "second": model})
 
 save_model(model, "model.skops")
+save_model(search, "search.skops")
+save_model(ImageNoveltyDetector(), "detector.skops")
+save_model(preprocessor, "preprocessor.skops")
+save_model(MNISTNormalizer(), "normalizer.skops")
 print(load_model("model.skops").predict(mnist.x_test))
 export_onnx(model, "model.onnx")
-build_cnn((28, 28, 1), 10, activation="relu", dtype="float32")
+export_onnx(model[1:], "network.onnx")
+export_onnx(search, "best.onnx")
+export_onnx(classifier, "classifier.onnx")
+export_onnx(load_pretrained(), "pretrained.onnx")
+names: list[str] = list(CNNDigitClassifier.recipes())
+build_cnn((28, 28, 1), 10, activation="relu", dtype="float32", random_state=0)
 """
 
 # Each line is an error. Those with a comment are found by pyright only, because mypy reads no types of
@@ -128,12 +143,17 @@ C4(dense_units="84")
 C4(kernel_size="5")
 C4(pool_size=["2"])
 b((28, 28, 1), 10, filters="32")
+b((28, 28, 1), 10, dtype="float16")
+b((28, 28, 1), 10, seed=0)
 C4().fit([[0]])
 C4().fit([[0]], [0], X_validation=[[0]])
 C4().fit([[0]], [0]).predict()
 C4().fit([[0]], [0]).predcit([[0]])  # pyright
 C4().set_params(epochs=3).fit([[0]])
 C4().score([[0]])
+from sk_mnist_cnn import save_model as s; s([0], "model.skops")
+from sk_mnist_cnn import export_onnx as o; o(load(), "model.onnx")
+C4.from_recipe("bst")
 from sk_mnist_cnn import ImagePreprocessor as I; I().fit_transform()
 I().get_feature_names_out(None, None)
 from sk_mnist_cnn import MNISTNormalizer as M; M().fit([[0]]).transform()

@@ -254,6 +254,9 @@ SECTIONS = {
                     "given_max_value_is_exported",
                     "classifier_alone_takes_scaled_images",
                     "passthrough_and_second_preprocessor",
+                    "searches_are_exported_as_their_best_estimators",
+                    "nested_pipelines",
+                    "slices_of_pipelines",
                 ],
             ),
             (
@@ -278,7 +281,7 @@ SECTIONS = {
                 [
                     "raises_for_other_steps",
                     "raises_for_other_estimators",
-                    "raises_for_searches_and_names_best_estimator",
+                    "raises_for_searches_without_a_best_estimator",
                     "raises_for_unfitted_estimators",
                 ],
             ),

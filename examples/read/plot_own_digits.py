@@ -64,7 +64,7 @@ for i, (image, label) in enumerate(zip(digits.images[:500], digits.target[:500],
 # %%
 # `load_image_folder` lists the pictures. `MNISTNormalizer` opens them, and converts them to MNIST's format.
 pictures = load_image_folder(folder)
-X, y = MNISTNormalizer().transform(pictures.filenames), pictures.target
+X, y = MNISTNormalizer().transform(pictures.data), pictures.target
 X_train, X_test, y_train, y_test = train_test_split(X, y, test_size=200, stratify=y, random_state=0)
 print(f"No training: {load_pretrained().score(X_test, y_test):.1%}")
 

@@ -3,6 +3,6 @@
 from .._packages import require as _require
 
 _require(
-    'Training, Keras models, downloads of MNIST, and predictions with dtype="float64"',
+    'Training, Keras models, and predictions with dtype="float64"',
     *("tensorflow", "keras", "scikeras", "tqdm"),
 )

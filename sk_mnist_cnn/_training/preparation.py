@@ -11,10 +11,9 @@ import numpy as np
 from scipy.special import entr
 from sklearn.base import _fit_context
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import check_random_state
 
 from .._architecture import Architecture
-from .._base import warn, working_copy
+from .._base import draw_seed, warn, working_copy
 from .._images import validate_images, warn_of_raw_pixels
 from .checkpoint import saved_seed
 from .config import TrainingConfig, TrainingRun, TrainingState, augmentation_ranges
@@ -206,7 +205,7 @@ def _resolve_config(fitted, previous, checkpoint=None):
     if seed is None and checkpoint is not None and not isinstance(fitted.random_state, Integral):
         seed = saved_seed(checkpoint)
     if seed is None:
-        seed = int(check_random_state(fitted.random_state).randint(np.iinfo(np.int32).max))
+        seed = draw_seed(fitted.random_state)
     return TrainingConfig.from_params(vars(fitted), seed)
 
 

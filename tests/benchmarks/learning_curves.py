@@ -19,7 +19,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.neural_network import MLPClassifier
 from sklearn.svm import SVC
 
-from sk_mnist_cnn import CNNDigitClassifier, load_mnist, load_mnist_sample
+from sk_mnist_cnn import CNNDigitClassifier, fetch_mnist, load_mnist_sample
 
 from . import learning_report, machine
 from .options import benchmark_parser
@@ -121,7 +121,7 @@ def split(data, n_images, draw):
 
 def mnist():
     path = os.environ.get("SK_MNIST_CNN_DATA")
-    return flat(load_mnist(path) if path else load_mnist_sample())
+    return flat(fetch_mnist(path) if path else load_mnist_sample())
 
 
 def flat(data):

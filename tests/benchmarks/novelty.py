@@ -23,7 +23,7 @@ from sklearn.neighbors import LocalOutlierFactor
 from sk_mnist_cnn import (
     ImageNoveltyDetector,
     MNISTNormalizer,
-    load_mnist,
+    fetch_mnist,
     load_mnist_sample,
     load_pretrained,
 )
@@ -47,7 +47,7 @@ N = 500  # images of each kind
 
 def main(arguments=None):
     options = parse(arguments)
-    mnist = load_mnist_sample() if options.quick else load_mnist(os.environ.get("SK_MNIST_CNN_DATA"))
+    mnist = load_mnist_sample() if options.quick else fetch_mnist(os.environ.get("SK_MNIST_CNN_DATA"))
     n = 20 if options.quick else N
     if options.choose:
         choose(mnist, n)

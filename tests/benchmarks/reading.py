@@ -14,7 +14,7 @@ from PIL import Image
 from scipy import ndimage
 from threadpoolctl import threadpool_limits
 
-from sk_mnist_cnn import load_mnist, load_mnist_sample, load_pretrained, read_digits
+from sk_mnist_cnn import fetch_mnist, load_mnist_sample, load_pretrained, read_digits
 
 from . import machine
 from .options import benchmark_parser
@@ -141,7 +141,7 @@ def _intersection_over_union(one, other):
 def main(arguments=None):
     options = parse(arguments)
     flags = " --quick" if options.quick else f" --digits {options.digits}"
-    mnist = load_mnist_sample() if options.quick else load_mnist(os.environ.get("SK_MNIST_CNN_DATA"))
+    mnist = load_mnist_sample() if options.quick else fetch_mnist(os.environ.get("SK_MNIST_CNN_DATA"))
     n_digits = 60 if options.quick else options.digits
     rows = measure(mnist.x_test[:n_digits], mnist.y_test[:n_digits], 1 if options.quick else N_CLUTTER)
     results = {"machine": machine.describe(f"python -m tests.benchmarks.reading{flags}"), "rows": []}

@@ -26,7 +26,7 @@ from sklearn.metrics import accuracy_score, log_loss
 from sklearn.pipeline import make_pipeline
 from sklearn.utils import Bunch
 
-from sk_mnist_cnn import CNNDigitClassifier, ImagePreprocessor, load_mnist
+from sk_mnist_cnn import CNNDigitClassifier, ImagePreprocessor, fetch_mnist
 from sk_mnist_cnn._recipes import RECIPES
 
 from . import machine, saved
@@ -49,7 +49,7 @@ def main(arguments=None):
     path = os.environ.get("SK_MNIST_CNN_DATA")
     if not (options.images or path):
         parser.error("set SK_MNIST_CNN_DATA to the path of an mnist.npz, or pass --images")
-    data = Bunch(**np.load(options.images)) if options.images else load_mnist(path)
+    data = Bunch(**np.load(options.images)) if options.images else fetch_mnist(path)
     name = options.images.stem if options.images else "MNIST"
     folder = options.predictions / name
     names = options.only or tuple(RECIPES)

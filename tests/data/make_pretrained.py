@@ -21,7 +21,7 @@ from sk_mnist_cnn import (
     ImagePreprocessor,
     MNISTNormalizer,
     evaluation_report,
-    load_mnist,
+    fetch_mnist,
     save_model,
 )
 from tests.data.compose import load_composer
@@ -37,7 +37,7 @@ def main():
     """Fit what ships with the package on MNIST's training images, and on digits that are composed of them."""
     (folder,) = sys.argv[1:]
     path = os.environ["SK_MNIST_CNN_DATA"]
-    mnist = load_mnist(path)
+    mnist = fetch_mnist(path)
     make_detector(mnist, DATA / "mnist_novelty.skops")
     install_fonts(folder)
     composer = load_composer(folder, path)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sk_mnist_cnn.datasets import load_mnist
+from sk_mnist_cnn.datasets import fetch_mnist
 
 SEED = 0
 SAMPLE = Path(__file__).parents[2] / "sk_mnist_cnn" / "data" / "mnist_sample.npz"
@@ -25,7 +25,7 @@ def choose_rows(labels, per_class, rng):
 
 def make_sample(source, target):
     """Write the sample of the data set at `source` to the file `target`, and return its arrays."""
-    mnist = load_mnist(source)
+    mnist = fetch_mnist(source)
     rng = np.random.RandomState(SEED)  # unlike a Generator's, its stream never changes
     sample = {}
     for part, per_class in PER_CLASS.items():

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from sk_mnist_cnn import datasets
-from sk_mnist_cnn.datasets import load_mnist
+from sk_mnist_cnn.datasets import fetch_mnist
 from tests.fuzz import n_examples
 from tests.fuzz.guard import linux_only, run_guarded
 from tests.fuzz.mutations import mutations, zip_mutations
@@ -27,7 +27,7 @@ SHAPES = {"x_train": (20, 28, 28), "y_train": (20,), "x_test": (5, 28, 28), "y_t
 
 @pytest.fixture
 def arrays(monkeypatch):
-    """Have `load_mnist` accept these few images instead of MNIST."""
+    """Have `fetch_mnist` accept these few images instead of MNIST."""
     rng = np.random.default_rng(0)
     arrays = {name: rng.integers(0, 10, shape, dtype=np.uint8) for name, shape in SHAPES.items()}
     expected = {name: (array.shape, sha256(array).hexdigest()) for name, array in arrays.items()}
@@ -49,7 +49,7 @@ def check(path, mutant, arrays, argument):
     """Load a mutant; return whether it was accepted."""
     path.write_bytes(mutant)
     try:
-        loaded = load_mnist(argument)
+        loaded = fetch_mnist(argument)
     except ValueError as error:
         assert re.match(rf"path must be the original MNIST, got '{path}'", str(error))  # noqa: PT017
         return False
