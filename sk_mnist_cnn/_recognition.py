@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ._base import warn
-from ._pictures.detection import KINDS, THRESHOLD, detect
+from ._pictures.detection import KINDS, THRESHOLD, are_accepted, detect
 from ._pictures.layout import arrange, attach
 from ._pictures.mnist_format import find_ink, normalize_ink, shows_several_marks
 from ._pictures.numbers import Lattice, overlaps
@@ -42,7 +42,7 @@ class Found(NamedTuple):
     @property
     def is_sure(self):
         """Whether each mark is accepted as a digit, before digits compete."""
-        return (self.kinds == 0) & self.is_first & (self.scores >= THRESHOLD)
+        return are_accepted(self)
 
     @property
     def confidences(self):

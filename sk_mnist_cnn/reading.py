@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ._fitted import Estimator, load_reader
 from ._packages import pd
-from ._pictures.detection import KINDS, THRESHOLD, detect
+from ._pictures.detection import KINDS, THRESHOLD, are_accepted, detect
 from ._pictures.layout import arrange, attach
 from ._pictures.numbers import overlaps
 from ._pictures.reading import read_page
@@ -334,7 +334,7 @@ def find_digits(picture: object) -> FoundDigits:
     """
     page = read_page(picture, "picture")
     found = detect(page.gray)
-    sure = np.flatnonzero((found.scores >= THRESHOLD) & (found.kinds == 0) & found.is_first)
+    sure = np.flatnonzero(are_accepted(found))
     layout = arrange(found.boxes[sure], found.boxes[found.kinds != 0], found.rules, found.rules_scale)
     sure = sure[layout.order]
     boxes = _locate(page, found.boxes[sure], 0)

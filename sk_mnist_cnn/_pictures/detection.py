@@ -88,6 +88,11 @@ def detect(gray):
     return Detections(boxes, scores, kinds, is_first, images, finest.ink[1], finest.scale / INK_STRIDE)
 
 
+def are_accepted(found):
+    """Return whether each mark is a digit that is read: probable enough, and the most probable one there."""
+    return (found.kinds == 0) & found.is_first & (found.scores >= THRESHOLD)
+
+
 def _look_at_all_scales(gray):
     """Return the levels of a pyramid whose scales differ by a factor of two."""
     from .._onnx import page_network

@@ -36,7 +36,7 @@ def arrange(boxes, marks, rules=None, scale=1.0):
     is_end = np.ones(len(order), bool)
     if len(gaps):
         is_end[beside] = gaps > np.clip(2 * np.percentile(gaps, 25), *_GAPS)
-    if rules is not None and len(beside):
+    if rules is not None:
         is_end[beside] |= _are_in_cells(rules, boxes * scale, beside)
     return Layout(order, line, np.cumsum(is_end) - is_end)
 

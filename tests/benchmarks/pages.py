@@ -25,6 +25,15 @@ class Page(NamedTuple):
     owner: np.ndarray  # of shape (h, w): the number of the digit whose ink a pixel shows, or -1
 
 
+def intersection_over_union(boxes, others):
+    """Return the area that each box shares with each of the others, divided by the area of both."""
+    low = np.maximum(boxes[:, np.newaxis, :2], others[:, :2])
+    high = np.minimum(boxes[:, np.newaxis, 2:], others[:, 2:])
+    common = np.maximum(high - low, 0).prod(axis=2)
+    areas, other_areas = ((sides[:, 2:] - sides[:, :2]).prod(axis=1) for sides in (boxes, others))
+    return common / (areas[:, np.newaxis] + other_areas - common)
+
+
 def compose_pages(images, labels, *, touching=0.0, length=(1, 8), n_lines=N_LINES, height=0, random_state=0):
     """Yield pages on which every image occurs once.
 

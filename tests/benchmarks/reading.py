@@ -18,7 +18,7 @@ from sk_mnist_cnn import fetch_mnist, load_mnist_sample, load_pretrained, read_d
 
 from . import machine
 from .options import benchmark_parser
-from .pages import compose_clutter, compose_page, compose_pages
+from .pages import compose_clutter, compose_page, compose_pages, intersection_over_union
 from .saved import save
 from .table import measured_with, rst_table
 
@@ -103,7 +103,7 @@ def measure_pages(reader, pages):
         seconds += time.process_time() - start
         n_pages += 1
         texts = _texts_by_row(page, boxes, labels, line)
-        overlap = _intersection_over_union(page.boxes, boxes)
+        overlap = intersection_over_union(page.boxes, boxes)
         best = overlap.argmax(axis=1) if len(boxes) else np.zeros(len(page.boxes), int)
         found = overlap.max(axis=1, initial=0) > 0.5
         truth = np.array([int(digit) for text in page.lines for digit in text])
@@ -128,14 +128,6 @@ def _texts_by_row(page, boxes, labels, line):
         is_one_line = len(np.unique(line[inside])) == 1
         texts.append("".join(map(str, labels[inside])) if is_one_line else None)
     return texts
-
-
-def _intersection_over_union(one, other):
-    low = np.maximum(one[:, np.newaxis, :2], other[np.newaxis, :, :2])
-    high = np.minimum(one[:, np.newaxis, 2:], other[np.newaxis, :, 2:])
-    common = np.clip(high - low, 0, None).prod(axis=-1)
-    areas = [(boxes[:, 2:] - boxes[:, :2]).prod(axis=1) for boxes in (one, other)]
-    return common / (areas[0][:, np.newaxis] + areas[1] - common)
 
 
 def main(arguments=None):

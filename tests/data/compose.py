@@ -25,6 +25,7 @@ from .glyphs import (
     drawn_glyphs,
     font_files,
     font_glyphs,
+    install_fonts,
     mnist_glyphs,
 )
 from .photograph import SIDE, photograph, smooth
@@ -62,12 +63,20 @@ class Tile:
         self.area = (0, 0), (SIDE, SIDE)
         self.owner = np.zeros((SIDE, SIDE), np.int16)  # index of the digit + 1, or -1 for parts of digits
 
+    @property
+    def digits(self):
+        """Boxes of the digits in the picture, of shape (n, 4), and their labels."""
+        is_digit = np.array(self.kinds, int) == KINDS.index("digit")
+        boxes = np.reshape(self.boxes, (-1, 4))[is_digit] - np.tile(self.area[0], 2)
+        return boxes, np.array(self.labels, int)[is_digit]
+
 
 def load_composer(fonts, mnist, validation=False):
     """Return a composer of training tiles, or of validation tiles with other fonts and other digits.
 
-    `fonts` is the folder in which they are installed, and `mnist` the path of MNIST's file.
+    `fonts` is the folder in which they are installed with npm, and `mnist` the path of MNIST's file.
     """
+    install_fonts(fonts)
     random = np.random.default_rng(1 if validation else 0)
     handwriting, printed = (
         font_files(fonts, [name for name in names if (name in HELD_OUT) == validation])
@@ -255,17 +264,15 @@ class Composer:
 
     def _draw(self, target, points, thick):
         ink, box = _stroke(points, thick)
-        if ink is None:
-            return
-        here, part = _window(ink, box[0], box[1])
-        if here is not None:
-            np.maximum(target[here], part, out=target[here])
+        if ink is not None:
+            self._paste(target, ink, *box[:2])
 
     def _number(self, tile, pen, bottom, left, height, n, gap, angle=0.0, marks=0.06):
         """Write a number with its separators along a baseline, and return the column after it."""
         random = tile.random
         start, x, first = left, left, len(tile.boxes)
-        first_same, label = random.integers(n) if random.random() < 0.12 else n, None
+        first_same = random.integers(n) if random.random() < 0.12 else n
+        label, is_linked = None, False
         for position in range(n):
             if x > SIDE:
                 break
@@ -281,15 +288,18 @@ class Composer:
                 x = self._mark(tile, kind, y, x, height, pen) + height * random.uniform(0.02, 0.25)
             size = height * np.exp(random.normal(0, pen["spread"]))
             x = self._write_digit(tile, pen, y, x, size, angle, label)
-            if label == 0 and is_linked and position < n - 1:
-                across = np.array([-0.15, 0.1, 0.35]) + max(gap, 0)
-                path = np.stack([random.normal([-0.85, -0.75, -0.85], 0.1), across], axis=1)
-                thick = max(pen["width"] * height, 1)
-                self._draw(tile.ink, path * height + [y, x], thick)
+            if is_linked and position < n - 1:
+                self._link(tile, pen, y, x, height, max(gap, 0))
             x += gap * height * np.exp(random.normal(0, 0.3)) if gap > 0 else gap * height
         if random.random() < 0.05:
             self._strike(tile, first)
         return x
+
+    def _link(self, tile, pen, bottom, left, height, gap):
+        """Draw the stroke from the top of a 0 to the next one, which belongs to neither."""
+        across = np.array([-0.15, 0.1, 0.35]) + gap
+        path = np.stack([tile.random.normal([-0.85, -0.75, -0.85], 0.1), across], axis=1)
+        self._draw(tile.ink, path * height + [bottom, left], max(pen["width"] * height, 1))
 
     def _word(self, tile, bottom, left, height, target=None):
         """Write a word, and return the column after it."""
@@ -517,14 +527,6 @@ class Composer:
             self._draw(tile.rules, np.array([(shift, -5), (shift - angle * SIDE, SIDE + 5)]), thick)
             if kind == "squared":
                 self._draw(tile.rules, np.array([(-5, shift), (SIDE + 5, shift + angle * SIDE)]), thick)
-
-
-def shared_area(boxes, others):
-    """Return the intersection over union of each box with each of the others."""
-    low, high = (np.maximum(boxes[:, None, :2], others[:, :2]), np.minimum(boxes[:, None, 2:], others[:, 2:]))
-    common = np.maximum(high - low, 0).prod(axis=2)
-    areas, other_areas = ((b[:, 2:] - b[:, :2]).prod(axis=1) for b in (boxes, others))
-    return common / (areas[:, None] + other_areas - common)
 
 
 def _window(ink, top, left):

@@ -11,7 +11,6 @@ import numpy as np
 from PIL import Image
 
 from .compose import LAYOUTS, load_composer
-from .glyphs import install_fonts
 from .photograph import SIDE
 
 FILE = Path(__file__).parents[2] / "docs" / "_static" / "page_tiles.png"
@@ -20,7 +19,6 @@ N_TILES, EDGE = 6, 4  # of each layout; between tiles, in pixels
 
 def main():
     (folder,) = sys.argv[1:]
-    install_fonts(folder)
     composer = load_composer(folder, os.environ["SK_MNIST_CNN_DATA"])
     rows = [
         np.hstack([_on_white(composer.compose(seed, layout)[0]) for seed in range(N_TILES)])

@@ -3,10 +3,10 @@
 import numpy as np
 from scipy import ndimage
 
-from sk_mnist_cnn._pictures.detection import THRESHOLD, detect
+from sk_mnist_cnn._pictures.detection import are_accepted, detect
 from sk_mnist_cnn._pictures.mnist_format import normalize_ink
+from tests.benchmarks.pages import intersection_over_union
 
-from .compose import shared_area
 from .photograph import smooth
 
 
@@ -28,15 +28,11 @@ def cut_digits(composer, seeds):
     images, labels = [], []
     for seed in seeds:
         picture, tile = composer.compose(seed)
-        is_digit = np.array(tile.kinds, int) == 0
-        if not is_digit.any():
-            continue
+        boxes, names = tile.digits
         found = detect(picture / np.float32(255))
-        cut = np.flatnonzero(found.is_first & (found.kinds == 0) & (found.scores >= THRESHOLD))
-        truth, names = np.array(tile.boxes)[is_digit], np.array(tile.labels)[is_digit]
-        common = shared_area(found.boxes[cut] + np.tile(tile.area[0], 2), truth)
-        for i, row in zip(cut, common, strict=True):
-            if row.max() > 0.5:
+        cut = np.flatnonzero(are_accepted(found))
+        for i, row in zip(cut, intersection_over_union(found.boxes[cut], boxes), strict=True):
+            if row.max(initial=0) > 0.5:
                 images.append(normalize_ink(1 - found.images[i] / 255, 28, 20))
                 labels.append(names[row.argmax()])
     return np.stack(images), np.array(labels)

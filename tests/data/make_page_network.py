@@ -15,10 +15,10 @@ import numpy as np
 from scipy import optimize, special
 
 from sk_mnist_cnn._pictures.detection import KINDS, detect
+from tests.benchmarks.pages import intersection_over_union
 
 from . import page_network
-from .compose import load_composer, shared_area
-from .glyphs import install_fonts
+from .compose import load_composer
 
 FILE = Path(__file__).parents[2] / "sk_mnist_cnn" / "data" / "page_network.onnx"
 # New tiles, epochs, and highest learning rate.
@@ -153,13 +153,14 @@ def _compare(detections, tile):
     scores = np.clip(detections.scores, 1e-6, 1 - 1e-6)
     for kind, name in enumerate(KINDS):
         chosen = np.flatnonzero((detections.kinds == kind) & (detections.is_first | (kind > 0)))
-        common = shared_area(detections.boxes[chosen], boxes[np.array(tile.kinds, int) == kind])
+        common = intersection_over_union(detections.boxes[chosen], boxes[np.array(tile.kinds, int) == kind])
         is_true = np.zeros(len(chosen), bool)
         least = 0.1 if name in ("point", "comma", "dash") else 0.4
         for row, overlap in enumerate(common):  # the most probable ones first; each mark is found once
             if overlap.max(initial=0) > least:
                 is_true[row], common[:, overlap.argmax()] = True, 0
-        counts = is_true | (shared_area(detections.boxes[chosen], ignored).max(axis=1, initial=0) < 0.3)
+        beside = intersection_over_union(detections.boxes[chosen], ignored).max(axis=1, initial=0) < 0.3
+        counts = is_true | beside
         yield kind, special.logit(scores[chosen][counts]), is_true[counts]
 
 
@@ -175,7 +176,6 @@ def main():
     parser.add_argument("folder", type=Path, help="for fonts, tiles and weights, to continue from")
     folder = parser.parse_args().folder
     folder.mkdir(parents=True, exist_ok=True)
-    install_fonts(folder)
     mnist = os.environ["SK_MNIST_CNN_DATA"]
     composer = load_composer(folder, mnist)
     first_seed, weights = 0, None

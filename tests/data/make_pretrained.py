@@ -25,7 +25,6 @@ from sk_mnist_cnn import (
     save_model,
 )
 from tests.data.compose import load_composer
-from tests.data.glyphs import install_fonts
 from tests.data.hands import cut_digits, draw_digits
 
 DATA = Path(__file__).parents[2] / "sk_mnist_cnn" / "data"
@@ -39,7 +38,6 @@ def main():
     path = os.environ["SK_MNIST_CNN_DATA"]
     mnist = fetch_mnist(path)
     make_detector(mnist, DATA / "mnist_novelty.skops")
-    install_fonts(folder)
     composer = load_composer(folder, path)
     parts = (mnist.x_train, mnist.y_train), draw_digits(composer, N_DRAWN, 0), cut_digits(composer, TILES)
     make_network(parts, mnist, DATA / "mnist.skops")

@@ -13,9 +13,9 @@ import numpy as np
 from sk_mnist_cnn import load_pretrained
 from sk_mnist_cnn._pictures import detection
 from sk_mnist_cnn._pictures.mnist_format import normalize_ink
+from tests.benchmarks.pages import intersection_over_union
 
-from .compose import load_composer, shared_area
-from .glyphs import install_fonts
+from .compose import load_composer
 
 FIRST, N_TILES = 1_001_000, 150  # other tiles than those of the calibration
 VALUES = {
@@ -31,7 +31,6 @@ VALUES = {
 
 def main():
     (folder,) = sys.argv[1:]
-    install_fonts(folder)
     composer = load_composer(folder, os.environ["SK_MNIST_CNN_DATA"], validation=True)
     tiles = [composer.compose(seed) for seed in range(FIRST, FIRST + N_TILES)]
     print("| constant | value | digits found | digits read | false |\n| --- | --- | --- | --- | --- |")
@@ -48,17 +47,16 @@ def measure(tiles):
     n_digits = n_found = n_read = n_false = 0
     for picture, tile in tiles:
         found = detection.detect(picture / np.float32(255))
-        chosen = np.flatnonzero((found.kinds == 0) & found.is_first & (found.scores >= detection.THRESHOLD))
-        boxes = found.boxes[chosen] + np.tile(tile.area[0], 2)
-        is_digit = np.array(tile.kinds, int) == 0
-        truth, labels = (np.array(values)[is_digit] for values in (tile.boxes, tile.labels))
-        common = shared_area(boxes, truth.reshape(-1, 4))
-        ignored = shared_area(boxes, np.reshape(tile.ignored, (-1, 4))).max(axis=1, initial=0) > 0.3
+        chosen = np.flatnonzero(detection.are_accepted(found))
+        boxes, labels = tile.digits
+        common = intersection_over_union(found.boxes[chosen], boxes)
+        parts = np.reshape(tile.ignored, (-1, 4)) - np.tile(tile.area[0], 2)
+        ignored = intersection_over_union(found.boxes[chosen], parts).max(axis=1, initial=0) > 0.3
         is_right = common.max(axis=1, initial=0) > 0.4
         if is_right.any():
             images = [normalize_ink(1 - found.images[i] / 255, 28, 20) for i in chosen[is_right]]
             n_read += np.sum(model.predict(np.stack(images)) == labels[common[is_right].argmax(axis=1)])
-        n_digits, n_found = n_digits + len(truth), n_found + is_right.sum()
+        n_digits, n_found = n_digits + len(boxes), n_found + is_right.sum()
         n_false += np.sum(~is_right & ~ignored)
     return n_found / n_digits, n_read / n_digits, n_false / n_digits
 
