@@ -93,12 +93,13 @@ def _exportable_steps(estimator):
             "estimator must be a CNNDigitClassifier, or a Pipeline or fitted search (with refit=True) that "
             f"ends in one, got {estimator!r}. Pass its fitted CNNDigitClassifier."
         )
-    for step in (*preprocessors, classifier):
-        if not isinstance(step, ImagePreprocessor | CNNDigitClassifier):
+    for step in preprocessors:
+        if not isinstance(step, ImagePreprocessor):
             raise ValueError(
                 "estimator must have no steps before its classifier but ImagePreprocessor, got "
                 f"{type(step).__name__}. Export the steps that follow it, for instance "
                 "export_onnx(pipeline[1:], path), and apply this step before the file."
             )
+    for step in (*preprocessors, classifier):
         check_is_fitted(step)
     return preprocessors, snapshot(classifier)

@@ -233,6 +233,8 @@ def test_raises_for_other_steps(pipeline, raw, path):
         export_onnx(model, path)
     export_onnx(model[1:], path)
     assert_array_equal(run(path, 255 - raw)[0], model.predict(raw))
+    with pytest.raises(ValueError, match="got CNNDigitClassifier"):
+        export_onnx(Pipeline([("embeddings", pipeline[-1]), *pipeline.steps]), path)
     search = GridSearchCV(model, {"cnndigitclassifier__epochs": [1]}, cv=2).fit(raw, labels_of())
     with pytest.raises(ValueError, match="got FunctionTransformer"):
         export_onnx(search, path)
