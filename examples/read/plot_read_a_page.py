@@ -53,13 +53,13 @@ rows, columns = np.indices(ink.shape)
 squares = 0.25 * ((rows % 40 == 0) | (columns % 40 == 0))
 light = 0.95 - 0.35 / (1 + np.exp((220 - columns + 0.3 * rows) / 20))
 noise = np.random.default_rng(0).normal(0, 0.015, ink.shape)
-photo = np.clip(light * (1 - np.maximum(0.8 * ink, squares)) + noise, 0, 1)
+page = np.clip(light * (1 - np.maximum(0.8 * ink, squares)) + noise, 0, 1)
 
 # %%
 # Read the numbers. ``lines`` is the text from top to bottom. Each digit has a label, probabilities, a box in
 # pixels, and the number of its line.
 model = load_pretrained()
-digits = read_digits(model, photo)
+digits = read_digits(model, page)
 print(digits.lines)
 print(f"First digit: {digits.labels[0]} ({digits.probabilities[0].max():.1%}) in the box {digits.boxes[0]}")
 
@@ -71,13 +71,13 @@ for number in digits.numbers:
 
 # %%
 # Show the picture with the labels. Uncertain digits are red.
-display = ReadingDisplay.from_estimator(model, photo)
+display = ReadingDisplay.from_estimator(model, page)
 plt.show()
 
 # %%
 # :func:`~sk_mnist_cnn.find_digits` finds the same digits, for a classifier of your own. Each has an image, in
 # dark ink on white, without the ink of its neighbors.
-found = find_digits(photo)
+found = find_digits(page)
 last = found.line_index == found.line_index.max()
 images = MNISTNormalizer().transform([found.images[i] for i in np.flatnonzero(last)])
 fig, axes = plt.subplots(1, len(images), figsize=(5, 1.6), layout="constrained")
