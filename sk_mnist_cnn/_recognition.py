@@ -13,7 +13,6 @@ from ._pictures.reading import MAX_SIDE, reduce_gray
 
 _SURE = 0.9  # mean confidence of digits, from which a page is upright
 _N_DIGITS = 4, 30  # that are needed to turn a page, and that are read to decide
-_REACH, _PART = 8, 700  # of the part that is read to decide: heights around a digit, and pixels of a side
 _AS_LIKELY = 0.9  # ratio of the evidence for two orientations, from which both are as likely
 _N_CANDIDATES = 5  # that are listed for each number
 
@@ -75,11 +74,10 @@ def find_orientation(gray, found, model):
     clearest = np.argmax(scores * np.sqrt(np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)))
     away = boxes[:, :2] - boxes[clearest, :2]
     near = boxes[np.argsort(np.hypot(*away.T))[:most]]
-    margin, reach = np.ptp(near[:, ::2], axis=1).max(), _REACH * np.ptp(boxes[clearest, ::2])
-    nearest = np.maximum(boxes[clearest, :2] - reach, near[:, :2].min(axis=0) - margin)
-    top, left = np.maximum(nearest, 0).astype(int)
-    bottom, right = np.minimum(boxes[clearest, 2:] + reach, near[:, 2:].max(axis=0) + margin).astype(int)
-    part = reduce_gray(gray[top:bottom, left:right], _PART)
+    margin = np.ptp(near[:, ::2], axis=1).max()
+    top, left = np.maximum(near[:, :2].min(axis=0) - margin, 0).astype(int)
+    bottom, right = (near[:, 2:].max(axis=0) + margin).astype(int)
+    part = gray[top:bottom, left:right]
     evidence = np.array([_evidence(find(np.rot90(part, turns), model)) for turns in range(4)])
     likely = np.flatnonzero(evidence >= _AS_LIKELY * evidence.max())
     if len(likely) > 1:
