@@ -216,12 +216,13 @@ def choice_of_recipe():
     return rows
 
 
-def parameters_of_recipes():
-    """Return the parameters that differ from the defaults, one column per recipe."""
-    names = dict.fromkeys(name for recipe in RECIPES.values() for name in recipe.params)
-    rows = [["parameter", *(f'`"{name}"`' for name in RECIPES)]]
+def parameters_of(chosen):
+    """Return the parameters that differ from the defaults, one column per chosen recipe."""
+    recipes = [RECIPES[name] for name in chosen]
+    names = dict.fromkeys(name for recipe in recipes for name in recipe.params)
+    rows = [["parameter", *(f'`"{name}"`' for name in chosen)]]
     for name in names:
-        values = (recipe.params.get(name) for recipe in RECIPES.values())
+        values = (recipe.params.get(name) for recipe in recipes)
         rows.append([f"`{name}`", *("" if value is None else f"`{value!r}`" for value in values)])
     return rows
 
@@ -285,7 +286,8 @@ TABLES = {
     "epochs": epochs,
     "transfer": transfer,
     "choice-of-recipe": choice_of_recipe,
-    "parameters-of-recipes": parameters_of_recipes,
+    "parameters-for-digits": lambda: parameters_of([name for name in RECIPES if name != "best_objects"]),
+    "parameters-for-objects": lambda: parameters_of(["best_objects"]),
     "recipes": recipe_results,
     "novelty": novelty,
     "drawings": drawings,
