@@ -128,8 +128,9 @@ class Composer:
 
     def _pen(self, random):
         """Return the width of strokes relative to the height of digits, and how a pen varies."""
+        widest = 0.33 if random.random() < 0.2 else 0.2
         return {
-            "width": float(np.exp(random.uniform(np.log(0.02), np.log(0.22)))),
+            "width": float(np.exp(random.uniform(np.log(0.02), np.log(widest)))),
             "original": random.random() < 0.3,  # the strokes of the glyph instead
             "slant": random.normal(0, 0.15),
             "spread": random.choice([0.03, 0.1, 0.2]),
@@ -284,14 +285,14 @@ class Composer:
             if random.random() < marks:
                 # A slash is rare, and never first, because it looks like a 1.
                 kinds = ["point", "comma", "dash", "slash"]
-                kind = random.choice(kinds, p=[0.35, 0.3, 0.25, 0.1]) if position else "dash"
+                kind = random.choice(kinds, p=[0.36, 0.32, 0.27, 0.05]) if position else "dash"
                 x = self._mark(tile, kind, y, x, height, pen) + height * random.uniform(0.02, 0.25)
             size = height * np.exp(random.normal(0, pen["spread"]))
             x = self._write_digit(tile, pen, y, x, size, angle, label)
             if is_linked and position < n - 1:
                 self._link(tile, pen, y, x, height, max(gap, 0))
             x += gap * height * np.exp(random.normal(0, 0.3)) if gap > 0 else gap * height
-        if random.random() < 0.05:
+        if random.random() < 0.03:
             self._strike(tile, first)
         return x
 

@@ -28,6 +28,7 @@ ROUNDS = (
     (12_000, 3, 1.5e-3),
     (20_000, 4, 2e-3),
     (8_000, 2, 1e-3),
+    (6_000, 2, 8e-4),
 )
 FIRST_VALIDATION, N_VALIDATION = 1_000_000, 300  # seeds of tiles with other fonts and other digits
 CHUNK = 500  # tiles in one file

@@ -45,7 +45,7 @@ def photograph(tile):
     if random.random() < 0.2:  # few pixels, enlarged
         picture = _enlarged(picture, random.uniform(1.3, 3))
     if random.random() < 0.6:
-        picture = picture + random.normal(0, random.uniform(1, 14), picture.shape)
+        picture = picture + random.normal(0, random.uniform(1, 18), picture.shape)
     if random.random() < 0.1:
         picture = picture + np.where(random.random(picture.shape) < random.uniform(0, 0.01), -120, 0)
     picture = np.clip(picture, 0, 255).astype(np.uint8)
