@@ -80,9 +80,7 @@ def find_orientation(gray, found, model):
     bottom, right = (near[:, 2:].max(axis=0) + margin).astype(int)
     part = gray[top:bottom, left:right]
     evidence = np.array([_evidence(find(np.rot90(part, turns), model)) for turns in range(4)])
-    if not evidence.any():
-        return 0
-    likely = np.flatnonzero(evidence >= _AS_LIKELY * evidence.max())
+    likely = np.flatnonzero(evidence > _AS_LIKELY * evidence.max())
     if len(likely) > 1:
         warn(
             f"The picture can be read as turned by {' or '.join(map(str, 90 * likely))} degrees. "
@@ -97,11 +95,12 @@ def _evidence(found):
     Parts of a digit thus count no more than the digit. On 23 pages, it was highest upright, and by more than
     10%; the sum of the probabilities was so on 14.
     """
-    if np.sum(found.is_sure) < _N_DIGITS[0]:
+    sure = found.select(found.is_sure)
+    if len(sure.scores) < _N_DIGITS[0]:
         return 0.0
-    doubts = 1 - found.probabilities[found.is_sure].max(axis=1, initial=0)
-    sizes = np.sqrt(np.prod(found.boxes[found.is_sure, 2:] - found.boxes[found.is_sure, :2], axis=1))
-    return np.sum(-np.log(doubts + 1e-6) * found.scores[found.is_sure] * sizes)
+    doubts = 1 - sure.probabilities.max(axis=1)
+    sizes = np.sqrt(np.prod(sure.boxes[:, 2:] - sure.boxes[:, :2], axis=1))
+    return np.sum(-np.log(doubts + 1e-6) * sure.scores * sizes)
 
 
 def prefer_single_digit(gray, found, model):
