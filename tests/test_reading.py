@@ -268,6 +268,13 @@ def test_predicts_once_if_the_orientation_is_known(model, monkeypatch):
     assert calls.count(model[-1]) == 1
 
 
+def with_sharp_sign(page):
+    """Return a page with # on the right."""
+    sign = np.full((len(page), 60), 255, np.uint8)
+    sign[30:60, 12:15] = sign[30:60, 24:27] = sign[38:41, 5:35] = sign[50:53, 5:35] = 0
+    return np.hstack([page, sign])
+
+
 def with_letter(page):
     """Return a page with S on the right, which looks like a 5."""
     letter = Image.new("L", (70, len(page)), 255)
@@ -304,6 +311,10 @@ def test_marks_that_are_no_digits_are_listed_apart(page, model):
     assert digits.lines == ["352"]
     assert len(digits.rejected_boxes) > 0
     assert (digits.rejected_boxes[:, 1] >= page.picture.shape[1] - 5).all()
+
+
+def test_signs_are_not_read(page, model):
+    assert read_digits(model, with_sharp_sign(page.picture)).lines == ["352"]
 
 
 def test_few_false_digits_in_clutter(model):
