@@ -13,7 +13,9 @@ from ._pictures.reading import MAX_SIDE, reduce_gray
 
 _SURE = 0.9  # mean confidence of digits, from which a page is upright
 _N_DIGITS = 4, 30  # that are needed to turn a page, and that are read to decide
-_AS_LIKELY = 0.9  # ratio of the evidence for two orientations, from which both are as likely
+# Share of the highest evidence from which each orientation is as likely as the best one. It is lower upright,
+# as few pictures are turned: 15 of 16 turned pages had less, and 14 of 19 amounts that 0.9 turned had more.
+_AS_LIKELY = np.array([0.6, 0.9, 0.9, 0.9])
 _N_CANDIDATES = 5  # that are listed for each number
 
 
@@ -79,7 +81,7 @@ def find_orientation(gray, found, model):
     top, left = np.maximum(near[:, :2].min(axis=0) - margin, 0).astype(int)
     bottom, right = (near[:, 2:].max(axis=0) + margin).astype(int)
     part = gray[top:bottom, left:right]
-    evidence = np.array([_evidence(find(np.rot90(part, turns), model)) for turns in range(4)])
+    evidence = np.array([_evidence(find(np.rot90(part, turns), model), turns) for turns in range(4)])
     likely = np.flatnonzero(evidence > _AS_LIKELY * evidence.max())
     if len(likely) > 1:
         warn(
@@ -89,14 +91,14 @@ def find_orientation(gray, found, model):
     return int(90 * likely[0]) if len(likely) == 1 else 0
 
 
-def _evidence(found):
-    """Return the total confidence of the accepted digits in nats, weighted by their size; 0 for too few.
+def _evidence(found, turns):
+    """Return the total confidence of accepted digits in nats, weighted by their size; 0 for too few to turn.
 
     Parts of a digit thus count no more than the digit. On 23 pages, it was highest upright, and by more than
     10%; the sum of the probabilities was so on 14.
     """
     sure = found.select(found.is_sure)
-    if len(sure.scores) < _N_DIGITS[0]:
+    if turns and len(sure.scores) < _N_DIGITS[0]:
         return 0.0
     doubts = 1 - sure.probabilities.max(axis=1)
     sizes = np.sqrt(np.prod(sure.boxes[:, 2:] - sure.boxes[:, :2], axis=1))
