@@ -335,7 +335,7 @@ def test_quick_comparison_of_novelty_detectors(tmp_path):
     assert len({row["images"] for row in rows}) >= 9
     overall = {row["method"]: row["roc_auc"] for row in rows if row["images"] == "all of them"}
     of_embeddings = [auc for method, auc in overall.items() if method.endswith("embeddings")]
-    assert max(of_embeddings) < 0.96 < overall["ImageNoveltyDetector"]
+    assert max(of_embeddings) < 0.97 < overall["ImageNoveltyDetector"]
     assert "False alarms at 95% detection" in (tmp_path / "novelty.rst").read_text()
     outliers = json.loads((tmp_path / "novelty.json").read_text())["outliers"]
     assert all(0 < fraction < 0.05 for fraction in outliers.values())
