@@ -77,7 +77,7 @@ class ImageNoveltyDetector(OutlierMixin, ImageEstimator):
     Images must be in the format of those of `fit`, such as that of :class:`MNISTNormalizer`.
 
     With ``contamination=0.01``, 1.21% of MNIST's test digits are outliers after a fit on the 60,000
-    training digits, and 2.19% after a fit on the 8,000 of :func:`load_mnist_sample`. If few images are
+    training digits, and 2.10% after a fit on the 8,000 of :func:`load_mnist_sample`. If few images are
     available, set the threshold on images that `fit` has not seen:
     ``detector.offset_ = np.quantile(detector.score_samples(X_held_out), 0.01)``.
 
