@@ -11,8 +11,10 @@ from unittest.mock import patch
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 from sklearn.exceptions import ConvergenceWarning
 
+from sk_mnist_cnn import load_mnist_sample
 from sk_mnist_cnn._recipes import RECIPES
 from tests.benchmarks import __main__ as command
 from tests.benchmarks import cases, recipes, report, saved, starting
@@ -395,3 +397,19 @@ def test_networks_with_probabilities_are_those_of_the_guide():
     page = (ROOT / "docs/guide/probabilities.md").read_text(encoding="utf-8")
     (call,) = re.findall(r"^network = CNNDigitClassifier\(\n(.*?)\n\)", page, re.DOTALL | re.MULTILINE)
     assert eval(f"dict({call})") == {**eval(params), "random_state": 0}
+
+
+@pytest.mark.slow
+def test_quick_measurement_of_amounts(tmp_path):
+    mnist = load_mnist_sample()
+    labels = ["file,text"]
+    for first in range(0, 30, 3):
+        image = np.pad(np.concatenate(mnist.x_test[first : first + 3], axis=1), 20)
+        Image.fromarray(255 - image).save(tmp_path / f"{first}.png")
+        labels.append(f"{first}.png,{''.join(map(str, mnist.y_test[first : first + 3]))}")
+    (tmp_path / "labels.csv").write_text("\n".join(labels))
+    run_quick("tests.benchmarks.amounts", tmp_path, tmp_path)
+    measured = json.loads((tmp_path / "amounts.json").read_text())
+    assert measured["n"] == 10
+    assert measured["read"][0]["right"] >= 0.8
+    assert measured["chosen"][0]["right"] == 1

@@ -278,6 +278,23 @@ def drawn_numbers():
     return [["numbers", "gap", "read", "separated"], *rows]
 
 
+def confidences_of_amounts():
+    """Return the share of amounts with at least a confidence, and how many of them are right."""
+    measured = load("amounts")
+    chosen = {row["from"]: row for row in measured["chosen"]}
+    rows = [
+        [
+            f"{row['from']:.0%}",
+            *(f"{part[key]:.1%}" for part in (row, chosen[row["from"]]) for key in ("share", "right")),
+        ]
+        for row in measured["read"]
+    ]
+    return [
+        ["confidence from", "amounts", "right", "amounts, with candidates", "right, with candidates"],
+        *rows,
+    ]
+
+
 TABLES = {
     "evidence": evidence,
     "comparison": comparison,
@@ -290,6 +307,7 @@ TABLES = {
     "parameters-for-objects": lambda: parameters_of(["best_objects"]),
     "recipes": recipe_results,
     "novelty": novelty,
+    "confidences-of-amounts": confidences_of_amounts,
     "drawings": drawings,
     "drawn-numbers": drawn_numbers,
     "calibration": probabilities_report.calibration,

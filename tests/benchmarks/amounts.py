@@ -1,0 +1,63 @@
+"""Measure how often the numbers in pictures are right, by their confidence: with and without candidates.
+
+Run ``python -m tests.benchmarks.amounts FOLDER``. The folder has pictures of one number each, and
+`labels.csv` with the columns `file` and `text`. The results are written to ``docs/benchmarks``.
+"""
+
+import csv
+import warnings
+from pathlib import Path
+
+import numpy as np
+
+from sk_mnist_cnn import load_pretrained, read_digits
+
+from . import machine
+from .options import benchmark_parser
+from .saved import save
+
+N_CANDIDATES = 100  # the number itself, and others of the folder
+THRESHOLDS = 0, 0.5, 0.8, 0.9, 0.95  # lowest confidence
+
+
+def main(arguments=None):
+    parser = benchmark_parser("tests.benchmarks.amounts", __doc__)
+    parser.add_argument("folder", type=Path, help="pictures of one number each, and labels.csv")
+    options = parser.parse_args(arguments)
+    with open(options.folder / "labels.csv", newline="", encoding="utf-8") as file:
+        pictures = [(options.folder / row["file"], row["text"]) for row in csv.DictReader(file)]
+    pictures = pictures[:20] if options.quick else pictures
+    model, random = load_pretrained(), np.random.default_rng(0)
+    texts = {text for _, text in pictures}
+    results = {"machine": machine.describe("python -m tests.benchmarks.amounts FOLDER"), "n": len(pictures)}
+    for name in ("read", "chosen"):
+        answers = []
+        for path, text in pictures:
+            others = random.permutation(sorted(texts - {text}))[: N_CANDIDATES - 1]
+            candidates = None if name == "read" else [text, *others.tolist()]
+            answers.append(answer(model, path, text, candidates))
+        results[name] = by_confidence(*np.transpose(answers))
+        print(name, *results[name], sep="\n")
+    save(results, "amounts", options.output)
+
+
+def answer(model, path, text, candidates):
+    """Return the confidence of all numbers of a picture, and whether they are this text."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of orientations that are as likely
+        numbers = read_digits(model, path, candidates=candidates).numbers
+    confidence = np.prod([number.confidence for number in numbers]) if numbers else 0
+    return confidence, "".join(number.text for number in numbers) == text
+
+
+def by_confidence(confidences, are_right):
+    """Return for each threshold the share of answers that are as sure, and how many of them are right."""
+    return [
+        {"from": threshold, "share": float(sure.mean()), "right": float(are_right[sure].mean())}
+        for threshold in THRESHOLDS
+        if (sure := confidences >= threshold).any()
+    ]
+
+
+if __name__ == "__main__":
+    main()
