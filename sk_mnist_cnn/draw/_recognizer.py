@@ -23,7 +23,7 @@ from ..preprocessing import ImagePreprocessor
 from ..reading import read_digits
 
 _SURE = 0.8  # probability of a digit that is not doubtful, and of corrected ones, which ends the training
-_SEEN = 0.7  # score of a digit that is not doubtful
+_SEEN = 0.65  # score of a digit that is not doubtful
 
 # Training after a correction: rounds of `partial_fit` on the corrected drawings and on known digits.
 _N_ROUNDS = 20
