@@ -347,7 +347,7 @@ def test_quick_comparison_of_novelty_detectors(tmp_path):
 def test_quick_measurement_of_the_drawing_page(tmp_path):
     run_quick("tests.draw.measure", tmp_path)
     measured = json.loads((tmp_path / "drawing.json").read_text())
-    assert measured["images"]["test digits"] < 0.1 < 0.5 < measured["drawings"]["zigzag"]["doubted"]
+    assert measured["images"]["test digits"] < 0.1 < 0.5 < measured["drawings"]["M"]["doubted"]
     assert measured["start"] > 0
     assert [row["digits"] for row in measured["numbers"]] == [2, 3, 5, 3, 3]
     assert measured["numbers"][0]["read"] > 0.5
