@@ -1,6 +1,6 @@
 """Measure the start of the drawing page, and its model on digits, numbers and other images.
 
-Run ``python -m tests.draw.measure``; it takes about five minutes. The results are written to
+Run ``python -m tests.draw.measure``; it takes about fifteen minutes. The results are written to
 ``docs/benchmarks``, and `tests.benchmarks.published` has their tables.
 """
 
@@ -20,7 +20,7 @@ from tests.benchmarks.saved import save
 from tests.draw.page import drawing_page
 from tests.draw.strokes import DIGITS, NO_DIGITS, VARIANTS, as_png, in_a_row, scribble, vary
 
-N = 60  # drawings of a kind
+N = 200  # drawings of a kind
 NUMBERS = ((2, 0.35), (3, 0.35), (5, 0.35), (3, 0.1), (3, 0))  # digits, and the gap between them
 
 
