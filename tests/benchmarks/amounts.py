@@ -29,19 +29,19 @@ def main(arguments=None):
     pictures = pictures[:20] if options.quick else pictures
     model, random = load_pretrained(), np.random.default_rng(0)
     texts = {text for _, text in pictures}
+    answers = {"read": [], "chosen": []}
+    for path, text in pictures:
+        others = random.permutation(sorted(texts - {text}))[: N_CANDIDATES - 1]
+        answers["read"].append(answer(model, path, text))
+        answers["chosen"].append(answer(model, path, text, [text, *others.tolist()]))
     results = {"machine": machine.describe("python -m tests.benchmarks.amounts FOLDER"), "n": len(pictures)}
-    for name in ("read", "chosen"):
-        answers = []
-        for path, text in pictures:
-            others = random.permutation(sorted(texts - {text}))[: N_CANDIDATES - 1]
-            candidates = None if name == "read" else [text, *others.tolist()]
-            answers.append(answer(model, path, text, candidates))
-        results[name] = by_confidence(*np.transpose(answers))
+    for name, values in answers.items():
+        results[name] = by_confidence(*np.transpose(values))
         print(name, *results[name], sep="\n")
     save(results, "amounts", options.output)
 
 
-def answer(model, path, text, candidates):
+def answer(model, path, text, candidates=None):
     """Return the confidence of all numbers of a picture, and whether they are this text."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of orientations that are as likely
