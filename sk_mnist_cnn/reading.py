@@ -398,8 +398,8 @@ def read_digits(
     orientation : {"auto", 0, 90, 180, 270}, default="auto"
         Angle in degrees by which the writing is turned clockwise, after a file's EXIF orientation is
         applied. "auto" is 0 if the digits are read with a high confidence or are fewer than four, else the
-        orientation with the highest total confidence, or 0 if two are as likely: if the total confidence at
-        0 is 60% of the highest one.
+        orientation with the highest total confidence, or 0 if another one is as likely: if its total
+        confidence is 90% of the highest one, or 60% at 0.
 
     Returns
     -------
