@@ -3,21 +3,47 @@
 import functools
 import os
 from importlib import resources
+from math import ceil
+
+import numpy as np
 
 from .._process import CppCall, allowed_threads, available_cores
 from . import session
 
 _FILE = resources.files("sk_mnist_cnn") / "data" / "page_network.onnx"
+_MULTIPLE = 16  # of the height and the width of a picture, in pixels
+_FIELD = 96  # distance from which a pixel changes no output, in pixels; a multiple of `_MULTIPLE`
+_STRIP = 600_000  # pixels that are predicted at once, beside those that only surround them
 
 
 def predict(picture):
     """Return the maps of centers and of ink, of shape (channels, h, w).
 
     The picture is of shape (h, w), float32, with multiples of 16. `_pictures.detection` describes the maps.
+    A large picture is predicted strip by strip, because the feature maps take 250 bytes per pixel.
     """
+    axis = int(np.argmax(picture.shape))
+    length = picture.shape[axis]
+    step = ceil(length / ceil(picture.size / _STRIP) / _MULTIPLE) * _MULTIPLE
+    strips = []
+    for start in range(0, length, step):
+        end = min(start + step, length)
+        low, high = max(start - _FIELD, 0), min(end + _FIELD, length)
+        maps = _run(np.take(picture, range(low, high), axis))
+        strips.append([_middle(values, axis, (start - low, end - low), high - low) for values in maps])
+    return tuple(np.concatenate(values, axis=axis + 1) for values in zip(*strips, strict=True))
+
+
+def _run(picture):
     with CppCall():
         centers, ink = _load(os.getpid()).run(None, {"picture": picture[None, None]})
     return centers[0], ink[0]
+
+
+def _middle(values, axis, limits, length):
+    """Return the part of a map between two limits of a strip of this length, all in pixels."""
+    stride = length // values.shape[axis + 1]
+    return np.take(values, range(*(limit // stride for limit in limits)), axis + 1)
 
 
 @functools.cache

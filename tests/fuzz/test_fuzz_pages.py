@@ -1,6 +1,7 @@
 """Bad pages: the work that `read_digits` does on them is bounded, whatever is on them.
 
-The work is counted, not timed: the bytes allocated, the pixels given to networks, and the marks returned.
+The work is counted, not timed: the bytes allocated, the pixels given to networks, and the marks returned. The
+bytes that ONNX Runtime allocates are those that the largest of its inputs needs.
 """
 
 import tracemalloc
@@ -20,9 +21,10 @@ SHAPES = [
     pytest.param((3000, 4000), id="12 megapixels"),
 ]
 
-# Limits. The page is reduced to at most 2,000 pixels of height and width before networks see it.
-MAX_BYTES = 1e9
-MAX_PIXELS_PER_PIXEL = 30  # that networks are given, all scales of a page together
+# Limits. The page is enlarged twice, or reduced to at most 1,800 pixels of height and width.
+MAX_BYTES = 5e8
+BYTES_PER_PIXEL = 250  # of the feature maps of the page network, measured
+MAX_PIXELS_PER_PIXEL = 8  # that networks are given, all scales and orientations of a page together
 MAX_MARKS = 3000  # read or rejected; each may be given to networks several times
 PIXELS_PER_MARK = 784 * 40
 
@@ -125,11 +127,13 @@ def model():
 @contextmanager
 def counted_work(monkeypatch):
     """Yield a dict that has the peak of the allocated bytes and the pixels given to networks at the end."""
-    work = {"pixels": 0}
+    work = {"pixels": 0, "pixels at once": 0}
     run = onnxruntime.InferenceSession.run
 
     def counted(session, outputs, inputs, *options):
-        work["pixels"] += sum(np.size(array) for array in inputs.values())
+        n_pixels = sum(np.size(array) for array in inputs.values())
+        work["pixels"] += n_pixels
+        work["pixels at once"] = max(work["pixels at once"], n_pixels)
         return run(session, outputs, inputs, *options)
 
     with monkeypatch.context() as patch:
@@ -137,7 +141,7 @@ def counted_work(monkeypatch):
         tracemalloc.start()
         try:
             yield work
-            work["bytes"] = tracemalloc.get_traced_memory()[1]
+            work["bytes"] = tracemalloc.get_traced_memory()[1] + BYTES_PER_PIXEL * work["pixels at once"]
         finally:
             tracemalloc.stop()
 
@@ -147,7 +151,7 @@ def check_work(model, page, monkeypatch):
     with counted_work(monkeypatch) as work:
         digits = read_digits(model, page)
     n_marks = len(digits.boxes) + len(digits.rejected_boxes)
-    n_pixels = np.prod([min(side, 2000) for side in page.size])
+    n_pixels = np.prod([min(2 * side, 1800) for side in page.size])
     print(f"{work['bytes'] / 1e6:.0f} MB, {work['pixels'] / n_pixels:.1f} per pixel, {n_marks} marks")
     assert work["bytes"] <= MAX_BYTES
     assert n_marks <= MAX_MARKS
@@ -178,7 +182,7 @@ def test_a_long_mark_takes_little_memory(model, monkeypatch):
     xs = np.arange(100, 1300, 4)
     points = np.stack([xs, 150 + 40 * np.sin(xs / 9)], axis=1)
     lines(ImageDraw.Draw(page), [points.tolist()], 6)
-    assert check_work(model, page, monkeypatch)["bytes"] < 2e8
+    assert check_work(model, page, monkeypatch)["bytes"] < 2.5e8
 
 
 def test_networks_are_counted(model, monkeypatch):
