@@ -81,7 +81,10 @@ def find_orientation(gray, found, model):
     top, left = np.maximum(near[:, :2].min(axis=0) - margin, 0).astype(int)
     bottom, right = (near[:, 2:].max(axis=0) + margin).astype(int)
     part = gray[top:bottom, left:right]
-    evidence = np.array([_evidence(find(np.rot90(part, turns), model), turns) for turns in range(4)])
+    is_inside = np.all((found.boxes[:, :2] >= (top, left)) & (found.boxes[:, 2:] <= (bottom, right)), axis=1)
+    turned = [find(np.rot90(part, turns), model) for turns in (1, 2, 3)]
+    is_enough = [np.sum(seen.is_sure) >= fewest for seen in turned]
+    evidence = np.multiply([_evidence(found.select(is_inside)), *map(_evidence, turned)], [True, *is_enough])
     likely = np.flatnonzero(evidence > _AS_LIKELY * evidence.max())
     if len(likely) > 1:
         warn(
@@ -91,15 +94,13 @@ def find_orientation(gray, found, model):
     return int(90 * likely[0]) if len(likely) == 1 else 0
 
 
-def _evidence(found, turns):
-    """Return the total confidence of accepted digits in nats, weighted by their size; 0 for too few to turn.
+def _evidence(found):
+    """Return the total confidence of accepted digits in nats, weighted by their size.
 
     Parts of a digit thus count no more than the digit. On 23 pages, it was highest upright, and by more than
     10%; the sum of the probabilities was so on 14.
     """
     sure = found.select(found.is_sure)
-    if turns and len(sure.scores) < _N_DIGITS[0]:
-        return 0.0
     doubts = 1 - sure.probabilities.max(axis=1)
     sizes = np.sqrt(np.prod(sure.boxes[:, 2:] - sure.boxes[:, :2], axis=1))
     return np.sum(-np.log(doubts + 1e-6) * sure.scores * sizes)
