@@ -212,7 +212,9 @@ def test_two_orientations_that_are_as_likely_are_mentioned(page, model):
 @pytest.mark.filterwarnings("ignore:The picture can be read as turned by 0 or 90 degrees")
 def test_a_page_is_turned_only_if_it_is_read_much_better(page, model, monkeypatch, score, orientation):
     page.write("4210", 20, 20)
-    scores = iter([score, score, 0.9, 0, 0, score])  # of the page, of its four orientations, and read again
+    scores = iter(
+        [score, 0.9, 0, 0, score]
+    )  # of the page, of it turned by 90, 180 and 270 degrees, and again
 
     def detect(gray):
         return page.detect(gray)._replace(scores=np.full(4, next(scores)))
