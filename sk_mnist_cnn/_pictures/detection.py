@@ -21,7 +21,7 @@ SIZE_UNIT = 24  # of predicted heights and widths, in pixels
 VOTE_UNIT = 16  # of predicted distances from a pixel to the center of its digit, in pixels
 _MULTIPLE = 16  # the height and the width of a picture are multiples of it, in pixels
 _WINDOW = 127  # over which light is averaged, in pixels: several digits
-_NOISE = 8  # gray levels, so that the noise of blank paper is not enlarged
+_NOISE = 14  # gray levels, so that the noise of blank paper is not enlarged; 8 in the training
 
 # Of the decoding.
 THRESHOLD = 0.5  # score from which a digit is accepted

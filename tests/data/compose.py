@@ -132,7 +132,8 @@ class Composer:
         return {
             "width": float(np.exp(random.uniform(np.log(0.02), np.log(widest)))),
             "original": random.random() < 0.3,  # the strokes of the glyph instead
-            "slant": random.normal(0, 0.15),
+            # One pen of five slants far to the right.
+            "slant": -random.uniform(0.2, 0.6) if random.random() < 0.2 else random.normal(0, 0.15),
             "spread": random.choice([0.03, 0.1, 0.2]),
             "mixed": random.random() < 0.15,  # several hands
             "digits": random.integers(0, len(self.digits)),
@@ -268,8 +269,11 @@ class Composer:
         if ink is not None:
             self._paste(target, ink, *box[:2])
 
-    def _number(self, tile, pen, bottom, left, height, n, gap, angle=0.0, marks=0.06):
-        """Write a number with its separators along a baseline, and return the column after it."""
+    def _number(self, tile, pen, bottom, left, height, n, gap, angle=0.0, marks=0.06, ones=0.15):
+        """Write a number with its separators along a baseline, and return the column after it.
+
+        The first digit is more often 1 than another digit is, as in most numbers (Benford's law).
+        """
         random = tile.random
         start, x, first = left, left, len(tile.boxes)
         first_same = random.integers(n) if random.random() < 0.12 else n
@@ -288,7 +292,8 @@ class Composer:
                 kind = random.choice(kinds, p=[0.36, 0.32, 0.27, 0.05]) if position else "dash"
                 x = self._mark(tile, kind, y, x, height, pen) + height * random.uniform(0.02, 0.25)
             size = height * np.exp(random.normal(0, pen["spread"]))
-            x = self._write_digit(tile, pen, y, x, size, angle, label)
+            is_one = position == 0 and label is None and random.random() < ones
+            x = self._write_digit(tile, pen, y, x, size, angle, 1 if is_one else label)
             if is_linked and position < n - 1:
                 self._link(tile, pen, y, x, height, max(gap, 0))
             x += gap * height * np.exp(random.normal(0, 0.3)) if gap > 0 else gap * height
@@ -363,10 +368,11 @@ class Composer:
         gap = random.choice([-0.15, -0.05, 0.03, 0.12, 0.3])
         top = random.uniform(0, SIDE - height)
         x = random.uniform(-0.3, 1.5) * height
-        for _ in range(random.integers(0, 3)):
+        for _ in range(random.choice(3, p=[0.6, 0.3, 0.1])):
             x = self._letter(tile, pen, top + height, x, height * random.uniform(0.5, 1.0)) + 0.2 * height
         angle = random.normal(0, 0.05)
-        x = self._number(tile, pen, top + height, x, height, random.integers(1, 8), gap, angle, marks=0.15)
+        n = random.integers(1, 8)
+        x = self._number(tile, pen, top + height, x, height, n, gap, angle, marks=0.15, ones=0.3)
         for _ in range(random.integers(0, 4)):
             if random.random() < 0.5:
                 x = self._letter(tile, pen, top + height, x, height * random.uniform(0.4, 0.9)) + 0.1 * height
