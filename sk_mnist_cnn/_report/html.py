@@ -9,8 +9,7 @@ from ..plotting._evaluation import plot_coverage, plot_reliability
 from ..plotting._image_grid import rescale_pixels
 from ..plotting._matplotlib import plt
 from ..plotting._png import as_data_url
-from .metrics import select_coverages
-from .text import describe_confusions, describe_coverage, summarize
+from .metrics import describe_confusions, describe_coverage, select_coverages, summarize
 
 _DARK = "#14171b"  # as in page.css
 _THEMES = {"light": ["default"], "dark": ["default", "dark_background", {"axes.facecolor": _DARK}]}
