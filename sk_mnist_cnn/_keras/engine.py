@@ -13,7 +13,13 @@ import numpy as np
 from .._training.config import schedule_rates
 from .augmentation import Augmentation
 from .backend import keras, tf
-from .callbacks import EarlyStopping, check_callbacks, training_callbacks, without_model_afterwards
+from .callbacks import (
+    AfterCallbacks,
+    BeforeCallbacks,
+    EarlyStopping,
+    check_callbacks,
+    without_model_afterwards,
+)
 from .network import build_network, compiled_model
 from .optimizers import Optimizer
 from .pool import TrainerPool
@@ -87,12 +93,12 @@ def train(run, checkpoint=None, observer=None):
         if resumed:
             with checkpoint.damage_as_value_error():
                 trainer.resume(resumed)
-        stopping = EarlyStopping(trainer, run, state) if config.monitor else None
-        if run.n_epochs_done(state) < config.epochs and not (stopping and stopping.exhausted):
+        stopping = EarlyStopping(run, state) if config.monitor else None
+        if run.n_epochs_done(state) < config.epochs and not (stopping and stopping.is_exhausted):
+            before = BeforeCallbacks(trainer)
+            after = AfterCallbacks(trainer, before, stopping, checkpoint, observer)
             with without_model_afterwards(callbacks):
-                trainer.run(
-                    run, rates, training_callbacks(trainer, callbacks, stopping, checkpoint, observer)
-                )
+                trainer.run(run, rates, [before, *callbacks, after])
         trained, divergence = trainer.state(), trainer.divergence
     if divergence:  # raised here, so that the pool keeps the trainer
         raise ValueError(
