@@ -7,8 +7,7 @@ from .._fitted import proba_of_predicted
 from ..plotting import MisclassifiedDisplay, TrainingHistoryDisplay
 from ..plotting._evaluation import plot_coverage, plot_reliability
 from ..plotting._image_grid import rescale_pixels
-from ..plotting._matplotlib import plt
-from ..plotting._png import as_data_url
+from ..plotting._matplotlib import as_data_url, plt
 from .metrics import describe_confusions, describe_coverage, select_coverages, summarize
 
 _DARK = "#14171b"  # as in page.css
