@@ -59,34 +59,22 @@ if _typing.TYPE_CHECKING:
     from .reporting import EvaluationReport, evaluation_report
 else:
     _LATE = {
-        "EvaluationReport": "reporting",
-        "FilterDisplay": "plotting",
-        "FoundDigits": "reading",
-        "ImageNoveltyDetector": "novelty",
-        "MNISTNormalizer": "normalization",
-        "MisclassifiedDisplay": "plotting",
-        "Number": "reading",
-        "ReadDigits": "reading",
-        "ReadRegions": "reading",
-        "ReadingDisplay": "plotting",
-        "SaliencyDisplay": "plotting",
-        "TrainingHistoryDisplay": "plotting",
-        "build_cnn": "network",
-        "evaluation_report": "reporting",
-        "export_onnx": "exporting",
-        "fetch_mnist": "datasets",
-        "find_digits": "reading",
-        "load_image_folder": "datasets",
-        "load_mnist_sample": "datasets",
-        "load_model": "persistence",
-        "load_pretrained": "pretrained",
-        "read_digits": "reading",
-        "save_model": "persistence",
+        "datasets": ("fetch_mnist", "load_image_folder", "load_mnist_sample"),
+        "exporting": ("export_onnx",),
+        "network": ("build_cnn",),
+        "normalization": ("MNISTNormalizer",),
+        "novelty": ("ImageNoveltyDetector",),
+        "persistence": ("load_model", "save_model"),
+        "plotting": tuple(name for name in __all__ if name.endswith("Display")),
+        "pretrained": ("load_pretrained",),
+        "reading": ("FoundDigits", "Number", "ReadDigits", "ReadRegions", "find_digits", "read_digits"),
+        "reporting": ("EvaluationReport", "evaluation_report"),
     }
 
     def __getattr__(name: str) -> object:
-        if name in _LATE:
-            return getattr(_import_module(f".{_LATE[name]}", __name__), name)
+        for module, names in _LATE.items():
+            if name in names:
+                return getattr(_import_module(f".{module}", __name__), name)
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

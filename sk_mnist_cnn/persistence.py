@@ -30,8 +30,7 @@ from ._files import (
     write_members,
 )
 from ._fitted import AnyEstimator
-from ._skops.checks import check_parameters, checked, walk
-from ._skops.reader import TRUSTED_TYPES, check_schema, is_plain, read_plain
+from ._skops import TRUSTED_TYPES, check_parameters, check_schema, checked, is_plain, read_plain, walk
 
 __all__ = ["TRUSTED_TYPES", "load_model", "save_model"]
 

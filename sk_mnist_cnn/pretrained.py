@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 import numpy as np
 from sklearn.pipeline import Pipeline, make_pipeline
 
-from ._skops.reader import read_trusted
+from ._skops import read_trusted
 from .preprocessing import ImagePreprocessor
 
 if TYPE_CHECKING:

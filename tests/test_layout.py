@@ -58,7 +58,7 @@ COSTLY = {
     "onnxruntime": ("_onnx",),
     "matplotlib": ("plotting", "_report"),
     "PIL": ("_pictures", "draw"),
-    "skops": ("persistence", "_skops"),
+    "skops": ("persistence",),
 }
 
 

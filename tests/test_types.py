@@ -212,7 +212,8 @@ def test_dir_lists_the_public_names():
 
 def test_late_names_are_public_and_imported_for_type_checkers():
     (check,) = (node for node in ast.parse(inspect.getsource(sk_mnist_cnn)).body if isinstance(node, ast.If))
-    assert {alias.name: node.module for node in check.body for alias in node.names} == sk_mnist_cnn._LATE
+    late = {name: module for module, names in sk_mnist_cnn._LATE.items() for name in names}
+    assert {alias.name: node.module for node in check.body for alias in node.names} == late
 
 
 def test_misspelt_name_raises():

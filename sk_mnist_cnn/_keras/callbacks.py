@@ -1,4 +1,4 @@
-"""Keras callbacks of every fit, which are called before and after the user's callbacks."""
+"""The Keras callbacks of every fit, one before and one after the user's callbacks, and early stopping."""
 
 from contextlib import contextmanager
 from dataclasses import replace
@@ -56,21 +56,8 @@ def has_batch_hooks(callback):
     )
 
 
-def training_callbacks(trainer, callbacks, stopping, checkpoint, observer):
-    """Return the callbacks of a training in the order of their calls; `callbacks` are the user's."""
-    check = CheckLoss(trainer)
-    callbacks = [StartEpoch(trainer), check, *callbacks, RecordHistory(trainer, check)]
-    if stopping:
-        callbacks.append(stopping)
-    if checkpoint:
-        callbacks.append(SaveCheckpoint(trainer, checkpoint, stopping))
-    if observer:
-        callbacks.append(Observe(trainer, observer))
-    return callbacks
-
-
-class StartEpoch(keras.callbacks.Callback):
-    """Set all random generators at the start of an epoch, from (seed, epoch) alone."""
+class BeforeCallbacks(keras.callbacks.Callback):
+    """Begin each epoch before the user's callbacks, and keep its metrics before these can change them."""
 
     def __init__(self, trainer):
         super().__init__()
@@ -82,14 +69,6 @@ class StartEpoch(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch, logs=None):
         self._trainer.start_epoch(epoch)
 
-
-class CheckLoss(keras.callbacks.Callback):
-    """Stop if the loss is not finite; keep the metrics before other callbacks can change them."""
-
-    def __init__(self, trainer):
-        super().__init__()
-        self._trainer = trainer
-
     def on_epoch_end(self, epoch, logs=None):
         if not np.isfinite(logs["loss"]):
             self._trainer.divergence = f"The training loss became {logs['loss']} in epoch {epoch + 1}."
@@ -97,28 +76,41 @@ class CheckLoss(keras.callbacks.Callback):
         self.metrics = dict(logs)
 
 
-class RecordHistory(keras.callbacks.Callback):
-    """Record the metrics of each epoch, restoring those that a callback has removed from the logs."""
+class AfterCallbacks(keras.callbacks.Callback):
+    """End each epoch after the user's callbacks: record it, stop early, save it, and tell scikit-learn's."""
 
-    def __init__(self, trainer, check):
+    def __init__(self, trainer, before, stopping, checkpoint, observer):
         super().__init__()
-        self._trainer, self._check = trainer, check
+        self._trainer, self._before = trainer, before
+        self._stopping, self._checkpoint, self._observer = stopping, checkpoint, observer
+
+    def on_epoch_begin(self, epoch, logs=None):
+        if self._observer:
+            self._observer.begin_epoch()
 
     def on_epoch_end(self, epoch, logs=None):
-        removed = {name for name in self._check.metrics if not isinstance(logs.get(name), Real)}
-        logs.update({name: self._check.metrics[name] for name in removed})
-        self._trainer.record_epoch(logs)
+        trainer, stopping = self._trainer, self._stopping
+        removed = {name for name in self._before.metrics if not isinstance(logs.get(name), Real)}
+        logs.update({name: self._before.metrics[name] for name in removed})
+        trainer.record_epoch(logs)
+        if stopping:
+            stopping.add_epoch(logs, trainer.weights)
+            self.model.stop_training |= stopping.is_exhausted
+        if trainer.divergence:
+            return
+        if self._checkpoint:
+            self._checkpoint.save(stopping.added_to(trainer.state()) if stopping else trainer.state())
+        if self._observer and self._observer.end_epoch(trainer.state):
+            self.model.stop_training = True
 
 
-class EarlyStopping(keras.callbacks.Callback):
+class EarlyStopping:
     """Keep the weights of the best epoch, and stop `patience` epochs after it.
 
     Unlike the Keras callback of this name, it can be resumed from the `state` in a checkpoint.
     """
 
-    def __init__(self, trainer, run, state):
-        super().__init__()
-        self._trainer = trainer
+    def __init__(self, run, state):
         self._monitor, self._patience = run.config.monitor, run.config.patience
         self._sign = 1 if self._monitor.endswith("accuracy") else -1
         values = state.history.get(self._monitor, ())
@@ -126,47 +118,17 @@ class EarlyStopping(keras.callbacks.Callback):
         self.best_weights, self.best_epoch = state.best_weights, state.best_epoch
 
     @property
-    def exhausted(self):
+    def is_exhausted(self):
         """Whether there were `patience` epochs since the best one."""
         return len(self._values) - self.best_epoch >= self._patience
 
-    def on_epoch_end(self, epoch, logs=None):
-        self._values.append(logs[self._monitor])
+    def add_epoch(self, metrics, weights):
+        """Add the metrics of an epoch. `weights` is a function that returns its weights."""
+        self._values.append(metrics[self._monitor])
         *before, last = np.nan_to_num(self._sign * np.array(self._values), nan=-np.inf)
         if not before or last > max(before):
-            self.best_epoch = len(self._values)
-            self.best_weights = self._trainer.weights()
-        if self.exhausted:
-            self.model.stop_training = True
+            self.best_epoch, self.best_weights = len(self._values), weights()
 
-
-class Observe(keras.callbacks.Callback):
-    """Call scikit-learn's callbacks for each epoch."""
-
-    def __init__(self, trainer, observer):
-        super().__init__()
-        self._trainer, self._observer = trainer, observer
-
-    def on_epoch_begin(self, epoch, logs=None):
-        self._observer.begin_epoch()
-
-    def on_epoch_end(self, epoch, logs=None):
-        if not self._trainer.divergence and self._observer.end_epoch(self._trainer.state):
-            self.model.stop_training = True
-
-
-class SaveCheckpoint(keras.callbacks.Callback):
-    """Save the training state after every epoch."""
-
-    def __init__(self, trainer, checkpoint, stopping):
-        super().__init__()
-        self._trainer, self._checkpoint, self._stopping = trainer, checkpoint, stopping
-
-    def on_epoch_end(self, epoch, logs=None):
-        if self._trainer.divergence:
-            return
-        state = self._trainer.state()
-        if self._stopping:
-            best = self._stopping
-            state = replace(state, best_weights=best.best_weights, best_epoch=best.best_epoch)
-        self._checkpoint.save(state)
+    def added_to(self, state):
+        """Return a TrainingState with the best epoch."""
+        return replace(state, best_weights=self.best_weights, best_epoch=self.best_epoch)

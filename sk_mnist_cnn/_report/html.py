@@ -1,89 +1,25 @@
-"""Write an `EvaluationReport` as one HTML file with figures and CSS. `text` writes it as text."""
+"""Write an `EvaluationReport` as one HTML file with figures and CSS, from the files in the folder `page`."""
 
 from html import escape
+from importlib import resources
 
 from .._fitted import proba_of_predicted
 from ..plotting import MisclassifiedDisplay, TrainingHistoryDisplay
 from ..plotting._evaluation import plot_coverage, plot_reliability
 from ..plotting._image_grid import rescale_pixels
-from ..plotting._matplotlib import plt
-from ..plotting._png import as_data_url
-from .metrics import select_coverages
-from .text import describe_confusions, describe_coverage, summarize
+from ..plotting._matplotlib import as_data_url, plt
+from .metrics import describe_confusions, describe_coverage, select_coverages, summarize
 
-_DARK = "#14171b"
+_DARK = "#14171b"  # as in page.css
 _THEMES = {"light": ["default"], "dark": ["default", "dark_background", {"axes.facecolor": _DARK}]}
 _N_PAIRS = 10
-
-# No description lists, because Jupyter floats them. The selectors override JupyterLab's styles of tables.
-_STYLE = """
-.evaluation { --line: #8884; font: 1rem/1.5 system-ui, sans-serif; }
-.evaluation .scores { display: flex; flex-wrap: wrap; gap: .75rem; margin: 1.5rem 0; }
-.evaluation .score { flex: 1 1 7rem; padding: .75rem 1rem; border: 1px solid var(--line);
- border-radius: .5rem; }
-.evaluation .score span { display: block; font-size: .875rem; }
-.evaluation .score strong { font-size: 1.5rem; font-weight: 600; font-variant-numeric: tabular-nums; }
-.evaluation .tables { display: flex; flex-wrap: wrap; gap: 2rem; align-items: flex-start; }
-.evaluation .tables > div { flex: 1 1 20rem; min-width: 0; overflow-x: auto; }
-.evaluation .tables table { width: 100%; margin: 0; border-collapse: collapse; table-layout: auto;
- color: inherit; font-size: inherit; font-variant-numeric: tabular-nums; }
-.evaluation .tables caption { padding: .5rem 0; color: inherit; font-weight: 600; text-align: left; }
-.evaluation .tables tr > * { padding: .25rem .5rem; border-top: 1px solid var(--line); text-align: right; }
-.evaluation .tables tr > :first-child { text-align: left; }
-.evaluation .tables td { white-space: nowrap; }
-.evaluation .tables tfoot tr:first-child > * { border-top-width: 2px; }
-@media (max-width: 30rem) { .evaluation .tables table { font-size: .75rem; } }
-"""
-
-_PAGE_STYLE = (
-    """
-:root { color-scheme: light dark; --paper: #fff; --ink: #1b1f24; }
-@media (prefers-color-scheme: dark) { :root { --paper: """
-    + _DARK
-    + """; --ink: #e4e7eb; } }
-body { margin: 0; background: var(--paper); color: var(--ink); }
-main { max-width: 64rem; margin: 0 auto; padding: 2rem 1.25rem 4rem; }
-h1 { overflow-wrap: anywhere; margin: 0; font-size: 1.75rem; line-height: 1.2; }
-h2 { margin: 2.5rem 0 .5rem; font-size: 1.2rem; }
-p { margin: .25rem 0; }
-.figures { display: flex; flex-wrap: wrap; gap: 1rem; justify-content: space-evenly; }
-img { display: block; max-width: 100%; height: auto; margin: .5rem 0; }
-pre { overflow-x: auto; padding: .75rem 1rem; border: 1px solid var(--line); border-radius: .5rem; }
-summary { cursor: pointer; margin-top: 2.5rem; font-weight: 600; }
-footer { margin-top: 2.5rem; padding-top: .75rem; border-top: 1px solid var(--line); font-size: .875rem; }
-"""
-)
-
-_PAGE = """<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy"
- content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
-<link rel="icon" href="data:,">
-<title>{title}</title>
-<style>{style}</style>
-</head>
-<body>
-<main class="evaluation">
-<h1>{title}</h1>
-<p>{n_samples:,} samples of {n_classes} classes</p>
-{scores}
-{sections}
-<details><summary>Model</summary><pre>{model}</pre></details>
-{footer}
-</main>
-</body>
-</html>
-"""
 
 
 def write_page(report):
     """Return the report as an HTML page."""
-    return _PAGE.format(
+    return _read("page.html").format(
         title="Evaluation report" if report.name is None else f"Evaluation report: {escape(report.name)}",
-        style=_STYLE + _PAGE_STYLE,
+        style=_read("scores.css") + _read("page.css"),
         n_samples=report.n_samples,
         n_classes=len(report.classes),
         scores=_scores(report),
@@ -95,7 +31,11 @@ def write_page(report):
 
 def write_scores(report):
     """Return the scores as HTML without figures, with their CSS, for notebooks."""
-    return f'<style>{_STYLE}</style>\n<div class="evaluation">\n{_scores(report)}\n</div>'
+    return f'<style>{_read("scores.css")}</style>\n<div class="evaluation">\n{_scores(report)}\n</div>'
+
+
+def _read(name):
+    return resources.files(__package__).joinpath("page", name).read_text("utf-8")
 
 
 def _scores(report):

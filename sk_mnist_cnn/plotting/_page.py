@@ -5,8 +5,7 @@ from html import escape
 import numpy as np
 
 from ._image_grid import imshow_params
-from ._matplotlib import mpl, patheffects, plt
-from ._png import as_data_url
+from ._matplotlib import as_data_url, mpl, patheffects, plt
 
 THRESHOLD = 0.8  # confidence below which a number is uncertain
 _SURE, _UNCERTAIN, _REJECTED, _REGION = "tab:blue", "tab:red", "tab:gray", "tab:green"

@@ -6,8 +6,8 @@ from functools import partial
 
 import pytest
 
-from sk_mnist_cnn._keras import pool as pool_module
-from sk_mnist_cnn._keras.pool import TrainerPool
+from sk_mnist_cnn._keras import engine
+from sk_mnist_cnn._keras.engine import TrainerPool
 from tests.interrupting import interrupt
 
 TIMEOUT = 20  # seconds
@@ -130,7 +130,7 @@ def test_ctrl_c_anywhere_leaves_no_key_in_use():
             return trainer
 
     pool, n_interrupted = TrainerPool(2), 0
-    while interrupt(fit, pool_module.__file__, n_interrupted):
+    while interrupt(fit, engine.__file__, n_interrupted):
         n_interrupted += 1
         fit()
         other, results = start(fit)

@@ -1,1 +1,0 @@
-"""Check model files in the format of skops, and read them without skops."""
