@@ -6,8 +6,8 @@ overlap exclude each other. The probability of a string is summed over all ways 
 
 import numpy as np
 
-# That flattens the probabilities of strings, above 1.
-TEMPERATURE = 1.0
+# Below 1, it makes likely strings more likely: the digits of one hand are right together, or wrong together.
+TEMPERATURE = 0.5
 _OVERLAP = 0.65  # of the smaller one of two boxes, up to which both can be digits
 _MISSED = 0.02  # probability that a digit was not found, in relation to the one that a false one was
 _UNLISTED = 0.01  # probability that a number is none of the candidates
