@@ -745,7 +745,7 @@ class CNNDigitClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Trans
         """Compute embeddings: the activations of the last hidden layer.
 
         Images of the same class have similar embeddings, so other estimators can be fitted on them. Read more
-        in the :ref:`User Guide <guide-classifier>`.
+        in the :ref:`User Guide <guide-embeddings>`.
 
         Parameters
         ----------

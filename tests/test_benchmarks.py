@@ -356,7 +356,7 @@ def test_quick_measurement_of_the_drawing_page(tmp_path):
 def test_training_is_continued_as_in_the_guide_and_in_the_example():
     from tests.benchmarks.transfer import CONTINUED, N_MNIST, REPEATS
 
-    for page in ("docs/guide/reading.md", "examples/read/plot_own_digits.py"):
+    for page in ("docs/guide/own_digits.md", "examples/read/plot_own_digits.py"):
         text = (ROOT / page).read_text(encoding="utf-8")
         (call,) = re.findall(r"set_params\((.*?)\)", text)
         assert eval(f"dict({call})") == {**CONTINUED, "random_state": 0}, page
@@ -413,3 +413,41 @@ def test_quick_measurement_of_amounts(tmp_path):
     assert measured["n"] == 10
     assert measured["read"][0]["right"] >= 0.8
     assert measured["chosen"][0]["right"] == 1
+
+
+def test_digits_of_pictures_are_compared():
+    from tests.benchmarks.pictures import align, compare_digits, compare_unordered, count_exact
+
+    assert align("86019", "8609", compare_digits).tolist() == [4, 0, 1, 0]
+    assert align("4?8", "41187", compare_digits).tolist() == [3, 0, 0, 2]
+    assert align(["86", "428"], ["428"], partial(align, compare=compare_digits)).tolist() == [3, 0, 2, 0]
+    assert compare_unordered("1234", "43256") == [3, 1, 0, 1]
+    assert count_exact(["12", "1?", "3"], ["12", "15"]) == 2
+
+
+@pytest.mark.slow
+def test_quick_measurement_of_pictures(tmp_path):
+    mnist = load_mnist_sample()
+    labels = {"pictures": ["file,kind,text"], "amounts": ["file,text,boxes"]}
+    for folder in labels:
+        (tmp_path / folder).mkdir()
+    for i, kind in enumerate(("lines", "grid", "mixed", "scattered", "single")):
+        index = range(3 * i, 3 * i + (1 if kind == "single" else 3))
+        picture = Image.fromarray(255 - np.pad(np.concatenate(mnist.x_test[index], axis=1), 20))
+        text, boxes = "".join(map(str, mnist.y_test[index])), []
+        for k, image in enumerate(mnist.x_test[index]):
+            left, top, right, bottom = np.add(Image.fromarray(image).getbbox(), 20 + np.tile([28 * k, 0], 2))
+            boxes.append(f"{top},{left},{bottom},{right}")
+        labels["pictures"].append(f"{i}.png,{kind},{text}")
+        labels["amounts"].append(f'{i}.png,{text},"{" ".join(boxes)}"')
+        for folder in labels:
+            picture.save(tmp_path / folder / f"{i}.png")
+    for folder, rows in labels.items():
+        (tmp_path / folder / "labels.csv").write_text("\n".join(rows))
+    run_quick("tests.benchmarks.pictures", tmp_path, tmp_path)
+    measured = json.loads((tmp_path / "pictures.json").read_text())
+    assert [counts["pages"] for counts in measured["pages"].values()] == [1, 1, 1, 1]
+    assert measured["pages"]["lines"]["lines"] == 1
+    assert measured["single"]["predicted"] == 1
+    assert measured["amounts"]["digits"] == 13
+    assert measured["amounts"]["found"] >= measured["amounts"]["right"] >= 11

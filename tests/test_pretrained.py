@@ -26,7 +26,7 @@ from sk_mnist_cnn import (
 )
 
 DATA = Path(pretrained.__file__).parent / "data"
-PAGE = Path(__file__).parents[1] / "docs" / "guide" / "reading.md"
+PAGE = Path(__file__).parents[1] / "docs" / "guide" / "pretrained.md"
 
 
 @pytest.fixture(scope="module")

@@ -47,7 +47,7 @@ def test_percentages_of_readme_are_published():
     rows = [row for mean in published.curves().values() for row in mean.values()]
     known = {f"{value}%" for value in rows}
     known |= {value for row in published.recipes().values() for value in row.values()}
-    for page in ("guide/reading.md", "from_notebook.md"):
+    for page in ("guide/pretrained.md", "from_notebook.md"):
         known |= set(PERCENTAGE.findall((DOCS / page).read_text(encoding="utf-8")))
     prose = re.sub(r"```python.*?```", "", README, flags=re.DOTALL)
     assert set(PERCENTAGE.findall(prose)) <= known

@@ -7,7 +7,7 @@ layer. Images of the same digit have similar embeddings. This example uses the e
 network for four tasks: a map of the digits, classification by nearest neighbors, a search for the training
 digits that are most similar to misclassified ones, and novelty detection.
 
-The user guide describes the classifier and its embeddings: :ref:`guide-classifier`.
+See :ref:`guide-embeddings`.
 """
 
 import matplotlib.pyplot as plt

@@ -5,6 +5,7 @@ contradicts a measurement. `numbers` returns the substitutions of the pages, and
 the directive ``measurements``. ``python -m tests.benchmarks.published`` prints the tables.
 """
 
+from collections import Counter
 from statistics import median
 
 import numpy as np
@@ -48,6 +49,13 @@ DRAWINGS = {
     "M": "drawings of the letter M",
     "triangle": "drawings of a triangle",
     "zigzag": "zigzag lines",
+}
+# Kinds of pages of `tests.benchmarks.pictures`, by the names that the table shows.
+PAGES_OF_PICTURES = {
+    "lines": "of them: lines of digits",
+    "grid": "of them: tables with ruled cells",
+    "mixed": "of them: digits among words or signs",
+    "scattered": "of them: digits in no order",
 }
 EVIDENCE = ("one_row", "cold_start", "start_memory", "grid_search", "memory_growth")
 
@@ -278,6 +286,27 @@ def drawn_numbers():
     return [["numbers", "gap", "read", "separated"], *rows]
 
 
+def pictures():
+    """Return how accurately pictures that other people made are read."""
+    measured = load("pictures")
+    single, amounts = measured["single"], measured["amounts"]
+    of_all = sum(map(Counter, measured["pages"].values()), Counter())
+    rows = [["pictures", "read without an error", "digits read", "marks read as digits"]]
+    for name, counts in [("pages", of_all)] + [
+        (PAGES_OF_PICTURES[kind], counts) for kind, counts in measured["pages"].items()
+    ]:
+        n_digits = counts["right"] + counts["misread"] + counts["missed"]
+        exact = f"{counts['exact']} of {counts['lines']} lines" if counts.get("lines") else ""
+        digits = f"{counts['right'] / n_digits:.1%} of {n_digits:,}"
+        rows.append([f"{counts['pages']} {name}", exact, digits, str(counts.get("false", 0))])
+    rate = f"{amounts['exact'] / amounts['n']:.1%}"
+    digits = f"{amounts['right'] / amounts['digits']:.1%} of {amounts['digits']:,}"
+    rows.append([f"{amounts['n']:,} amounts on cheques", rate, digits, str(amounts["false"])])
+    rows.append([f"{single['n']} of one digit", f"{single['read'] / single['n']:.1%}", "", ""])
+    predicted = f"{single['predicted'] / single['n']:.1%}"
+    return [*rows, ["the same, with `MNISTNormalizer` and the network", predicted, "", ""]]
+
+
 def confidences_of_amounts():
     """Return the share of amounts with at least a confidence, and how many of them are right."""
     measured = load("amounts")
@@ -307,6 +336,7 @@ TABLES = {
     "parameters-for-objects": lambda: parameters_of(["best_objects"]),
     "recipes": recipe_results,
     "novelty": novelty,
+    "pictures": pictures,
     "confidences-of-amounts": confidences_of_amounts,
     "drawings": drawings,
     "drawn-numbers": drawn_numbers,

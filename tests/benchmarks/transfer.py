@@ -33,7 +33,7 @@ from .table import measured_with, rst_table
 PER_CLASS = 1, 3, 10, 30
 DRAWS = 5
 
-# How the training of the pretrained network is continued, as in docs/guide/reading.md.
+# How the training of the pretrained network is continued, as in docs/guide/own_digits.md.
 CONTINUED = {"warm_start": True, "learning_rate": 0.0005, "epochs": 10}
 REPEATS, N_MNIST = 5, 1000
 
