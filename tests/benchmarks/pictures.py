@@ -21,6 +21,7 @@ from sklearn.pipeline import make_pipeline
 from sk_mnist_cnn import MNISTNormalizer, load_pretrained, read_digits
 
 from . import machine
+from .amounts import by_confidence
 from .options import benchmark_parser
 from .pages import intersection_over_union
 from .saved import save
@@ -37,13 +38,24 @@ def main(arguments=None):
     pictures, amounts = (
         list(rows_of(options.folder / name, options.quick)) for name in ("pictures", "amounts")
     )
+    for row in pictures + amounts:
+        row["digits"] = read(model, row["path"])
+    pages = [row for row in pictures if row.get("kind") in KINDS]
+    single = [row for row in pictures if row["kind"] == "single"]
+    answers = [
+        answer
+        for row in pages + single + amounts
+        if row.get("kind") != "scattered"
+        for answer in lines_of(row)
+    ]
     results = {
         "machine": machine.describe("python -m tests.benchmarks.pictures FOLDER"),
-        "pages": measure_pages(model, [row for row in pictures if row["kind"] in KINDS]),
-        "single": measure_single(model, [row for row in pictures if row["kind"] == "single"]),
-        "amounts": measure_amounts(model, amounts),
+        "pages": measure_pages(pages),
+        "single": measure_single(model, single),
+        "amounts": measure_amounts(amounts),
+        "confidences": by_confidence(*np.transpose(answers)),
     }
-    for name in ("pages", "single", "amounts"):
+    for name in ("pages", "single", "amounts", "confidences"):
         print(name, results[name])
     save(results, "pictures", options.output)
 
@@ -62,18 +74,29 @@ def read(model, path):
         return read_digits(model, path)
 
 
-def measure_pages(model, rows):
+def lines_of(row):
+    """Yield the confidence of each line that was read in a picture, and whether it is right."""
+    free = row["text"].split("|")
+    for index, text in enumerate(row["digits"].lines):
+        parts = [number.confidence for number in row["digits"].numbers if number.line_index == index]
+        right = next((line for line in free if is_equal(line, text)), None)
+        if right is not None:
+            free.remove(right)
+        yield np.prod(parts), right is not None
+
+
+def measure_pages(rows):
     """Return the counts of digits and of lines, for each kind of pages."""
     found = {kind: Counter() for kind in KINDS}
     for row in rows:
-        texts, truth = read(model, row["path"]).lines, row["text"].split("|")
+        texts, truth = row["digits"].lines, row["text"].split("|")
         if row["kind"] == "scattered":
             counts = compare_unordered("".join(truth), "".join(texts))
         else:
             by_line = align(truth, texts, partial(align, compare=compare_digits))
             at_once = align("".join(truth), "".join(texts), compare_digits)
             counts = min(by_line, at_once, key=n_errors)
-            found[row["kind"]].update(lines=len(truth), exact=count_exact(truth, texts))
+            found[row["kind"]].update(lines=len(truth), exact=sum(is_right for _, is_right in lines_of(row)))
         found[row["kind"]].update(dict(zip(("right", "misread", "missed", "false"), counts, strict=True)))
         found[row["kind"]].update(pages=1)
     return {kind: {name: int(n) for name, n in counts.items()} for kind, counts in found.items()}
@@ -114,16 +137,10 @@ def compare_unordered(truth, text):
     return [right, misread, len(truth) - right - misread, len(text) - right - misread]
 
 
-def count_exact(truth, texts):
-    """Return how many lines are equal to a line that was read, each of which counts once."""
-    free, exact = list(texts), 0
-    for line in truth:
-        for text in free:
-            if len(text) == len(line) and all(map(lambda true, label: true in ("?", label), line, text)):
-                free.remove(text)
-                exact += 1
-                break
-    return exact
+def is_equal(line, text):
+    return len(line) == len(text) and all(
+        true in ("?", label) for true, label in zip(line, text, strict=True)
+    )
 
 
 def measure_single(model, rows):
@@ -131,16 +148,16 @@ def measure_single(model, rows):
     labels = make_pipeline(MNISTNormalizer(), model).predict([str(row["path"]) for row in rows])
     return {
         "n": len(rows),
-        "read": sum(read(model, row["path"]).lines == [row["text"]] for row in rows),
+        "read": sum(row["digits"].lines == [row["text"]] for row in rows),
         "predicted": sum(str(label) == row["text"] for label, row in zip(labels, rows, strict=True)),
     }
 
 
-def measure_amounts(model, rows):
+def measure_amounts(rows):
     """Return how many amounts are right, and the counts of their digits, found at the boxes of the labels."""
     counts = Counter(n=len(rows))
     for row in rows:
-        digits = read(model, row["path"])
+        digits = row["digits"]
         boxes = np.array([box.split(",") for box in row["boxes"].split()], int)
         overlaps = intersection_over_union(boxes, digits.boxes)
         counts.update(exact="".join(digits.lines) == row["text"], digits=len(boxes), false=len(digits.boxes))

@@ -307,6 +307,13 @@ def pictures():
     return [*rows, ["the same, with `MNISTNormalizer` and the network", predicted, "", ""]]
 
 
+def confidences_of_numbers():
+    """Return the share of numbers with at least a confidence, and how many of them are right."""
+    measured = load("pictures")["confidences"]
+    rows = [[f"{row['from']:.0%}", f"{row['share']:.1%}", f"{row['right']:.1%}"] for row in measured]
+    return [["confidence from", "numbers", "right"], *rows]
+
+
 def confidences_of_amounts():
     """Return the share of amounts with at least a confidence, and how many of them are right."""
     measured = load("amounts")
@@ -337,6 +344,7 @@ TABLES = {
     "recipes": recipe_results,
     "novelty": novelty,
     "pictures": pictures,
+    "confidences-of-numbers": confidences_of_numbers,
     "confidences-of-amounts": confidences_of_amounts,
     "drawings": drawings,
     "drawn-numbers": drawn_numbers,
