@@ -11,27 +11,29 @@ from .._process import CppCall, allowed_threads, available_cores
 from . import session
 
 _FILE = resources.files("sk_mnist_cnn") / "data" / "page_network.onnx"
-_MULTIPLE = 16  # of the height and the width of a picture, in pixels
+_MULTIPLE = 16  # of the height and the width that the network needs, in pixels
 _FIELD = 96  # distance from which a pixel changes no output, in pixels; a multiple of `_MULTIPLE`
 _STRIP = 600_000  # pixels that are predicted at once, beside those that only surround them
 
 
 def predict(picture):
-    """Return the maps of centers and of ink, of shape (channels, h, w).
+    """Return the maps of centers and of ink, of shape (channels, h, w), of a picture of any size, float32.
 
-    The picture is of shape (h, w), float32, with multiples of 16. `_pictures.detection` describes the maps.
-    A large picture is predicted strip by strip, because the feature maps take 250 bytes per pixel.
+    `_pictures.detection` describes the maps. The network sees the picture in a border of 0. It sees a large
+    picture strip by strip, because the feature maps take 250 bytes per pixel.
     """
-    axis = int(np.argmax(picture.shape))
-    length = picture.shape[axis]
-    step = ceil(length / ceil(picture.size / _STRIP) / _MULTIPLE) * _MULTIPLE
+    padded = np.pad(picture, [(_MULTIPLE, _MULTIPLE + -side % _MULTIPLE) for side in picture.shape])
+    axis = int(np.argmax(padded.shape))
+    length = padded.shape[axis]
+    step = ceil(length / ceil(padded.size / _STRIP) / _MULTIPLE) * _MULTIPLE
     strips = []
     for start in range(0, length, step):
         end = min(start + step, length)
         low, high = max(start - _FIELD, 0), min(end + _FIELD, length)
-        maps = _run(np.take(picture, range(low, high), axis))
+        maps = _run(np.take(padded, range(low, high), axis))
         strips.append([_middle(values, axis, (start - low, end - low), high - low) for values in maps])
-    return tuple(np.concatenate(values, axis=axis + 1) for values in zip(*strips, strict=True))
+    centers, ink = (np.concatenate(values, axis=axis + 1) for values in zip(*strips, strict=True))
+    return tuple(_inside(values, len(padded) // values.shape[1], picture.shape) for values in (centers, ink))
 
 
 def _run(picture):
@@ -44,6 +46,13 @@ def _middle(values, axis, limits, length):
     """Return the part of a map between two limits of a strip of this length, all in pixels."""
     stride = length // values.shape[axis + 1]
     return np.take(values, range(*(limit // stride for limit in limits)), axis + 1)
+
+
+def _inside(values, stride, shape):
+    """Return the part of a map that shows the picture, without the border."""
+    start = _MULTIPLE // stride
+    rows, columns = (slice(start, start + ceil(side / stride)) for side in shape)
+    return values[:, rows, columns]
 
 
 @functools.cache

@@ -19,9 +19,8 @@ CENTER_STRIDE = 4  # of the map of centers, in pixels
 INK_STRIDE = 2  # of the map of ink, in pixels
 SIZE_UNIT = 24  # of predicted heights and widths, in pixels
 VOTE_UNIT = 16  # of predicted distances from a pixel to the center of its digit, in pixels
-_MULTIPLE = 16  # the height and the width of a picture are multiples of it, in pixels
 _WINDOW = 127  # over which light is averaged, in pixels: several digits
-_NOISE = 14  # gray levels, so that the noise of blank paper is not enlarged; 8 in the training
+_NOISE = 14  # gray levels, so that the noise of blank paper is not enlarged; it was 8 in the training
 
 # Of the decoding.
 THRESHOLD = 0.5  # score from which a digit is accepted
@@ -104,17 +103,7 @@ def _look_at_all_scales(gray):
         size = [max(1, round(side * scale)) for side in image.size]
         how = Image.Resampling.BICUBIC if scale > 1 else Image.Resampling.BOX
         scaled = np.asarray(image.resize(size, how) if scale != 1 else image)
-        height, width = (-(-side // _MULTIPLE) * _MULTIPLE for side in scaled.shape)
-        padded = np.zeros((height + 2 * _MULTIPLE, width + 2 * _MULTIPLE), np.float32)
-        inside = np.s_[_MULTIPLE : _MULTIPLE + scaled.shape[0], _MULTIPLE : _MULTIPLE + scaled.shape[1]]
-        padded[inside] = normalize_light(scaled)
-        centers, ink = page_network.predict(padded)
-        centers, ink = (
-            maps[:, _MULTIPLE // step :, _MULTIPLE // step :][
-                :, : -(-scaled.shape[0] // step), : -(-scaled.shape[1] // step)
-            ]
-            for maps, step in ((centers, CENTER_STRIDE), (ink, INK_STRIDE))
-        )
+        centers, ink = page_network.predict(normalize_light(scaled))
         levels.append(_Level(scale, scaled, centers, ink))
         if max(size) < _HEIGHTS[2]:
             return levels
