@@ -138,6 +138,16 @@ def train(files, folder, epochs, peak, start=None):
     return network
 
 
+def mean_network(files):
+    """Return the network with the mean of the weights in the files."""
+    network, weights = page_network.build(), []
+    for file in files:
+        network.load_weights(file)
+        weights.append(network.get_weights())
+    network.set_weights([np.mean(values, axis=0) for values in zip(*weights, strict=True)])
+    return network
+
+
 def calibrate(composer):
     """Return the slope and the intercept of the logits of each kind, fitted to the tiles of a composer."""
     found = [[] for _ in KINDS]  # pairs of a logit, and whether such a mark is there
@@ -180,20 +190,17 @@ def main():
     folder.mkdir(parents=True, exist_ok=True)
     mnist = os.environ["SK_MNIST_CNN_DATA"]
     composer = load_composer(folder, mnist)
-    first_seed, weights, networks = 0, None, []
+    first_seed, weights = 0, []
     for number, (n_tiles, epochs, peak) in enumerate(ROUNDS, 1):
         here = folder / f"round_{number}"
         here.mkdir(exist_ok=True)
         if not (here / "final.weights.h5").exists():
             files = compose_tiles(here, composer, n_tiles, first_seed)
-            train(files, here, epochs, peak, weights).save_weights(here / "final.weights.h5")
-        first_seed, weights = first_seed + n_tiles, here / "final.weights.h5"
-        networks.append(page_network.build())
-        networks[-1].load_weights(weights)
-    network = networks[-1]
-    # The mean of the last two rounds finds fewer false digits than the last one.
-    both = zip(*(network.get_weights() for network in networks[-2:]), strict=True)
-    network.set_weights([np.mean(values, axis=0) for values in both])
+            start = weights[-1] if weights else None
+            train(files, here, epochs, peak, start).save_weights(here / "final.weights.h5")
+        first_seed += n_tiles
+        weights.append(here / "final.weights.h5")
+    network = mean_network(weights[-2:])  # finds fewer false digits than the last one
     FILE.write_bytes(page_network.to_onnx(network))  # `detect` finds with it
     calibration = calibrate(load_composer(folder, mnist, validation=True))
     FILE.write_bytes(page_network.to_onnx(network, calibration))
