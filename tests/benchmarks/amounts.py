@@ -24,30 +24,45 @@ def main(arguments=None):
     parser = benchmark_parser("tests.benchmarks.amounts", __doc__)
     parser.add_argument("folder", type=Path, help="pictures of one number each, and labels.csv")
     options = parser.parse_args(arguments)
-    with open(options.folder / "labels.csv", newline="", encoding="utf-8") as file:
-        pictures = [(options.folder / row["file"], row["text"]) for row in csv.DictReader(file)]
-    pictures = pictures[:20] if options.quick else pictures
+    rows = rows_of(options.folder, options.quick)
     model, random = load_pretrained(), np.random.default_rng(0)
-    texts = {text for _, text in pictures}
+    texts = {row["text"] for row in rows}
     answers = {"read": [], "chosen": []}
-    for path, text in pictures:
+    for row in rows:
+        path, text = row["path"], row["text"]
         others = random.permutation(sorted(texts - {text}))[: N_CANDIDATES - 1]
         answers["read"].append(answer(model, path, text))
         answers["chosen"].append(answer(model, path, text, [text, *others.tolist()]))
-    results = {"machine": machine.describe("python -m tests.benchmarks.amounts FOLDER"), "n": len(pictures)}
+    results = {"machine": machine.describe("python -m tests.benchmarks.amounts FOLDER"), "n": len(rows)}
     for name, values in answers.items():
         results[name] = by_confidence(*np.transpose(values))
         print(name, *results[name], sep="\n")
     save(results, "amounts", options.output)
 
 
+def rows_of(folder, is_quick):
+    """Return the rows of `labels.csv`, with the path of each picture; the first ten if `is_quick`."""
+    with open(folder / "labels.csv", newline="", encoding="utf-8") as file:
+        rows = [{**row, "path": folder / row["file"]} for row in csv.DictReader(file)]
+    return rows[:10] if is_quick else rows
+
+
 def answer(model, path, text, candidates=None):
     """Return the confidence of all numbers of a picture, and whether they are this text."""
+    numbers = read(model, path, candidates=candidates).numbers
+    return confidence_of(numbers) if numbers else 0, "".join(number.text for number in numbers) == text
+
+
+def read(model, path, **options):
+    """Return the result of `read_digits`, without a warning of orientations that are as likely."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of orientations that are as likely
-        numbers = read_digits(model, path, candidates=candidates).numbers
-    confidence = np.prod([number.confidence for number in numbers]) if numbers else 0
-    return confidence, "".join(number.text for number in numbers) == text
+        warnings.simplefilter("ignore")
+        return read_digits(model, path, **options)
+
+
+def confidence_of(numbers):
+    """Return the probability that all numbers are right."""
+    return np.prod([number.confidence for number in numbers])
 
 
 def by_confidence(confidences, are_right):

@@ -9,8 +9,6 @@ Run ``python -m tests.benchmarks.pictures FOLDER``. The repository does not have
 The results are written to ``docs/benchmarks``.
 """
 
-import csv
-import warnings
 from collections import Counter
 from functools import partial
 from pathlib import Path
@@ -18,10 +16,10 @@ from pathlib import Path
 import numpy as np
 from sklearn.pipeline import make_pipeline
 
-from sk_mnist_cnn import MNISTNormalizer, load_pretrained, read_digits
+from sk_mnist_cnn import MNISTNormalizer, load_pretrained
 
 from . import machine
-from .amounts import by_confidence
+from .amounts import by_confidence, confidence_of, read, rows_of
 from .options import benchmark_parser
 from .pages import intersection_over_union
 from .saved import save
@@ -35,19 +33,13 @@ def main(arguments=None):
     parser.add_argument("folder", type=Path, help="pictures and labels, see above")
     options = parser.parse_args(arguments)
     model = load_pretrained()
-    pictures, amounts = (
-        list(rows_of(options.folder / name, options.quick)) for name in ("pictures", "amounts")
-    )
-    for row in pictures + amounts:
-        row["digits"] = read(model, row["path"])
-    pages = [row for row in pictures if row.get("kind") in KINDS]
+    pictures, amounts = (rows_of(options.folder / name, options.quick) for name in ("pictures", "amounts"))
+    pages = [row for row in pictures if row["kind"] in KINDS]
     single = [row for row in pictures if row["kind"] == "single"]
-    answers = [
-        answer
-        for row in pages + single + amounts
-        if row.get("kind") != "scattered"
-        for answer in lines_of(row)
-    ]
+    for row in pages + single + amounts:
+        row["digits"] = read(model, row["path"])
+    ordered = [row for row in pages if row["kind"] != "scattered"]
+    answers = [answer for row in ordered + single + amounts for answer in lines_of(row)]
     results = {
         "machine": machine.describe("python -m tests.benchmarks.pictures FOLDER"),
         "pages": measure_pages(pages),
@@ -60,29 +52,15 @@ def main(arguments=None):
     save(results, "pictures", options.output)
 
 
-def rows_of(folder, is_quick):
-    """Yield the rows of `labels.csv`, with the path of each picture; the first ten if `is_quick`."""
-    with open(folder / "labels.csv", newline="", encoding="utf-8") as file:
-        for i, row in enumerate(csv.DictReader(file)):
-            if not is_quick or i < 10:
-                yield {**row, "path": folder / row["file"]}
-
-
-def read(model, path):
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of orientations that are as likely
-        return read_digits(model, path)
-
-
 def lines_of(row):
     """Yield the confidence of each line that was read in a picture, and whether it is right."""
     free = row["text"].split("|")
     for index, text in enumerate(row["digits"].lines):
-        parts = [number.confidence for number in row["digits"].numbers if number.line_index == index]
+        numbers = [number for number in row["digits"].numbers if number.line_index == index]
         right = next((line for line in free if is_equal(line, text)), None)
         if right is not None:
             free.remove(right)
-        yield np.prod(parts), right is not None
+        yield confidence_of(numbers), right is not None
 
 
 def measure_pages(rows):
