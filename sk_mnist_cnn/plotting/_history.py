@@ -196,7 +196,8 @@ class TrainingHistoryDisplay:
         >>> from sklearn.datasets import load_digits
         >>> from sk_mnist_cnn import CNNDigitClassifier, TrainingHistoryDisplay
         >>> X, y = load_digits(return_X_y=True)
-        >>> params = {"optimizer": "adam", "learning_rate_schedule": "cosine", "batch_size": 32, "epochs": 2}
+        >>> params = {"optimizer": "adam", "learning_rate_schedule": "cosine", "batch_size": 32}
+        >>> params |= {"epochs": 2, "random_state": 0}
         >>> classifiers = {
         ...     f"learning rate {rate}": CNNDigitClassifier((4,), learning_rate=rate, **params).fit(X / 16, y)
         ...     for rate in (0.01, 0.02)
