@@ -26,6 +26,7 @@ class Found(NamedTuple):
     scores: np.ndarray
     kinds: np.ndarray
     is_first: np.ndarray
+    is_sure: np.ndarray  # whether each mark is accepted as a digit, before digits compete
     probabilities: np.ndarray  # of shape (n, n_classes), 0 for marks of other kinds
     rules: np.ndarray
     rules_scale: float
@@ -37,13 +38,9 @@ class Found(NamedTuple):
             scores=self.scores[chosen],
             kinds=self.kinds[chosen],
             is_first=self.is_first[chosen],
+            is_sure=self.is_sure[chosen],
             probabilities=self.probabilities[chosen],
         )
-
-    @property
-    def is_sure(self):
-        """Whether each mark is accepted as a digit, before digits compete."""
-        return are_accepted(self)
 
     @property
     def confidences(self):
@@ -52,7 +49,11 @@ class Found(NamedTuple):
 
 
 def find(gray, model):
-    """Return the marks of a page. A digit that is more probably struck out has a score of 0."""
+    """Return the marks of a page. A digit that is more probably struck out has a score of 0.
+
+    A digit is accepted by its score times the root of its highest probability. By the score alone, 16 of
+    1,023 digits on pages of other people were false instead of 10.
+    """
     found = detect(gray)
     probabilities = np.zeros((len(found.boxes), len(model.classes)))
     is_digit = found.kinds == 0
@@ -61,8 +62,9 @@ def find(gray, model):
     covered = overlaps(found.boxes, found.boxes[is_struck]) > 0.5
     struck_scores = (covered * found.scores[is_struck]).max(axis=1, initial=0)
     scores = np.where(is_digit & (struck_scores > found.scores), 0, found.scores)
+    is_sure = are_accepted(found._replace(scores=scores * np.sqrt(probabilities.max(axis=1))))
     rules = found.rules, found.rules_scale
-    return Found(found.boxes, scores, found.kinds, found.is_first, probabilities, *rules)
+    return Found(found.boxes, scores, found.kinds, found.is_first, is_sure, probabilities, *rules)
 
 
 def find_orientation(gray, found, model):
@@ -134,6 +136,7 @@ def prefer_single_digit(gray, found, model):
         scores=np.append(score, others),
         kinds=np.append(0, found.kinds),
         is_first=np.append(True, found.is_first),
+        is_sure=np.append(True, np.zeros(len(found.boxes), bool)),
         probabilities=np.vstack([probabilities, found.probabilities]),
     )
 

@@ -373,8 +373,9 @@ def read_digits(
     """Read the handwritten digits of a page, as numbers in lines.
 
     A network that ships with the package finds the digits, and `estimator` recognizes them. The text of a
-    number has the digits with a score of at least 0.5. Its confidence is the probability of this text among
-    all texts, as the marks that were found can be separated in several ways [1]_. Read more in the
+    number has the digits whose score, times the square root of their highest probability, is at least 0.5:
+    a mark that looks like no digit is rejected. The confidence of a number is the probability of this text
+    among all texts, as the marks that were found can be separated in several ways [1]_. Read more in the
     :ref:`User Guide <guide-reading>`.
 
     Parameters
